@@ -1,0 +1,33 @@
+// f32 bits to f16 and bf16, rounded to nearest, ties to even, in integers alone. Twin: src/dtype.rs.
+
+const DTYPE_F32: u32 = 0u;
+const DTYPE_F16: u32 = 1u;
+const DTYPE_BF16: u32 = 2u;
+override DTYPE: u32;
+
+fn round_f16(bits: vec4<u32>) -> vec4<u32> {
+    let x = bits & vec4(0x7fffffffu);
+    let normal = (x - vec4(0x37fff001u) + ((x >> vec4(13u)) & vec4(1u))) >> vec4(13u);
+    // below 2^-14: units of 2^-24; a shift of 26 leaves nothing of a 24-bit mantissa
+    let shift = min(vec4(126u) - min(x >> vec4(23u), vec4(112u)), vec4(26u));
+    let mantissa = (x & vec4(0x7fffffu)) | vec4(0x800000u);
+    let half = (vec4(1u) << (shift - vec4(1u))) - vec4(1u);
+    let subnormal = (mantissa + half + ((mantissa >> shift) & vec4(1u))) >> shift;
+    let magnitude = select(subnormal, min(normal, vec4(0x7c00u)), x >= vec4(0x38800000u));
+    return ((bits >> vec4(16u)) & vec4(0x8000u)) | magnitude;
+}
+
+fn round_bf16(bits: vec4<u32>) -> vec4<u32> {
+    return (bits + vec4(0x7fffu) + ((bits >> vec4(16u)) & vec4(1u))) >> vec4(16u);
+}
+
+// Four values as two words, the first value in the low half.
+fn pack_halves(bits: vec4<u32>) -> vec2<u32> {
+    var halves: vec4<u32>;
+    if DTYPE == DTYPE_F16 {
+        halves = round_f16(bits);
+    } else {
+        halves = round_bf16(bits);
+    }
+    return halves.xz | (halves.yw << vec2(16u));
+}

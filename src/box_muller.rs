@@ -1,0 +1,139 @@
+//! Two words to two standard normals (Box and Muller, "A note on the generation of random normal
+//! deviates", 1958). Twin: shaders/box_muller.wgsl, where products and sums are pinned; Rust neither
+//! fuses nor regroups, so here they need no pin.
+//!
+//! The exact form uses nothing but f32 add, subtract and multiply, and integers. How it keeps its digits:
+//!
+//! - `w + 1/2` has 33 bits: it is carried as the exact sum of two f32.
+//! - `(w + 1/2) 2^-32 = (1 + f + f_low) 2^-e`, again exactly, so that words near 2^32 (e = 0, f tiny) lose
+//!   nothing.
+//! - `-ln = e ln2 - f - q`: only the small `q` is rounded, `e ln2_high` and `f` enter exactly.
+//! - The square root starts from a bit trick and one Newton step, y. `s = r` cut to 12 bits has an exact
+//!   square, so `d = (r^2 - s^2) / 2` is good to its last bits, and `r = s + d / ((r + s) / 2)`, the division
+//!   by one Newton step from y.
+//!
+//! The error of a normal is at most r * 2^-22.49 over all pairs of words; `cargo run --release --example
+//! accuracy` counts it.
+
+pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
+pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;
+/// ln(1 + f) = f + f^2 (LOG[0] + LOG[1] f + ...) on [-1/3, 1/3]; scripts/minimax.py.
+pub(crate) const LOG: [f32; 9] = [
+    -0.500_000_1,
+    0.333_331_88,
+    -0.249_987_35,
+    0.200_119_11,
+    -0.167_089_09,
+    0.139_828_28,
+    -0.118_866_98,
+    0.140_909,
+    -0.139_657_65,
+];
+/// Kadlec's constants for the reciprocal square root: a first guess, then one step to 2^-10.
+pub(crate) const RSQRT_MAGIC: u32 = 0x5F37_6908;
+pub(crate) const RSQRT_STEP: f32 = 1.500_878_9;
+/// sin(pi x / 2) = x (SIN[0] + SIN[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
+pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.004_554_165];
+/// cos(pi x / 2) = 1 + x^2 (COS[0] + COS[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
+pub(crate) const COS: [f32; 4] = [-1.233_700_5, 0.253_668_52, -0.020_855_254, 0.000_893_572_17];
+
+/// Horner's rule, the highest coefficient first.
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32 {
+    let mut sum = coefficients[N - 1];
+    for &coefficient in coefficients[..N - 1].iter().rev() {
+        sum = sum * x + coefficient;
+    }
+    sum
+}
+
+/// `sqrt(-2 ln((w + 1/2) 2^-32))`, from 2^-16 to 6.77, with an error of at most 1.14 * 2^-24 of it.
+#[must_use]
+#[inline(always)]
+#[expect(clippy::cast_possible_wrap, reason = "words are taken apart as bits")]
+pub fn radius(w: u32) -> f32 {
+    let w_high = (w >> 16) as i32 as f32 * 65536.0;
+    let w_low = (w & 0xffff) as i32 as f32 + 0.5;
+    let n = w_high + w_low;
+    let n_low = w_low - (n - w_high);
+
+    let offset = n.to_bits().wrapping_sub(0x3f2a_aaab);
+    let exponent = offset & 0xff80_0000;
+    let m = f32::from_bits(n.to_bits().wrapping_sub(exponent)) - 1.0;
+    let m_low = n_low * f32::from_bits(0x3f80_0000_u32.wrapping_sub(exponent));
+    let f = m + m_low;
+    let f_low = m_low - (f - m);
+    let e = (32 - (offset as i32 >> 23)) as f32;
+
+    let p = polynomial(f, &LOG);
+    let e_ln2 = e * LN2_HIGH;
+    let q = (f * f * p + f_low) - e * LN2_LOW;
+    let half_square = (e_ln2 - f) - q;
+
+    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(half_square.to_bits().wrapping_add(0x0080_0000) >> 1));
+    let y = seed * (RSQRT_STEP - half_square * seed * seed);
+    let s = f32::from_bits((2.0 * half_square * y).to_bits() & 0xffff_f000);
+
+    let d = ((e_ln2 - 0.5 * (s * s)) - f) - q;
+    let middle = s + d * (0.5 * y);
+    let inverse = y * (2.0 - middle * y);
+    s + d * inverse
+}
+
+/// The angle's remainder in (-1/2, 1/2) quarter turns.
+#[inline(always)]
+#[expect(clippy::cast_possible_wrap, reason = "words are taken apart as bits")]
+fn quarter_turns(w: u32) -> f32 {
+    let turns = (w << 2 | 2) as i32;
+    let high = (turns >> 16) as f32 * (1.0 / 65536.0);
+    high + (turns & 0xffff) as f32 * (1.0 / 4_294_967_296.0)
+}
+
+/// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.42 * 2^-24.
+#[must_use]
+#[inline(always)]
+pub fn cos_sin(w: u32) -> (f32, f32) {
+    let x = quarter_turns(w);
+    let xx = x * x;
+    let c = polynomial(xx, &COS) * xx + 1.0;
+    let s = polynomial(xx, &SIN) * x;
+    let quadrant = w.wrapping_add(0x2000_0000) >> 30;
+    let (cos, sin) = if quadrant & 1 == 1 { (s, c) } else { (c, s) };
+    let cos_bits = cos.to_bits() ^ ((quadrant + 1) & 2) << 30;
+    let sin_bits = sin.to_bits() ^ (quadrant & 2) << 30;
+    (f32::from_bits(cos_bits), f32::from_bits(sin_bits))
+}
+
+/// Two standard normals from two words, the same bits on every device: `r cos t` and `r sin t` with
+/// `r = sqrt(-2 ln((w_even + 1/2) 2^-32))` and `t = 2 pi (w_odd + 1/2) 2^-32`.
+///
+/// Both are finite, between -6.77 and 6.77, and at most `r * 2^-22` from the true value.
+///
+/// ```
+/// let (a, b) = seedtensors::box_muller(0x8000_0000, 0);
+/// let r = 2.0_f64.ln().sqrt() * 2.0_f64.sqrt();
+/// assert!((a as f64 - r).abs() < 3e-7);
+/// assert!((b as f64).abs() < 1e-8);
+/// ```
+#[must_use]
+#[inline(always)]
+pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
+    let r = radius(w_even);
+    let (cos, sin) = cos_sin(w_odd);
+    (r * cos, r * sin)
+}
+
+/// The same with the machine's own `ln`, `sqrt`, `sin` and `cos`, whose bits differ from machine to
+/// machine: within `r * 2^-11 + 2^-9.5` of the exact form wherever those functions keep to the accuracy that
+/// the WGSL specification asks for.
+#[must_use]
+#[inline(always)]
+pub fn box_muller_native(w_even: u32, w_odd: u32) -> (f32, f32) {
+    let u = (w_even as f32 + 0.5) * (1.0 / 4_294_967_296.0);
+    let r = (-2.0 * u.ln()).max(0.0).sqrt();
+    let (sin, cos) = ((w_odd as f32 + 0.5) * NATIVE_TURN).sin_cos();
+    (r * cos, r * sin)
+}
+
+/// 2 pi 2^-32
+pub(crate) const NATIVE_TURN: f32 = std::f32::consts::TAU / 4_294_967_296.0;

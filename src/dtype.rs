@@ -1,0 +1,185 @@
+//! What a value is stored as, and its rounding on bits. Twin: shaders/dtype.wgsl.
+
+use half::{bf16, f16};
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16, subnormals included; beyond 65504 it is infinite.
+    F16,
+    /// The high half of binary32.
+    BF16,
+}
+
+impl Dtype {
+    /// Every dtype.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::BF16];
+
+    /// Bytes of an element.
+    #[must_use]
+    pub const fn size(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+        }
+    }
+
+    /// The name that recipes and the command use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::BF16 => "bf16",
+        }
+    }
+
+    /// The largest value of this dtype below `high`, as f32; a magnitude below 2^-126 counts as 0.
+    pub(crate) fn largest_below(self, high: f32) -> f32 {
+        let below = match self {
+            Self::F32 => high.next_down(),
+            Self::F16 => next_below(high, |v| f16::from_f32(v).to_f32(), |v| step_down16(f16::from_f32(v))),
+            Self::BF16 => next_below(high, |v| bf16::from_f32(v).to_f32(), step_down_bf16),
+        };
+        if below.is_subnormal() {
+            // 0 lies above every negative subnormal, so the one below is the first normal number
+            if below < 0.0 && high <= 0.0 { -f32::MIN_POSITIVE } else { 0.0 }
+        } else {
+            below + 0.0
+        }
+    }
+}
+
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn next_below(high: f32, round: impl Fn(f32) -> f32, step_down: impl Fn(f32) -> f32) -> f32 {
+    let rounded = round(high);
+    if rounded < high { rounded } else { step_down(rounded) }
+}
+
+fn step_down16(v: f16) -> f32 {
+    let bits = v.to_bits();
+    let next = match bits {
+        0 | 0x8000 => 0x8001,
+        _ if bits & 0x8000 == 0 => bits - 1,
+        _ => bits + 1,
+    };
+    f16::from_bits(next).to_f32()
+}
+
+fn step_down_bf16(v: f32) -> f32 {
+    let bits = bf16::from_f32(v).to_bits();
+    let next = match bits {
+        0 | 0x8000 => 0x8080, // the first normal number
+        _ if bits & 0x8000 == 0 => bits - 1,
+        _ => bits + 1,
+    };
+    bf16::from_bits(next).to_f32()
+}
+
+/// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the result has 16 bits")]
+pub(crate) fn round_f16(bits: u32) -> u16 {
+    let x = bits & 0x7fff_ffff;
+    let normal = x.wrapping_sub(0x37ff_f001).wrapping_add(x >> 13 & 1) >> 13;
+    let shift = (126 - (x >> 23).min(112)).min(26);
+    let mantissa = x & 0x7f_ffff | 0x80_0000;
+    let half = (1 << (shift - 1)) - 1;
+    let subnormal = (mantissa + half + (mantissa >> shift & 1)) >> shift;
+    let magnitude = if x >= 0x3880_0000 { normal.min(0x7c00) } else { subnormal };
+    (bits >> 16 & 0x8000 | magnitude) as u16
+}
+
+/// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the result has 16 bits")]
+pub(crate) fn round_bf16(bits: u32) -> u16 {
+    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
+/// An element type that the CPU fills: `f32`, [`half::f16`], [`half::bf16`].
+pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
+    /// The element type's dtype.
+    const DTYPE: Dtype;
+
+    /// The element nearest to the f32 with these bits, which is no NaN.
+    #[doc(hidden)]
+    fn round(bits: u32) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for half::bf16 {}
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+
+    #[inline(always)]
+    fn round(bits: u32) -> Self {
+        Self::from_bits(bits)
+    }
+}
+
+impl Element for f16 {
+    const DTYPE: Dtype = Dtype::F16;
+
+    #[inline(always)]
+    fn round(bits: u32) -> Self {
+        Self::from_bits(round_f16(bits))
+    }
+}
+
+impl Element for bf16 {
+    const DTYPE: Dtype = Dtype::BF16;
+
+    #[inline(always)]
+    fn round(bits: u32) -> Self {
+        Self::from_bits(round_bf16(bits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {
+        let near_ties = (0..=0xffff_u32).flat_map(|high| [0, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001].map(|low| high << 16 | low));
+        for bits in (0..=u32::MAX).step_by(8191).chain(near_ties) {
+            let value = f32::from_bits(bits);
+            if value.is_nan() || value.is_infinite() {
+                continue;
+            }
+            assert_eq!(round_f16(bits), f16::from_f32(value).to_bits(), "f16 of {bits:#x}");
+            assert_eq!(round_bf16(bits), bf16::from_f32(value).to_bits(), "bf16 of {bits:#x}");
+        }
+    }
+
+    #[test]
+    fn the_largest_value_below_is_below_and_next() {
+        for dtype in Dtype::ALL {
+            for high in [1.0, 0.1, 3.0e-5, 1e5, 2.0_f32.powi(-126), -1.0, -0.1, 1e-30] {
+                let below = dtype.largest_below(high);
+                assert!(below < high, "{dtype} {high}: {below}");
+            }
+        }
+        assert_eq!(Dtype::F32.largest_below(1.0), 1.0 - 2.0_f32.powi(-24));
+        assert_eq!(Dtype::F16.largest_below(1.0), 1.0 - 2.0_f32.powi(-11));
+        assert_eq!(Dtype::BF16.largest_below(1.0), 1.0 - 2.0_f32.powi(-8));
+        assert_eq!(Dtype::F16.largest_below(1e6), 65504.0);
+        assert_eq!(Dtype::F16.largest_below(0.0), -(2.0_f32.powi(-24)));
+        assert_eq!(Dtype::F32.largest_below(0.0), -f32::MIN_POSITIVE);
+        assert_eq!(Dtype::BF16.largest_below(0.0), -f32::MIN_POSITIVE);
+        assert_eq!(Dtype::F32.largest_below(f32::MIN_POSITIVE), 0.0);
+    }
+}

@@ -1,0 +1,106 @@
+//! What can go wrong, with the rule and the value that broke it.
+
+use crate::Dtype;
+
+/// A `Result` with this library's [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every error of the library. Nothing is written to a log in place of one.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no GPU, or none of that index or name.
+    #[error("no GPU {wanted}: {found}; install a Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers), or fill on the CPU, which gives the same values")]
+    NoAdapter {
+        /// Which device was asked for.
+        wanted: String,
+        /// What there is instead.
+        found: String,
+    },
+    /// The GPU would not open a device.
+    #[error("the GPU refused to open: {0}")]
+    DeviceRefused(String),
+    /// The device is gone: destroyed, reset, or unplugged.
+    #[error("the GPU device is lost: {0}; open it again and fill again, the values will be the same")]
+    DeviceLost(String),
+    /// The device has no room for a buffer.
+    #[error("the GPU is out of memory for a buffer of {bytes} bytes")]
+    OutOfMemory {
+        /// The buffer's size.
+        bytes: u64,
+    },
+    /// A buffer larger than the device allows, whatever memory is free.
+    #[error("a buffer of {bytes} bytes is larger than the device allows ({limit} bytes)")]
+    BufferTooLarge {
+        /// The buffer's size.
+        bytes: u64,
+        /// The device's `max_buffer_size`.
+        limit: u64,
+    },
+    /// The range does not lie inside the buffer.
+    #[error("the range ends at byte {end} (rounded up to whole 4-byte words), the buffer at byte {size}")]
+    BufferTooSmall {
+        /// Where the range ends, rounded up to a multiple of 4.
+        end: u64,
+        /// The buffer's size.
+        size: u64,
+    },
+    /// The buffer was made without a usage that the operation needs.
+    #[error("the buffer lacks usage {missing:?}, it has {found:?}")]
+    MissingUsage {
+        /// What it needs.
+        missing: wgpu::BufferUsages,
+        /// What it was made with.
+        found: wgpu::BufferUsages,
+    },
+    /// A range that starts in the middle of a 4-byte word.
+    #[error("a range must start at a multiple of 4 bytes, not at byte {offset}")]
+    MisalignedRange {
+        /// Where the range starts.
+        offset: u64,
+    },
+    /// More elements, or a larger index, than 64 bits can count.
+    #[error("{what} is more than 64 bits can count")]
+    ShapeOverflow {
+        /// The shape, or the range of elements.
+        what: String,
+    },
+    /// Fans of a shape that has no two dimensions to take them from.
+    #[error("fan_in and fan_out need at least two dimensions, shape {shape:?} has {}: give the fans", shape.len())]
+    TooFewDimensions {
+        /// The shape.
+        shape: Vec<u64>,
+    },
+    /// A parameter that its initialiser refuses.
+    #[error("{0}")]
+    BadParameter(String),
+    /// A slice of words or bytes where elements of another dtype were asked for.
+    #[error("raw words are 32 bits wide and cannot be stored as {0}")]
+    WordsNeedF32(Dtype),
+    /// A device whose values differ from the CPU's, asked for exact arithmetic.
+    #[error("{device} is not exact: {sampler} in {dtype} gave {found:#x} for element {element}, not {expected:#x}; use native arithmetic, or the CPU")]
+    InexactDevice {
+        /// The device's name.
+        device: String,
+        /// The sampler whose fill differed first.
+        sampler: String,
+        /// Its dtype.
+        dtype: Dtype,
+        /// The first element that differed.
+        element: u64,
+        /// Its bits on the CPU.
+        expected: u32,
+        /// Its bits on the device.
+        found: u32,
+    },
+    /// wgpu refused an operation for a reason that none of the above names.
+    #[error("wgpu: {0}")]
+    Wgpu(String),
+}
+
+impl Error {
+    /// A refused parameter: the rule, then the value.
+    pub(crate) fn bad(rule: &str, value: impl std::fmt::Display) -> Self {
+        Self::BadParameter(format!("{rule}, not {value}"))
+    }
+}

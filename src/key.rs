@@ -1,0 +1,76 @@
+//! What a tensor's values hang on: a seed and an offset, as in PyTorch's stateless generator.
+
+use sha2::{Digest, Sha256};
+
+use crate::philox::philox4x32_10;
+
+/// A key: the seed of a Philox stream and the counter at which it begins.
+///
+/// The same pair, with the same derivations, as PyTorch's stateless generator
+/// (`torch.func._random`, torch 2.12 and later).
+///
+/// ```
+/// use seedtensors::Key;
+///
+/// let key = Key::new(42).named("model.layers.0.mlp.up_proj.weight");
+/// assert_eq!(key, Key::new(42).named("model.layers.0.mlp.up_proj.weight"));
+/// assert_ne!(key, Key::new(42).named("model.layers.1.mlp.up_proj.weight"));
+/// assert_eq!(Key::new(42).split(3)[2], Key::new(42).fold_in(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Philox's key: its low word first, then its high word.
+    pub seed: u64,
+    /// The counter of the stream's first block.
+    pub offset: u64,
+}
+
+impl Key {
+    /// The key `(seed, 0)`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, offset: 0 }
+    }
+
+    /// The key that index `i` derives from this one: of the words `w0..w3` of the block at
+    /// `offset + i` (mod 2^64), seed `w1:w0` and offset `w3:w2` (high:low).
+    #[must_use]
+    pub fn fold_in(self, i: u64) -> Self {
+        let [w0, w1, w2, w3] = self.block(i).map(u64::from);
+        Self {
+            seed: w1 << 32 | w0,
+            offset: w3 << 32 | w2,
+        }
+    }
+
+    /// The keys `fold_in(0)` to `fold_in(n - 1)`.
+    #[must_use]
+    pub fn split(self, n: usize) -> Vec<Self> {
+        (0..n as u64).map(|i| self.fold_in(i)).collect()
+    }
+
+    /// The key of a tensor by its name: `fold_in(h)`, `h` the first 8 bytes, little-endian, of SHA-256
+    /// of the name's UTF-8 bytes. No other tensor of the model has a part in it.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
+        let (first, _) = digest.split_at(8);
+        self.fold_in(first.iter().rev().fold(0, |h, &byte| h << 8 | u64::from(byte)))
+    }
+
+    /// The four words of block `b`: Philox4x32-10 of the counter `offset + b` (mod 2^64).
+    ///
+    /// Element `i` of a tensor takes word `i % 4` of block `i / 4`.
+    #[must_use]
+    #[inline]
+    pub fn block(self, b: u64) -> [u32; 4] {
+        let [low, high] = words(self.offset.wrapping_add(b));
+        philox4x32_10([low, high, 0, 0], words(self.seed))
+    }
+}
+
+/// A 64-bit value as (low, high) words.
+#[expect(clippy::cast_possible_truncation, reason = "the halves are taken apart")]
+pub(crate) const fn words(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}

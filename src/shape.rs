@@ -1,0 +1,147 @@
+//! A tensor's shape and the fans that it gives.
+
+use crate::{Error, Result};
+
+/// Which dimensions of a weight are its inputs and outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// (out, in, *kernel): PyTorch.
+    #[default]
+    OutIn,
+    /// (*kernel, in, out): JAX, Keras, TensorFlow.
+    InOut,
+}
+
+/// How many inputs each output sums over, and how many outputs each input feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fans {
+    /// Inputs of an output.
+    pub fan_in: u64,
+    /// Outputs of an input.
+    pub fan_out: u64,
+}
+
+/// The whole tensor's shape, and what the layer says about its fans.
+///
+/// Fans come from the shape alone, as in PyTorch, unless groups, a transposed layer or the fans themselves
+/// are given.
+///
+/// ```
+/// use seedtensors::{Fans, Layout, Shape};
+///
+/// // Conv2d(4, 8, 3)
+/// let conv = Shape::new(&[8, 4, 3, 3])?;
+/// assert_eq!(conv.fans()?, Fans { fan_in: 36, fan_out: 72 });
+/// assert_eq!(Shape::new(&[3, 3, 4, 8])?.with_layout(Layout::InOut).fans()?, conv.fans()?);
+///
+/// // Conv2d(4, 8, 3, groups = 4), ConvTranspose2d(4, 8, 3)
+/// let depthwise = Shape::new(&[8, 1, 3, 3])?.with_groups(4);
+/// assert_eq!(depthwise.fans()?, Fans { fan_in: 9, fan_out: 18 });
+/// let transposed = Shape::new(&[4, 8, 3, 3])?.with_transposed(true);
+/// assert_eq!(transposed.fans()?, Fans { fan_in: 36, fan_out: 72 });
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    dims: Vec<u64>,
+    elements: u64,
+    layout: Layout,
+    groups: u64,
+    transposed: bool,
+    fans: Option<Fans>,
+}
+
+impl Shape {
+    /// A shape by its dimensions; none is a scalar, of one element.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeOverflow`] where the number of elements does not fit in 64 bits.
+    pub fn new(dims: &[u64]) -> Result<Self> {
+        let overflow = || Error::ShapeOverflow {
+            what: format!("the number of elements of shape {dims:?}"),
+        };
+        let elements = if dims.contains(&0) {
+            0
+        } else {
+            dims.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim)).ok_or_else(overflow)?
+        };
+        Ok(Self {
+            dims: dims.to_vec(),
+            elements,
+            layout: Layout::default(),
+            groups: 1,
+            transposed: false,
+            fans: None,
+        })
+    }
+
+    /// Says which dimensions are inputs and outputs.
+    #[must_use]
+    pub fn with_layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Says that the layer's channels are split into so many groups, which share nothing.
+    #[must_use]
+    pub fn with_groups(mut self, groups: u64) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Says that the layer is a transposed convolution, whose inputs and outputs change places.
+    #[must_use]
+    pub fn with_transposed(mut self, transposed: bool) -> Self {
+        self.transposed = transposed;
+        self
+    }
+
+    /// Gives the fans outright; layout, groups and transposed then have no part in them.
+    #[must_use]
+    pub fn with_fans(mut self, fans: Fans) -> Self {
+        self.fans = Some(fans);
+        self
+    }
+
+    /// The dimensions.
+    #[must_use]
+    pub fn dims(&self) -> &[u64] {
+        &self.dims
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub const fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// The fans: those given, or those of the shape. The receptive field is the product of the kernel's
+    /// dimensions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewDimensions`] below two dimensions, and [`Error::BadParameter`] where groups is 0, does
+    /// not divide the channels, or a fan does not fit in 64 bits.
+    pub fn fans(&self) -> Result<Fans> {
+        if let Some(fans) = self.fans {
+            return Ok(fans);
+        }
+        let (first, second, kernel) = match (self.layout, &self.dims[..]) {
+            (Layout::OutIn, [first, second, kernel @ ..]) => (*first, *second, kernel),
+            (Layout::InOut, [kernel @ .., second, first]) => (*first, *second, kernel),
+            _ => return Err(Error::TooFewDimensions { shape: self.dims.clone() }),
+        };
+        // `first` counts every group's channels, `second` one group's
+        if self.groups == 0 || first % self.groups != 0 {
+            return Err(Error::bad(&format!("groups must divide the {first} channels of shape {:?}", self.dims), self.groups));
+        }
+        let field = kernel.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
+        let fan = |channels: u64| field.and_then(|field| field.checked_mul(channels));
+        match (fan(first / self.groups), fan(second)) {
+            (Some(fan_in), Some(fan_out)) if self.transposed => Ok(Fans { fan_in, fan_out }),
+            (Some(fan_out), Some(fan_in)) => Ok(Fans { fan_in, fan_out }),
+            _ => Err(Error::ShapeOverflow { what: format!("a fan of shape {:?}", self.dims) }),
+        }
+    }
+}
