@@ -1,13 +1,13 @@
-// The only file with bindings and entry points. `fill_slots` writes whole 16-byte slots whose first
-// element begins a block; `fill_words` writes whatever is left, word by word.
+// The only file with bindings and entry points. `fill_slots` writes 16-byte slots, four to a
+// thread, whose first element begins a block; `fill_words` writes whatever is left, word by word.
 
-const WORKGROUP_SIZE: u32 = 64u;
+const WORKGROUP_SIZE: u32 = 256u;
 
 struct Params {
     key: vec2<u32>,
     // counter of the first thread's block, (low, high)
     block: vec2<u32>,
-    // slots: how many slots; words: how many elements
+    // slots: how many threads, a quarter of the slots; words: how many elements
     count: u32,
     // threads in a row of the grid
     width: u32,
@@ -15,8 +15,8 @@ struct Params {
     first: u32,
     // words: how many elements of the first thread's four come before the first element
     lead: u32,
-    coefficients: Coefficients,
     zero: u32,
+    @align(16) coefficients: Coefficients,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,6 +33,15 @@ fn quad(index: u32) -> vec4<u32> {
     return sample(philox4x32_10(vec4(low, high, 0u, 0u), params.key), params.coefficients);
 }
 
+fn store_slot(slot: u32) {
+    if DTYPE == DTYPE_F32 {
+        slots[params.first + slot] = quad(slot);
+    } else {
+        slots[params.first + slot] = vec4(pack_halves(quad(2u * slot)), pack_halves(quad(2u * slot + 1u)));
+    }
+}
+
+// Four slots a thread, a stride apart so that neighbours write side by side, behind one guard.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;
@@ -40,11 +49,10 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
-    if DTYPE == DTYPE_F32 {
-        slots[params.first + i] = quad(i);
-    } else {
-        slots[params.first + i] = vec4(pack_halves(quad(2u * i)), pack_halves(quad(2u * i + 1u)));
-    }
+    store_slot(i);
+    store_slot(i + params.count);
+    store_slot(i + 2u * params.count);
+    store_slot(i + 3u * params.count);
 }
 
 // `position` may be below 0 (wrapped), which is not below the count either.

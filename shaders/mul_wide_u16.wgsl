@@ -1,4 +1,4 @@
-// The 64-bit product of two 32-bit words as (low, high), from four products of 16-bit halves.
+// The 64-bit product of two words as (low, high), from four products of 16-bit halves.
 
 fn mul_wide(a: u32, b: u32) -> vec2<u32> {
     let a_low = a & 0xffffu;

@@ -5,6 +5,7 @@ pub mod cpu;
 mod dtype;
 mod error;
 mod fill;
+pub mod gpu;
 mod init;
 mod key;
 mod philox;

@@ -73,6 +73,24 @@ impl Sampler {
         }
     }
 
+    /// Refuses what a fill of this dtype would refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] and [`Error::WordsNeedF32`].
+    ///
+    /// ```
+    /// use seedtensors::{Dtype, Sampler};
+    ///
+    /// let sampler = Sampler::Constant { value: 1e6 };
+    /// assert!(sampler.check(Dtype::F32).is_ok());
+    /// let error = sampler.check(Dtype::F16).unwrap_err();
+    /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
+    /// ```
+    pub fn check(&self, dtype: Dtype) -> Result<()> {
+        self.coefficients(dtype).map(drop)
+    }
+
     /// Checks the parameters against the dtype and works out the shader's numbers.
     pub(crate) fn coefficients(&self, dtype: Dtype) -> Result<Coefficients> {
         match *self {

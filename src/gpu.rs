@@ -1,0 +1,128 @@
+//! Fills on the GPU: the only code that names wgpu.
+
+mod check;
+mod device;
+mod fill;
+mod pipeline;
+mod plan;
+mod read;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::{Error, Result};
+use pipeline::Pipelines;
+
+pub use device::{DeviceInfo, DeviceKind, Select, devices};
+pub use fill::Target;
+pub use pipeline::Multiply;
+
+/// A GPU, opened or taken from the caller, that fills buffers and reads them back.
+///
+/// Opening compiles the shaders and checks the device: a fill of every sampler is compared with the
+/// CPU's bits. A device that differs still opens, for native arithmetic; exact fills are then refused with
+/// [`Error::InexactDevice`].
+///
+/// ```no_run
+/// use seedtensors::gpu::{Gpu, Select};
+/// use seedtensors::{Dtype, Fill, Init, Key, Shape};
+///
+/// let gpu = Gpu::open(&Select::Default)?;
+/// println!("{}, checked in {:?}", gpu.info(), gpu.check_time());
+///
+/// let shape = Shape::new(&[4096, 4096])?;
+/// let fill = Fill::new(Key::new(42).named("fc1.weight"), Init::he_normal().sampler(&shape)?);
+/// let buffer = gpu.tensor(&fill, Dtype::F32, shape.elements())?;
+/// let weights: Vec<f32> = gpu.read(&buffer, 0, 16)?;
+///
+/// let mut same = [0.0_f32; 16];
+/// seedtensors::cpu::fill(&fill, &mut same)?;
+/// assert_eq!(weights, same);
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: DeviceInfo,
+    pipelines: Pipelines,
+    lost: Arc<OnceLock<String>>,
+    inexact: Vec<check::Difference>,
+    check_time: Duration,
+}
+
+impl Gpu {
+    /// What the device is.
+    #[must_use]
+    pub const fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// The wgpu device.
+    #[must_use]
+    pub const fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The wgpu queue.
+    #[must_use]
+    pub const fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// Which form of the 32 by 32 bit multiply the shaders use.
+    #[must_use]
+    pub const fn multiply(&self) -> Multiply {
+        self.pipelines.multiply()
+    }
+
+    /// How long the check took when the device was opened, compiling the checked pipelines included.
+    #[must_use]
+    pub const fn check_time(&self) -> Duration {
+        self.check_time
+    }
+
+    /// Whether every exact sampler gave the CPU's bits in the check.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.inexact.is_empty()
+    }
+
+    /// Runs what makes wgpu objects and turns the first error that wgpu finds in it into ours.
+    fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
+        self.check_lost()?;
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let made = make();
+        let errors = [poll_once(internal.pop()), poll_once(validation.pop()), poll_once(memory.pop())];
+        match errors.into_iter().flatten().next() {
+            None => Ok(made),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
+            Some(other) => Err(Error::Wgpu(other.to_string())),
+        }
+    }
+
+    /// Refuses to go on with a device that is known to be lost.
+    fn check_lost(&self) -> Result<()> {
+        match self.lost.get() {
+            Some(reason) => Err(Error::DeviceLost(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for an operation that only a lost device refuses.
+    fn lost_error(&self) -> Error {
+        let reason = self.lost.get().map_or("it refused to map a buffer", String::as_str);
+        Error::DeviceLost(reason.to_owned())
+    }
+}
+
+/// The value of a future that is ready; wgpu's error scopes are, outside the browser.
+fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => None,
+    }
+}

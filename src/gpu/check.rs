@@ -1,0 +1,94 @@
+//! The check of a device before its first use: a small fill of every sampler against the CPU's bits.
+
+use std::time::Instant;
+
+use super::Gpu;
+use super::fill::Target;
+use crate::dtype::{round_bf16, round_f16};
+use crate::sampler::{Kind, sample};
+use crate::{Dtype, Error, Fill, Key, Result, Sampler};
+
+/// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
+const COUNT: u64 = 8192;
+
+/// The first element at which a device's fill differed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Difference {
+    kind: Kind,
+    error: Error,
+}
+
+/// The fills that are compared: every exact sampler, and every dtype's rounding.
+fn fills() -> [(Sampler, Dtype); 6] {
+    let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
+    [
+        (Sampler::Words, Dtype::F32),
+        (Sampler::Constant { value: -0.3 }, Dtype::F32),
+        (Sampler::Uniform { low: -0.1, high: 0.3 }, Dtype::F32),
+        (normal, Dtype::F32),
+        (normal, Dtype::F16),
+        (normal, Dtype::BF16),
+    ]
+}
+
+/// The same device with what its check found.
+pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
+    let begin = Instant::now();
+    // a key whose counters cross 2^32
+    let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let buffer = gpu.buffer(4 * COUNT * fills().len() as u64, usage)?;
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT as usize).zip(fills()) {
+        gpu.fill(&mut encoder, &Fill::new(key, sampler), &Target { buffer: &buffer, offset, count: COUNT, dtype })?;
+    }
+    gpu.scoped(0, || gpu.queue.submit([encoder.finish()]))?;
+    let found: Vec<u32> = gpu.read_async(&buffer, 0, COUNT * fills().len() as u64).await?;
+    for (found, (sampler, dtype)) in found.chunks_exact(COUNT as usize).zip(fills()) {
+        gpu.inexact.extend(compare(&gpu.info.name, key, sampler, dtype, found)?);
+    }
+    gpu.check_time = begin.elapsed();
+    Ok(gpu)
+}
+
+/// The first difference between a device's words and the CPU's.
+fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
+    let kind = sampler.kind(crate::Arithmetic::Exact);
+    let coefficients = sampler.coefficients(dtype)?;
+    let value = |element: u64| {
+        let word = (element % 4) as usize;
+        let [bits] = sample(kind, key.block(element / 4).map(|w| [w]), &coefficients)[word];
+        match dtype {
+            Dtype::F32 => bits,
+            Dtype::F16 => round_f16(bits).into(),
+            Dtype::BF16 => round_bf16(bits).into(),
+        }
+    };
+    let stored = |element: u64| match dtype {
+        Dtype::F32 => found[element as usize],
+        _ => found[element as usize / 2] >> (16 * (element % 2)) & 0xffff,
+    };
+    Ok((0..COUNT).find(|&element| value(element) != stored(element)).map(|element| Difference {
+        kind,
+        error: Error::InexactDevice {
+            device: device.to_owned(),
+            sampler: format!("{kind:?}").to_lowercase(),
+            dtype,
+            element,
+            expected: value(element),
+            found: stored(element),
+        },
+    }))
+}
+
+impl Gpu {
+    /// Refuses a sampler whose check failed; every sampler where the words themselves differed. Native
+    /// normals depend on the words alone.
+    pub(super) fn check_exact(&self, kind: Kind) -> Result<()> {
+        let differs = |difference: &&Difference| difference.kind == kind || difference.kind == Kind::Words;
+        match self.inexact.iter().find(differs) {
+            Some(difference) => Err(difference.error.clone()),
+            None => Ok(()),
+        }
+    }
+}

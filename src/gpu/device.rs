@@ -1,0 +1,197 @@
+//! Which devices there are, and opening one.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::pipeline::{Multiply, Pipelines};
+use super::{Gpu, check};
+use crate::{Error, Result};
+
+/// Which device to open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Select {
+    /// The first discrete GPU, else the first integrated, virtual or unknown one, else a software driver.
+    #[default]
+    Default,
+    /// By its index in [`devices`].
+    Index(usize),
+    /// The first whose name contains this, whatever the case.
+    Name(String),
+}
+
+/// What a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeviceKind {
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the processor's memory.
+    Integrated,
+    /// A GPU lent to a virtual machine.
+    Virtual,
+    /// The driver does not say.
+    Other,
+    /// A driver that computes on the processor, such as Mesa's llvmpipe.
+    Software,
+}
+
+/// What is known of a device before it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Its name, as the driver gives it.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// The interface that it is reached by: vulkan, metal, dx12, webgpu.
+    pub backend: String,
+    /// The driver and its version, as the driver gives them.
+    pub driver: String,
+}
+
+impl From<wgpu::AdapterInfo> for DeviceInfo {
+    fn from(info: wgpu::AdapterInfo) -> Self {
+        Self {
+            name: info.name,
+            kind: match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => DeviceKind::Discrete,
+                wgpu::DeviceType::IntegratedGpu => DeviceKind::Integrated,
+                wgpu::DeviceType::VirtualGpu => DeviceKind::Virtual,
+                wgpu::DeviceType::Cpu => DeviceKind::Software,
+                wgpu::DeviceType::Other => DeviceKind::Other,
+            },
+            backend: info.backend.to_string(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            DeviceKind::Discrete => "discrete GPU",
+            DeviceKind::Integrated => "integrated GPU",
+            DeviceKind::Virtual => "virtual GPU",
+            DeviceKind::Other => "GPU",
+            DeviceKind::Software => "software driver",
+        };
+        write!(f, "{} ({kind}, {}, {})", self.name, self.backend, self.driver)
+    }
+}
+
+/// Every device, in the order that [`Select::Index`] counts; empty where there is none.
+///
+/// The environment variable `WGPU_BACKEND` narrows the backends, as wgpu documents it.
+#[must_use]
+pub fn devices() -> Vec<DeviceInfo> {
+    let adapters = pollster::block_on(adapters());
+    adapters.iter().map(|adapter| adapter.get_info().into()).collect()
+}
+
+async fn adapters() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    instance.enumerate_adapters(wgpu::Backends::all()).await
+}
+
+fn select(adapters: Vec<wgpu::Adapter>, select: &Select) -> Result<wgpu::Adapter> {
+    let infos: Vec<DeviceInfo> = adapters.iter().map(|adapter| adapter.get_info().into()).collect();
+    let index = match select {
+        Select::Default => (0..infos.len()).min_by_key(|&i| infos[i].kind),
+        Select::Index(index) => Some(*index),
+        Select::Name(name) => infos.iter().position(|info| info.name.to_lowercase().contains(&name.to_lowercase())),
+    };
+    let wanted = match select {
+        Select::Default => "found".to_owned(),
+        Select::Index(index) => format!("of index {index}"),
+        Select::Name(name) => format!("named {name:?}"),
+    };
+    let found = match infos.len() {
+        0 => "there is no device".to_owned(),
+        n => format!("there are {n}, {}", infos.iter().map(|info| format!("{:?}", info.name)).collect::<Vec<_>>().join(", ")),
+    };
+    index.and_then(|index| adapters.into_iter().nth(index)).ok_or(Error::NoAdapter { wanted, found })
+}
+
+impl Gpu {
+    /// Opens a device with its largest limits, and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAdapter`], [`Error::DeviceRefused`], and what [`from_wgpu`](Self::from_wgpu) refuses.
+    pub fn open(which: &Select) -> Result<Self> {
+        pollster::block_on(Self::open_async(which))
+    }
+
+    /// The same, without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub async fn open_async(which: &Select) -> Result<Self> {
+        let adapter = select(adapters().await, which)?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("seedtensors"),
+            required_features: adapter.features() & wgpu::Features::SHADER_INT64,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) =
+            adapter.request_device(&descriptor).await.map_err(|error| Error::DeviceRefused(error.to_string()))?;
+        let lost = Arc::new(OnceLock::new());
+        let reason = Arc::clone(&lost);
+        device.set_device_lost_callback(move |why, message| {
+            // a second loss tells nothing new
+            let _ = reason.set(format!("{why:?}: {message}"));
+        });
+        Self::new(device, queue, lost, None).await
+    }
+
+    /// Takes the caller's device and queue, and checks them.
+    ///
+    /// The 64-bit multiply is used where the device was made with `Features::SHADER_INT64`. Nothing of the
+    /// device is changed: its callbacks stay the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], and [`Error::Wgpu`] where the device refuses the
+    /// shaders.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        pollster::block_on(Self::from_wgpu_async(device, queue))
+    }
+
+    /// The same, without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_wgpu`](Self::from_wgpu).
+    pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        Self::new(device, queue, Arc::default(), None).await
+    }
+
+    /// The same device with a multiply chosen by hand, checked anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wgpu`] where the device has no 64-bit integers and is asked for them.
+    pub fn with_multiply(self, multiply: Multiply) -> Result<Self> {
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, Some(multiply)))
+    }
+
+    async fn new(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        lost: Arc<OnceLock<String>>,
+        multiply: Option<Multiply>,
+    ) -> Result<Self> {
+        let multiply = multiply.unwrap_or_else(|| Multiply::of(&device));
+        let gpu = Self {
+            info: device.adapter_info().into(),
+            pipelines: Pipelines::new(&device, multiply, &multiply.source())?,
+            inexact: Vec::new(),
+            check_time: Duration::ZERO,
+            device,
+            queue,
+            lost,
+        };
+        check::check(gpu).await
+    }
+}
