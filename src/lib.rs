@@ -21,3 +21,6 @@ pub use key::Key;
 pub use philox::{Philox, philox_bump, philox_round, philox4x32_10};
 pub use sampler::Sampler;
 pub use shape::{Fans, Layout, Shape};
+
+/// The version of what every value is. Another version may give other values; this one never will.
+pub const VALUES_VERSION: u32 = 1;

@@ -1,1 +1,25 @@
-fn main(){}
+//! The command `seedtensors`: parse, call, print.
+
+mod args;
+mod devices;
+mod init;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Devices => devices::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A recipe: which tensors a checkpoint holds, in TOML.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use seedtensors::{Dtype, Fans, Layout, Sampler, Shape};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::init::InitSpec;
+
+/// One tensor of a recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name, from which its key comes.
+    pub name: String,
+    /// Its whole shape.
+    pub shape: Shape,
+    /// What it is stored as.
+    pub dtype: Dtype,
+    /// What its values are.
+    pub sampler: Sampler,
+}
+
+/// The tensors of a checkpoint, in the order of the file, with names that differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// The tensors.
+    pub tensors: Vec<Tensor>,
+}
+
+/// What is wrong with a recipe, and in which of its lines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", line.map_or_else(String::new, |line| format!("line {line}: ")))]
+pub struct RecipeError {
+    /// The line, from 1; none where the whole recipe is meant.
+    pub line: Option<usize>,
+    /// The rule that was broken.
+    pub message: String,
+}
+
+/// A dtype's name, as recipes and the command write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DtypeName {
+    /// [`Dtype::F32`].
+    F32,
+    /// [`Dtype::F16`].
+    F16,
+    /// [`Dtype::BF16`].
+    Bf16,
+}
+
+impl From<DtypeName> for Dtype {
+    fn from(name: DtypeName) -> Self {
+        match name {
+            DtypeName::F32 => Self::F32,
+            DtypeName::F16 => Self::F16,
+            DtypeName::Bf16 => Self::BF16,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LayoutName {
+    OutIn,
+    InOut,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    defaults: Defaults,
+    #[serde(default)]
+    tensor: Vec<Spanned<Entry>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Defaults {
+    dtype: Option<DtypeName>,
+    layout: Option<LayoutName>,
+    init: Option<InitSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Spanned<String>,
+    shape: Spanned<Vec<u64>>,
+    dtype: Option<DtypeName>,
+    layout: Option<LayoutName>,
+    groups: Option<u64>,
+    #[serde(default)]
+    transposed: bool,
+    fans: Option<FansEntry>,
+    init: Option<Spanned<InitSpec>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FansEntry {
+    fan_in: u64,
+    fan_out: u64,
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    ///
+    /// # Errors
+    ///
+    /// A [`RecipeError`] for what is no TOML, an unknown key, a missing or repeated name, and a shape or an
+    /// initialiser that the library refuses.
+    ///
+    /// ```
+    /// let error = seedtensors_checkpoint::Recipe::parse("[[tensor]]\nname = \"w\"\nshap = [2]").unwrap_err();
+    /// assert_eq!(error.line, Some(3));
+    /// assert!(error.message.starts_with("unknown field `shap`, expected one of `name`, `shape`"));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        Self::parse_with_dtype(text, None)
+    }
+
+    /// The same with another default dtype than the recipe's; a tensor with a dtype of its own keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse).
+    pub fn parse_with_dtype(text: &str, dtype: Option<DtypeName>) -> Result<Self, RecipeError> {
+        let at = |span: Range<usize>, message: String| RecipeError { line: Some(line_of(text, span.start)), message };
+        let mut file: File = toml::from_str(text).map_err(|error| RecipeError {
+            line: error.span().map(|span| line_of(text, span.start)),
+            message: error.message().to_owned(),
+        })?;
+        if file.tensor.is_empty() {
+            let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init".to_owned();
+            return Err(RecipeError { line: None, message });
+        }
+        file.defaults.dtype = dtype.or(file.defaults.dtype);
+        let mut names = HashSet::new();
+        let mut tensors = Vec::with_capacity(file.tensor.len());
+        for entry in &file.tensor {
+            let (span, entry) = (entry.span(), entry.get_ref());
+            let tensor = entry.tensor(&file.defaults, &span).map_err(|(span, message)| at(span, message))?;
+            if !names.insert(tensor.name.clone()) {
+                return Err(at(entry.name.span(), format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name)));
+            }
+            tensors.push(tensor);
+        }
+        Ok(Self { tensors })
+    }
+}
+
+impl Entry {
+    /// The tensor that an entry describes, or where in the text what is wrong.
+    fn tensor(&self, defaults: &Defaults, whole: &Range<usize>) -> Result<Tensor, (Range<usize>, String)> {
+        let name = self.name.get_ref().clone();
+        if name.is_empty() || name == "__metadata__" {
+            return Err((self.name.span(), format!("a tensor cannot be named {name:?} in a safetensors file")));
+        }
+        let shape = self.shape(defaults).map_err(|error| (self.shape.span(), error.to_string()))?;
+        let (span, init) = match (&self.init, &defaults.init) {
+            (Some(init), _) => (init.span(), init.get_ref().0),
+            (None, Some(init)) => (whole.clone(), init.0),
+            (None, None) => {
+                let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
+                return Err((whole.clone(), message));
+            }
+        };
+        let dtype = Dtype::from(self.dtype.or(defaults.dtype).unwrap_or(DtypeName::F32));
+        let sampler = init.sampler(&shape).and_then(|sampler| sampler.check(dtype).map(|()| sampler));
+        let sampler = sampler.map_err(|error| (span, format!("tensor {name:?}: {error}")))?;
+        Ok(Tensor { name, shape, dtype, sampler })
+    }
+
+    fn shape(&self, defaults: &Defaults) -> seedtensors::Result<Shape> {
+        let layout = match self.layout.or(defaults.layout) {
+            Some(LayoutName::InOut) => Layout::InOut,
+            Some(LayoutName::OutIn) | None => Layout::OutIn,
+        };
+        let shape = Shape::new(self.shape.get_ref())?
+            .with_layout(layout)
+            .with_groups(self.groups.unwrap_or(1))
+            .with_transposed(self.transposed);
+        Ok(match self.fans {
+            Some(FansEntry { fan_in, fan_out }) => shape.with_fans(Fans { fan_in, fan_out }),
+            None => shape,
+        })
+    }
+}
+
+/// The line, from 1, of a byte of the text.
+fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
+}

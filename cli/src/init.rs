@@ -1,0 +1,117 @@
+//! `seedtensors init`.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seedtensors::gpu::{DeviceKind, Gpu, Select};
+use seedtensors_checkpoint::{Recipe, Source, Write, write};
+
+use crate::args::{Device, Init};
+
+pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
+    let say = |line: String| {
+        if !arguments.quiet {
+            eprintln!("{line}");
+        }
+    };
+    let recipe = recipe(&arguments.recipe, arguments)?;
+    let bytes = recipe.tensors.iter().map(|t| u128::from(t.shape.elements()) * u128::from(t.dtype.size())).sum::<u128>();
+    if !arguments.force && arguments.out.symlink_metadata().is_ok() {
+        return Err(anyhow!("{} exists and is kept; --force replaces it", arguments.out.display()));
+    }
+    let source = source(arguments, &say)?;
+    let stop = stop_on_signals()?;
+    let bar = progress(bytes, arguments.quiet);
+    let begin = Instant::now();
+    let how = Write {
+        arithmetic: arguments.arithmetic.into(),
+        force: arguments.force,
+        ..Write::new(arguments.seed, &source, &arguments.out)
+    };
+    let result = write(&recipe, &how, &mut |written| {
+        bar.inc(written);
+        !stop.load(Ordering::Relaxed)
+    });
+    bar.finish_and_clear();
+    result?;
+    say(format!(
+        "wrote {}: {} tensors, {} in {:.2?}",
+        arguments.out.display(),
+        recipe.tensors.len(),
+        HumanBytes(u64::try_from(bytes).unwrap_or(u64::MAX)),
+        begin.elapsed(),
+    ));
+    Ok(())
+}
+
+/// Reads the recipe; an error names the file and the line.
+fn recipe(path: &Path, arguments: &Init) -> anyhow::Result<Recipe> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe {}", path.display()))?;
+    Recipe::parse_with_dtype(&text, arguments.dtype.map(Into::into)).map_err(|error| match error.line {
+        Some(line) => anyhow!("{}:{line}: {}", path.display(), error.message),
+        None => anyhow!("{}: {}", path.display(), error.message),
+    })
+}
+
+/// The device that was asked for, opened and told.
+fn source(arguments: &Init, say: &dyn Fn(String)) -> anyhow::Result<Source> {
+    let select = match arguments.device {
+        Device::Cpu => None,
+        Device::Auto => return Ok(auto(arguments, say)),
+        Device::Gpu => Some(Select::Default),
+        Device::Index(index) => Some(Select::Index(index)),
+    };
+    let Some(select) = select else {
+        say("filling on the CPU".to_owned());
+        return Ok(Source::Cpu);
+    };
+    let gpu = Gpu::open(&select)?;
+    say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
+    Ok(Source::Gpu(Box::new(gpu)))
+}
+
+/// A GPU that can do what is asked, else the CPU, which gives the same values faster than a software driver.
+fn auto(arguments: &Init, say: &dyn Fn(String)) -> Source {
+    let exact = matches!(arguments.arithmetic, crate::args::Arithmetic::Exact);
+    let hardware = seedtensors::gpu::devices().iter().any(|device| device.kind != DeviceKind::Software);
+    if !hardware {
+        say("filling on the CPU: there is no GPU".to_owned());
+        return Source::Cpu;
+    }
+    match Gpu::open(&Select::Default) {
+        Ok(gpu) if exact && !gpu.is_exact() => say(format!("filling on the CPU: {} is not exact", gpu.info())),
+        Ok(gpu) => {
+            say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
+            return Source::Gpu(Box::new(gpu));
+        }
+        Err(error) => say(format!("filling on the CPU: {error}")),
+    }
+    Source::Cpu
+}
+
+/// True once Ctrl-C, or a request to end, has come.
+fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// A bar on stderr where that is a terminal.
+fn progress(bytes: u128, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let length = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
