@@ -17,9 +17,6 @@ pub enum Error {
         /// What there is instead.
         found: String,
     },
-    /// The GPU would not open a device.
-    #[error("the GPU refused to open: {0}")]
-    DeviceRefused(String),
     /// The device is gone: destroyed, reset, or unplugged.
     #[error("the GPU device is lost: {0}; open it again and fill again, the values will be the same")]
     DeviceLost(String),

@@ -6,6 +6,8 @@ mod fill;
 mod pipeline;
 mod plan;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use pipeline::Pipelines;
 pub use device::{DeviceInfo, DeviceKind, Select, devices};
 pub use fill::Target;
 pub use pipeline::Multiply;
+pub(crate) use plan::Params;
+pub use plan::WORKGROUP_SIZE;
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///
@@ -40,7 +44,6 @@ pub use pipeline::Multiply;
 /// assert_eq!(weights, same);
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -99,6 +102,7 @@ impl Gpu {
         match errors.into_iter().flatten().next() {
             None => Ok(made),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
+            Some(_) if self.is_lost() => Err(self.lost_error()),
             Some(other) => Err(Error::Wgpu(other.to_string())),
         }
     }
@@ -111,10 +115,32 @@ impl Gpu {
         }
     }
 
+    /// Whether the device is lost: wgpu tells it to the callback alone, and that is the caller's where the
+    /// device is, but a lost device maps no new buffer.
+    fn is_lost(&self) -> bool {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let probe = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("seedtensors probe"),
+            size: 4,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        let lost = probe.get_mapped_range_mut(..).is_err();
+        // what it would report is what `lost` says
+        drop(scope);
+        lost
+    }
+
     /// The error for an operation that only a lost device refuses.
     fn lost_error(&self) -> Error {
-        let reason = self.lost.get().map_or("it refused to map a buffer", String::as_str);
+        let reason = self.lost.get().map_or("it maps no buffer", String::as_str);
         Error::DeviceLost(reason.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu").field("info", &self.info).field("multiply", &self.multiply()).finish_non_exhaustive()
     }
 }
 

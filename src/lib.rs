@@ -11,6 +11,8 @@ mod key;
 mod philox;
 mod sampler;
 mod shape;
+#[doc(hidden)]
+pub mod twins;
 
 pub use box_muller::{box_muller, box_muller_native, cos_sin, radius};
 pub use dtype::{Dtype, Element};

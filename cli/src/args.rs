@@ -26,7 +26,7 @@ pub(crate) struct Init {
     /// The recipe, a TOML file of [[tensor]] tables
     pub(crate) recipe: PathBuf,
     /// The seed, from 0 to 2^64 - 1, decimal or 0x
-    #[arg(long, value_parser = seed)]
+    #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
     /// The safetensors file to write
     #[arg(long)]

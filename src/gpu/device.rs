@@ -116,7 +116,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`], [`Error::DeviceRefused`], and what [`from_wgpu`](Self::from_wgpu) refuses.
+    /// [`Error::NoAdapter`], and what [`from_wgpu`](Self::from_wgpu) refuses.
     pub fn open(which: &Select) -> Result<Self> {
         pollster::block_on(Self::open_async(which))
     }
@@ -135,14 +135,15 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) =
-            adapter.request_device(&descriptor).await.map_err(|error| Error::DeviceRefused(error.to_string()))?;
+            adapter.request_device(&descriptor).await.map_err(|error| Error::Wgpu(error.to_string()))?;
         let lost = Arc::new(OnceLock::new());
         let reason = Arc::clone(&lost);
         device.set_device_lost_callback(move |why, message| {
             // a second loss tells nothing new
             let _ = reason.set(format!("{why:?}: {message}"));
         });
-        Self::new(device, queue, lost, None).await
+        let multiply = Multiply::of(&device);
+        Self::new(device, queue, lost, multiply, &multiply.source()).await
     }
 
     /// Takes the caller's device and queue, and checks them.
@@ -164,7 +165,8 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        Self::new(device, queue, Arc::default(), None).await
+        let multiply = Multiply::of(&device);
+        Self::new(device, queue, Arc::default(), multiply, &multiply.source()).await
     }
 
     /// The same device with a multiply chosen by hand, checked anew.
@@ -173,19 +175,20 @@ impl Gpu {
     ///
     /// [`Error::Wgpu`] where the device has no 64-bit integers and is asked for them.
     pub fn with_multiply(self, multiply: Multiply) -> Result<Self> {
-        pollster::block_on(Self::new(self.device, self.queue, self.lost, Some(multiply)))
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, &multiply.source()))
     }
 
-    async fn new(
+    /// A device with the shaders of this source, checked.
+    pub(super) async fn new(
         device: wgpu::Device,
         queue: wgpu::Queue,
         lost: Arc<OnceLock<String>>,
-        multiply: Option<Multiply>,
+        multiply: Multiply,
+        source: &str,
     ) -> Result<Self> {
-        let multiply = multiply.unwrap_or_else(|| Multiply::of(&device));
         let gpu = Self {
             info: device.adapter_info().into(),
-            pipelines: Pipelines::new(&device, multiply, &multiply.source())?,
+            pipelines: Pipelines::new(&device, multiply, source)?,
             inexact: Vec::new(),
             check_time: Duration::ZERO,
             device,

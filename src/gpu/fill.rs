@@ -1,7 +1,5 @@
 //! Recording a fill, and tensors of our own.
 
-use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
-
 use super::Gpu;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, Params, plan};
@@ -110,19 +108,13 @@ impl Gpu {
 
     /// Every dispatch's parameters in one buffer, and its bind group.
     fn bind(&self, dispatches: &[Dispatch], buffer: &wgpu::Buffer) -> Result<Vec<wgpu::BindGroup>> {
-        let stride = size_of::<Params>().next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
+        let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
+        let stride = size_of::<Params>().next_multiple_of(alignment);
         let mut contents = vec![0; stride * dispatches.len()];
         for (slot, dispatch) in contents.chunks_exact_mut(stride).zip(dispatches) {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
         }
-        let bytes = contents.len() as u64;
-        let params = self.scoped(bytes, || {
-            self.device.create_buffer_init(&BufferInitDescriptor {
-                label: Some("seedtensors parameters"),
-                contents: &contents,
-                usage: wgpu::BufferUsages::UNIFORM,
-            })
-        })?;
+        let params = self.uniforms(&contents)?;
         let group = |(i, dispatch): (usize, &Dispatch)| {
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("seedtensors"),
@@ -133,7 +125,26 @@ impl Gpu {
                 ],
             })
         };
-        self.scoped(bytes, || dispatches.iter().enumerate().map(group).collect())
+        self.scoped(0, || dispatches.iter().enumerate().map(group).collect())
+    }
+
+    /// A buffer of parameters that holds them from its creation on, so that nothing need be submitted.
+    fn uniforms(&self, contents: &[u8]) -> Result<wgpu::Buffer> {
+        let bytes = contents.len() as u64;
+        let params = self.scoped(bytes, || {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("seedtensors parameters"),
+                size: bytes,
+                usage: wgpu::BufferUsages::UNIFORM,
+                mapped_at_creation: true,
+            })
+        })?;
+        match params.get_mapped_range_mut(..) {
+            Ok(mut view) => view.copy_from_slice(contents),
+            Err(_) => return Err(self.lost_error()),
+        }
+        params.unmap();
+        Ok(params)
     }
 
     /// Allocates a buffer for `count` elements, fills it and submits.

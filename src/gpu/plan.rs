@@ -11,7 +11,7 @@ use crate::sampler::Coefficients;
 use crate::{Dtype, Fill};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
-pub(super) const WORKGROUP_SIZE: u32 = 256;
+pub const WORKGROUP_SIZE: u32 = 256;
 /// Bytes of a slot: an element of the shader's `array<vec4<u32>>`.
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
@@ -22,17 +22,17 @@ const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 /// The `Params` of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
-pub(super) struct Params {
-    pub(super) key: [u32; 2],
-    pub(super) block: [u32; 2],
-    pub(super) count: u32,
-    pub(super) width: u32,
-    pub(super) first: u32,
-    pub(super) lead: u32,
-    pub(super) zero: u32,
-    pub(super) padding: [u32; 3],
-    pub(super) coefficients: Coefficients,
-    pub(super) end: [u32; 3],
+pub(crate) struct Params {
+    pub(crate) key: [u32; 2],
+    pub(crate) block: [u32; 2],
+    pub(crate) count: u32,
+    pub(crate) width: u32,
+    pub(crate) first: u32,
+    pub(crate) lead: u32,
+    pub(crate) zero: u32,
+    pub(crate) padding: [u32; 3],
+    pub(crate) coefficients: Coefficients,
+    pub(crate) end: [u32; 3],
 }
 
 /// What of a device's limits a plan depends on.

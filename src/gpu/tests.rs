@@ -1,0 +1,77 @@
+//! What only the inside can provoke: a device that computes wrongly, and one without memory.
+
+use super::*;
+use crate::{Arithmetic, Dtype, Fill, Key, Sampler};
+
+fn open() -> Gpu {
+    Gpu::open(&Select::Default).unwrap_or_else(|error| {
+        panic!("this test needs a GPU or a software driver; scripts/test installs one where there is none: {error}")
+    })
+}
+
+/// The default device with one piece of its shader text replaced.
+fn spoilt(from: &str, to: &str) -> Gpu {
+    let gpu = open();
+    let source = gpu.multiply().source();
+    assert!(source.contains(from), "{from}");
+    let source = source.replacen(from, to, 1);
+    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), gpu.multiply(), &source)).unwrap()
+}
+
+const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 1.0 };
+
+fn tensor(gpu: &Gpu, sampler: Sampler, arithmetic: Arithmetic) -> Result<wgpu::Buffer> {
+    gpu.tensor(&Fill { arithmetic, ..Fill::new(Key::new(1), sampler) }, Dtype::F32, 100)
+}
+
+#[test]
+fn a_device_that_regroups_is_refused_for_exact_normals_alone() {
+    // llvmpipe regroups what is not pinned
+    let gpu = spoilt("bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2(zero))", "x");
+    assert!(!gpu.is_exact());
+    let error = tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap_err();
+    let Error::InexactDevice { device, sampler, dtype, expected, found, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((device, sampler.as_str(), dtype), (&gpu.info().name, "normal", &Dtype::F32));
+    assert_ne!(expected, found);
+    assert!(error.to_string().contains("use native arithmetic, or the CPU"), "{error}");
+    tensor(&gpu, NORMAL, Arithmetic::Native).unwrap();
+    tensor(&gpu, Sampler::Uniform { low: 0.0, high: 1.0 }, Arithmetic::Exact).unwrap();
+}
+
+#[test]
+fn a_device_whose_words_are_wrong_is_refused_for_everything() {
+    let gpu = spoilt("0x9E3779B9u", "0x9E3779B8u");
+    for (sampler, arithmetic) in [
+        (Sampler::Words, Arithmetic::Exact),
+        (Sampler::Uniform { low: 0.0, high: 1.0 }, Arithmetic::Native),
+        (NORMAL, Arithmetic::Native),
+    ] {
+        let error = tensor(&gpu, sampler, arithmetic).unwrap_err();
+        assert!(matches!(error, Error::InexactDevice { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_device_that_rounds_halves_wrongly_is_refused() {
+    let gpu = spoilt("(bits + vec4(0x7fffu) + ", "(bits + vec4(0x7f00u) + ");
+    let error = tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap_err();
+    assert!(matches!(error, Error::InexactDevice { dtype: Dtype::BF16, .. }), "{error:?}");
+}
+
+/// Buffers as large as the device allows, never written, until there is no room for another.
+#[test]
+fn out_of_memory() {
+    let gpu = open();
+    let bytes = gpu.device.limits().max_buffer_size / 4 * 4;
+    let mut kept = Vec::new();
+    let error = loop {
+        match gpu.buffer(bytes, wgpu::BufferUsages::STORAGE) {
+            Ok(buffer) => kept.push(buffer),
+            Err(error) => break error,
+        }
+        assert!(kept.len() < 100_000, "{} buffers of {bytes} bytes were had", kept.len());
+    };
+    assert_eq!(error, Error::OutOfMemory { bytes });
+    drop(kept);
+    tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap();
+}

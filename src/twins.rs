@@ -1,0 +1,73 @@
+//! What stands in the shaders and in Rust both, for the test that compares the two.
+
+use std::mem::offset_of;
+
+pub use crate::gpu::WORKGROUP_SIZE;
+use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
+use crate::gpu::Params;
+use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
+use crate::sampler::{Coefficients, Kind};
+use crate::Dtype;
+
+/// Every constant of the shaders, f32 as bits.
+#[must_use]
+pub fn constants() -> Vec<(&'static str, u32)> {
+    let [log_2, log_3, log_4, log_5, log_6, log_7, log_8, log_9, log_10] = LOG.map(f32::to_bits);
+    let [sin_1, sin_3, sin_5, sin_7] = SIN.map(f32::to_bits);
+    let [cos_2, cos_4, cos_6, cos_8] = COS.map(f32::to_bits);
+    vec![
+        ("PHILOX_M0", PHILOX_M0),
+        ("PHILOX_M1", PHILOX_M1),
+        ("PHILOX_W0", PHILOX_W0),
+        ("PHILOX_W1", PHILOX_W1),
+        ("LN2_HIGH", LN2_HIGH.to_bits()),
+        ("LN2_LOW", LN2_LOW.to_bits()),
+        ("LOG_2", log_2),
+        ("LOG_3", log_3),
+        ("LOG_4", log_4),
+        ("LOG_5", log_5),
+        ("LOG_6", log_6),
+        ("LOG_7", log_7),
+        ("LOG_8", log_8),
+        ("LOG_9", log_9),
+        ("LOG_10", log_10),
+        ("RSQRT_MAGIC", RSQRT_MAGIC),
+        ("RSQRT_STEP", RSQRT_STEP.to_bits()),
+        ("SIN_1", sin_1),
+        ("SIN_3", sin_3),
+        ("SIN_5", sin_5),
+        ("SIN_7", sin_7),
+        ("COS_2", cos_2),
+        ("COS_4", cos_4),
+        ("COS_6", cos_6),
+        ("COS_8", cos_8),
+        ("NATIVE_LOG", NATIVE_LOG.to_bits()),
+        ("NATIVE_TURN", NATIVE_TURN.to_bits()),
+        ("SAMPLER_WORDS", Kind::Words as u32),
+        ("SAMPLER_CONSTANT", Kind::Constant as u32),
+        ("SAMPLER_UNIFORM", Kind::Uniform as u32),
+        ("SAMPLER_NORMAL", Kind::Normal as u32),
+        ("SAMPLER_NORMAL_NATIVE", Kind::NormalNative as u32),
+        ("DTYPE_F32", Dtype::F32 as u32),
+        ("DTYPE_F16", Dtype::F16 as u32),
+        ("DTYPE_BF16", Dtype::BF16 as u32),
+        ("WORKGROUP_SIZE", WORKGROUP_SIZE),
+    ]
+}
+
+/// A struct's name, its members' names and offsets in bytes, and its size.
+type Layout = (&'static str, Vec<(&'static str, usize)>, usize);
+
+/// Every struct that the shaders share with the host.
+#[must_use]
+pub fn structs() -> Vec<Layout> {
+    macro_rules! layout {
+        ($name:ident { $($member:ident),* }) => {
+            (stringify!($name), vec![$((stringify!($member), offset_of!($name, $member))),*], size_of::<$name>())
+        };
+    }
+    vec![
+        layout!(Coefficients { scale, bias, top, lift, pattern }),
+        layout!(Params { key, block, count, width, first, lead, zero, coefficients }),
+    ]
+}

@@ -1,0 +1,41 @@
+//! The exact normals against double precision; examples/accuracy.rs goes through every word.
+
+#[path = "../examples/accuracy.rs"]
+mod accuracy;
+
+use accuracy::{counted, pair_error, true_radius};
+use seedtensors::{box_muller, box_muller_native, radius};
+
+/// Words at which generators have failed: log(0), infinities, lost halves.
+const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
+
+/// Every high half of the radius word, 2^24 angle words: r * 2^-22 is promised.
+#[test]
+fn normals_are_within_r_times_two_to_the_minus_22() {
+    let error = counted(24);
+    assert!(error < 2f64.powi(-22), "2^{:.3}", error.log2());
+    // a count that finds nothing would be broken: f32 cannot do better than half a unit in the last place
+    assert!(error > 2f64.powi(-24), "2^{:.3}", error.log2());
+}
+
+#[test]
+fn normals_at_the_ends_of_the_words() {
+    for even in ENDS {
+        for odd in ENDS {
+            assert!(pair_error(even, odd) < 2f64.powi(-22), "{even:#x} {odd:#x}");
+            let (a, b) = box_muller_native(even, odd);
+            let (c, d) = box_muller(even, odd);
+            let tolerance = true_radius(even) as f32 * 2f32.powi(-11) + 2f32.powf(-9.5);
+            assert!((a - c).abs() <= tolerance && (b - d).abs() <= tolerance, "{even:#x} {odd:#x}: {a} {b}, exact {c} {d}");
+        }
+    }
+}
+
+/// The half of w + 1/2 matters for small words, and the distance to 2^32 for large ones.
+#[test]
+fn the_radius_keeps_its_digits_at_both_ends() {
+    for w in (0..5000).chain((0..5000).map(|w| u32::MAX - w)) {
+        let (r, exact) = (f64::from(radius(w)), true_radius(w));
+        assert!((r / exact - 1.0).abs() < 1.15 * 2f64.powi(-24), "{w:#x}: {r}, true {exact}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What the tests share: a GPU that is there, and fills compared bit by bit.
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::fmt::Debug;
+
+use seedtensors::gpu::{Gpu, Multiply, Select, Target};
+use seedtensors::{Element, Fill, cpu};
+
+/// The default GPU; without one the test fails and says how to get one.
+pub fn gpu() -> Gpu {
+    Gpu::open(&Select::Default).unwrap_or_else(|error| {
+        panic!("this test needs a GPU or a software driver; scripts/test installs one where there is none: {error}")
+    })
+}
+
+/// The default GPU with each form of the multiply.
+pub fn gpus() -> [Gpu; 2] {
+    [Multiply::U64, Multiply::U16].map(|multiply| {
+        gpu().with_multiply(multiply).unwrap_or_else(|error| {
+            panic!("both multiplies are tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
+        })
+    })
+}
+
+/// A buffer of this many bytes, each `0xa5`.
+pub fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+    let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: bytes,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: true,
+    });
+    buffer.get_mapped_range_mut(..).unwrap().copy_from_slice(&vec![0xa5; bytes as usize]);
+    buffer.unmap();
+    buffer
+}
+
+/// Fills `count` elements from byte `offset` of a buffer with canaries and compares every byte: the range
+/// with the CPU's fill, all else with the canary.
+pub fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64, count: u64) {
+    let size = T::DTYPE.size();
+    let before = (offset / size) as usize;
+    // room behind for a slot and a half, whole words
+    let bytes = (offset + count * size + 24).next_multiple_of(4);
+    let buffer = canary(gpu, bytes);
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let target = Target { buffer: &buffer, offset, count, dtype: T::DTYPE };
+    gpu.fill(&mut encoder, fill, &target).unwrap();
+    gpu.queue().submit([encoder.finish()]);
+    let found: Vec<T> = gpu.read(&buffer, 0, bytes / size).unwrap();
+
+    let mut expected = vec![T::zeroed(); found.len()];
+    bytemuck::cast_slice_mut::<T, u8>(&mut expected).fill(0xa5);
+    cpu::fill(fill, &mut expected[before..][..count as usize]).unwrap();
+    let (found, expected): (&[u8], &[u8]) = (bytemuck::cast_slice(&found), bytemuck::cast_slice(&expected));
+    if found != expected {
+        let at = found.iter().zip(expected).position(|(a, b)| a != b).unwrap() / size as usize;
+        let differing = found.chunks(size as usize).zip(expected.chunks(size as usize)).filter(|(a, b)| a != b).count();
+        panic!(
+            "{fill:?} {} {:?}, offset {offset}, count {count}: {differing} elements differ, first {at} of the buffer",
+            T::DTYPE,
+            gpu.multiply(),
+        );
+    }
+}
+
+/// Runs one thread of the library's shader text and `entry`, which reads and writes `io`, an array of
+/// `vec4<u32>` at binding 2.
+pub fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
+    let entry = format!(
+        "@group(0) @binding(2) var<storage, read_write> io: array<vec4<u32>, {}>;
+        @compute @workgroup_size(1) fn test_entry() {{ {body} }}",
+        io.len()
+    );
+    let device = gpu.device();
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl((multiply.source() + &entry).into()),
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("test_entry"),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &[("SAMPLER", 0.0), ("DTYPE", 0.0), ("STRADDLE", 0.0)],
+            ..Default::default()
+        },
+        cache: None,
+    });
+    let buffer = canary(gpu, size_of_val(io) as u64);
+    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(io));
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &[wgpu::BindGroupEntry { binding: 2, resource: buffer.as_entire_binding() }],
+    });
+    let mut encoder = device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(1, 1, 1);
+    }
+    gpu.queue().submit([encoder.finish()]);
+    let words: Vec<u32> = gpu.read(&buffer, 0, 4 * io.len() as u64).unwrap();
+    words.as_chunks().0.to_vec()
+}

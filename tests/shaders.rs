@@ -1,0 +1,98 @@
+//! The shaders as naga reads them: valid, and the same numbers and layouts as the Rust twins.
+
+use std::collections::BTreeMap;
+
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Expression, Literal, Module, ScalarKind, TypeInner};
+use seedtensors::gpu::Multiply;
+use seedtensors::twins;
+
+fn parse(multiply: Multiply) -> (Module, ModuleInfo) {
+    let source = multiply.source();
+    let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
+    let capabilities = match multiply {
+        Multiply::U64 => Capabilities::SHADER_INT64,
+        Multiply::U16 => Capabilities::empty(),
+    };
+    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
+    (module, info.unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source))))
+}
+
+/// The module's scalar constants by name, as bits.
+fn constants(module: &Module) -> BTreeMap<String, u32> {
+    let value = |init| match module.global_expressions[init] {
+        Expression::Literal(Literal::F32(v)) => v.to_bits(),
+        Expression::Literal(Literal::U32(v)) => v,
+        ref other => panic!("{other:?} is no f32 or u32"),
+    };
+    module.constants.iter().filter_map(|(_, c)| Some((c.name.clone()?, value(c.init)))).collect()
+}
+
+#[test]
+fn both_forms_parse_and_only_one_needs_64_bit_integers() {
+    parse(Multiply::U64);
+    parse(Multiply::U16);
+    let source = Multiply::U64.source();
+    let module = naga::front::wgsl::parse_str(&source).unwrap();
+    let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+    assert!(without.is_err(), "u64 is validated without SHADER_INT64");
+}
+
+#[test]
+fn constants_equal_the_twins() {
+    let (module, _) = parse(Multiply::U16);
+    let mut rust: BTreeMap<String, u32> = BTreeMap::new();
+    for (name, bits) in twins::constants() {
+        assert!(rust.insert(name.to_owned(), bits).is_none(), "{name} stands twice");
+    }
+    assert_eq!(constants(&module), rust);
+}
+
+#[test]
+fn struct_offsets_equal_rust() {
+    let (module, _) = parse(Multiply::U16);
+    for (name, rust, size) in twins::structs() {
+        let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
+        let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+        let wgsl: Vec<_> = members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();
+        assert_eq!(wgsl, rust, "{name}");
+        assert_eq!(*span as usize, size, "size of {name}");
+    }
+}
+
+#[test]
+fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
+    let (module, _) = parse(Multiply::U16);
+    let entries: Vec<_> = module.entry_points.iter().map(|e| (e.name.as_str(), e.workgroup_size)).collect();
+    let size = [twins::WORKGROUP_SIZE, 1, 1];
+    assert_eq!(entries, [("fill_slots", size), ("fill_words", size)]);
+    let bindings: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
+    assert_eq!(bindings, [(0, 0), (0, 1), (0, 1)]);
+    let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
+    assert_eq!(overrides, ["SAMPLER", "DTYPE", "STRADDLE"]);
+}
+
+/// The exact path may use no function whose error WGSL leaves to the implementation, and no division.
+#[test]
+fn the_exact_path_only_adds_multiplies_and_moves_bits() {
+    use naga::{BinaryOperator, MathFunction};
+    let (module, info) = parse(Multiply::U64);
+    let mut seen = 0;
+    for (handle, function) in module.functions.iter() {
+        let name = function.name.as_deref().unwrap();
+        for (expression, e) in function.expressions.iter() {
+            let float = info[handle][expression].ty.inner_with(&module.types).scalar_kind() == Some(ScalarKind::Float);
+            match e {
+                Expression::Math { fun, .. } if name != "box_muller_native" => {
+                    assert!(matches!(fun, MathFunction::Min), "{name} uses {fun:?}");
+                }
+                Expression::Binary { op: BinaryOperator::Divide | BinaryOperator::Modulo, .. } => {
+                    assert!(!float, "{name} divides");
+                }
+                _ => {}
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 300, "only {seen} expressions seen");
+}

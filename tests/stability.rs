@@ -1,0 +1,60 @@
+//! Our own first values. A change of any is value-breaking: it needs another `VALUES_VERSION`.
+
+use std::fmt::Display;
+
+use half::{bf16, f16};
+use seedtensors::{Element, Fill, Init, Key, Mode, Sampler, Shape, VALUES_VERSION, cpu};
+use sha2::{Digest, Sha256};
+
+fn fill<T: Element>(sampler: Sampler, start: u64, count: usize) -> Vec<T> {
+    let mut values = vec![T::zeroed(); count];
+    let fill = Fill { start, ..Fill::new(Key::new(42).named("stability"), sampler) };
+    cpu::fill(&fill, &mut values).unwrap();
+    values
+}
+
+/// The first 8 bytes of the SHA-256 of 100,000 values, and the first three of them.
+fn digest<T: Element + Display>(sampler: Sampler, start: u64) -> String {
+    let values = fill::<T>(sampler, start, 100_000);
+    let hash = Sha256::digest(bytemuck::cast_slice::<T, u8>(&values));
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{hash} {} {} {}", values[0], values[1], values[2])
+}
+
+#[test]
+fn words_keys_and_values_are_those_of_version_1() {
+    assert_eq!(VALUES_VERSION, 1);
+    let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
+    let uniform = Sampler::Uniform { low: -0.1, high: 0.3 };
+    let digests = [
+        digest::<f32>(normal, 0),
+        digest::<f32>(normal, (1 << 40) + 1),
+        digest::<f16>(normal, 0),
+        digest::<bf16>(normal, 0),
+        digest::<f32>(uniform, 0),
+        digest::<bf16>(uniform, 0),
+    ];
+    let expected = [
+        "3a507cc9593e2dfe 0.69424707 -0.08593764 0.8483331",
+        "09e52a4dd082dc88 0.6250279 0.042980418 -0.10548092",
+        "cee9b82bb02bef39 0.69433594 -0.0859375 0.84814453",
+        "f1cac0eda7fe0ea8 0.6953125 -0.0859375 0.84765625",
+        "5ece8b3738711208 0.07442302 0.29282215 0.12523183",
+        "efea04a646803e81 0.07421875 0.29296875 0.125",
+    ];
+    assert_eq!(digests, expected);
+}
+
+/// A named initialiser's sampler, rounding of its std included.
+#[test]
+fn initialisers_are_those_of_version_1() {
+    let shape = Shape::new(&[300, 700]).unwrap();
+    let samplers = [Init::he_normal(), Init::he_normal().with_mode(Mode::FanOut).unwrap(), Init::xavier_uniform()]
+        .map(|init| init.sampler(&shape).unwrap());
+    let expected = [
+        Sampler::Normal { mean: 0.0, std: 0.053452248 },
+        Sampler::Normal { mean: 0.0, std: 0.081649658 },
+        Sampler::Uniform { low: -0.077459667, high: 0.077459667 },
+    ];
+    assert_eq!(samplers, expected);
+}
