@@ -1,0 +1,201 @@
+//! Fills on the CPU and the GPU, in elements and bytes a second.
+//!
+//! `cargo bench --bench fill`, then `scripts/figures` for the table. A name is
+//! `where/sampler/dtype/elements`: `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the
+//! queue's end, `gpu-pass` the compute pass alone by timestamps. `store` is the floor: on the GPU a shader that
+//! stores a constant, one slot a thread, on the CPU `slice::fill`.
+
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use half::bf16;
+use rayon::ThreadPoolBuilder;
+use seedtensors::gpu::{Gpu, Target};
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Init, Key, Sampler, Shape, cpu};
+
+const SIZES: [u64; 3] = [1 << 16, 1 << 20, 1 << 25];
+
+/// Each sampler's name and fill, for a dtype and a number of elements.
+fn fills(dtype: Dtype, count: u64) -> Vec<(&'static str, Fill)> {
+    let key = Key::new(42).named("bench");
+    let normal = Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 });
+    let shape = Shape::new(&[count / 256, 256]).unwrap();
+    let mut fills = vec![
+        ("uniform", Fill::new(key, Sampler::Uniform { low: -1.0, high: 1.0 })),
+        ("normal", normal),
+        ("native-normal", Fill { arithmetic: Arithmetic::Native, ..normal }),
+        ("he_normal", Fill::new(key, Init::he_normal().sampler(&shape).unwrap())),
+        ("constant", Fill::new(key, Sampler::Constant { value: 1.0 })),
+    ];
+    if dtype == Dtype::F32 {
+        fills.push(("words", Fill::new(key, Sampler::Words)));
+    }
+    fills
+}
+
+fn group(c: &mut Criterion, place: &str, name: &str, dtype: Dtype, count: u64, mut time: impl FnMut(u64) -> Duration) {
+    let mut group = c.benchmark_group(format!("{place}/{name}"));
+    group.throughput(Throughput::ElementsAndBytes { elements: count, bytes: count * dtype.size() });
+    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
+    group.bench_function(BenchmarkId::new(dtype.name(), count), |b| b.iter_custom(&mut time));
+    group.finish();
+}
+
+/// The time of `n` runs.
+fn repeat(n: u64, mut run: impl FnMut()) -> Duration {
+    let begin = Instant::now();
+    (0..n).for_each(|_| run());
+    begin.elapsed()
+}
+
+fn on_cpu<T: Element>(c: &mut Criterion) {
+    for (place, threads) in [("cpu-1", 1), ("cpu-all", 0)] {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for count in SIZES {
+            let mut out = vec![T::zeroed(); count as usize];
+            if threads == 1 {
+                group(c, place, "store", T::DTYPE, count, |n| repeat(n, || std::hint::black_box(&mut out).fill(T::zeroed())));
+            }
+            for (name, fill) in fills(T::DTYPE, count) {
+                group(c, place, name, T::DTYPE, count, |n| pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap())));
+            }
+        }
+    }
+}
+
+/// A device with timestamps, as a caller would open it.
+fn device() -> Gpu {
+    let features = wgpu::Features::SHADER_INT64
+        | wgpu::Features::TIMESTAMP_QUERY
+        | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+    pollster::block_on(async {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+        adapters.sort_by_key(|adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu);
+        let adapter = adapters.into_iter().next().expect("the bench needs a GPU; scripts/test installs a software driver");
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & features,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
+        assert!(device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS), "the device has no timestamps");
+        Gpu::from_wgpu_async(device, queue).await.unwrap()
+    })
+}
+
+/// A timer of what an encoder records between two of its commands.
+struct Timer<'a> {
+    gpu: &'a Gpu,
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+}
+
+impl<'a> Timer<'a> {
+    fn new(gpu: &'a Gpu) -> Self {
+        let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+            label: None,
+            ty: wgpu::QueryType::Timestamp,
+            count: 2,
+        });
+        let resolved = buffer(gpu, 16, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        Self { gpu, queries, resolved }
+    }
+
+    fn time(&self, record: &mut dyn FnMut(&mut wgpu::CommandEncoder)) -> Duration {
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        encoder.write_timestamp(&self.queries, 0);
+        record(&mut encoder);
+        encoder.write_timestamp(&self.queries, 1);
+        encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
+        self.gpu.queue().submit([encoder.finish()]);
+        let words: Vec<u32> = self.gpu.read(&self.resolved, 0, 4).unwrap();
+        let [begin, end] = [[words[0], words[1]], [words[2], words[3]]].map(|[l, h]| u64::from(h) << 32 | u64::from(l));
+        Duration::from_secs_f64((end - begin) as f64 * f64::from(self.gpu.queue().get_timestamp_period()) * 1e-9)
+    }
+}
+
+fn buffer(gpu: &Gpu, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+}
+
+/// The whole call, and the pass alone.
+fn both_times(
+    c: &mut Criterion,
+    timer: &Timer<'_>,
+    (name, dtype, count): (&str, Dtype, u64),
+    record: &mut dyn FnMut(&mut wgpu::CommandEncoder),
+) {
+    let gpu = timer.gpu;
+    group(c, "gpu-call", name, dtype, count, |n| {
+        repeat(n, || {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            record(&mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+            gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        })
+    });
+    group(c, "gpu-pass", name, dtype, count, |n| (0..n).map(|_| timer.time(record)).sum());
+}
+
+fn on_gpu(c: &mut Criterion) {
+    let gpu = device();
+    println!("{}, checked in {:?}", gpu.info(), gpu.check_time());
+    let timer = Timer::new(&gpu);
+    for count in SIZES {
+        let target = buffer(&gpu, 4 * count, wgpu::BufferUsages::STORAGE);
+        let store = Store::new(&gpu, &target, count);
+        both_times(c, &timer, ("store", Dtype::F32, count), &mut |encoder| store.record(encoder));
+        for dtype in [Dtype::F32, Dtype::BF16] {
+            for (name, fill) in fills(dtype, count) {
+                let target = Target { buffer: &target, offset: 0, count, dtype };
+                both_times(c, &timer, (name, dtype, count), &mut |encoder| gpu.fill(encoder, &fill, &target).unwrap());
+            }
+        }
+    }
+}
+
+/// The floor: a shader that stores a constant.
+struct Store {
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    grid: u32,
+}
+
+impl Store {
+    fn new(gpu: &Gpu, target: &wgpu::Buffer, count: u64) -> Self {
+        let source = "@group(0) @binding(0) var<storage, read_write> slots: array<vec4<u32>>;
+            @compute @workgroup_size(256) fn store(@builtin(global_invocation_id) id: vec3<u32>) {
+                slots[id.x] = vec4(0x3f800000u);
+            }";
+        let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &module,
+            entry_point: Some("store"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: target.as_entire_binding() }],
+        });
+        let grid = u32::try_from(count / 4 / 256).unwrap();
+        Self { pipeline, group, grid }
+    }
+
+    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(self.grid, 1, 1);
+    }
+}
+
+criterion_group!(benches, on_cpu::<f32>, on_cpu::<bf16>, on_gpu);
+criterion_main!(benches);

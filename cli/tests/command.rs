@@ -1,0 +1,267 @@
+//! The command as its users run it. Tests of `--device gpu` need a device; scripts/test installs one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use safetensors::{Dtype, SafeTensors};
+use tempfile::TempDir;
+
+fn seedtensors() -> Command {
+    Command::cargo_bin("seedtensors").unwrap()
+}
+
+fn mlp() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mlp.toml")
+}
+
+/// `init` of a recipe into `out` with seed 42.
+fn init(recipe: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = seedtensors();
+    command.arg("init").arg(recipe).args(["--seed", "42", "--out"]).arg(out).args(more);
+    command
+}
+
+fn write_recipe(folder: &TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("recipe.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Every file of a folder.
+fn listing(folder: &TempDir) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_file_opens_with_the_public_reader() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("mlp.safetensors");
+    init(&mlp(), &out, &["--device", "cpu"]).assert().code(0).stdout("");
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.len(), 6);
+    let fc1 = file.tensor("fc1.weight").unwrap();
+    assert_eq!((fc1.dtype(), fc1.shape()), (Dtype::F32, &[512, 784][..]));
+    let values: Vec<f64> = fc1.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect();
+    let std = (values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64).sqrt();
+    // he_normal: sqrt(2 / 784); the standard error of a std from 401,408 values is 0.11 % of it
+    assert!((std / (2.0_f64 / 784.0).sqrt() - 1.0).abs() < 0.005, "{std}");
+    assert!(file.tensor("fc1.bias").unwrap().data().iter().all(|&byte| byte == 0));
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata = metadata.metadata().clone().unwrap();
+    assert_eq!(metadata["format"], "pt");
+    assert_eq!(metadata["seedtensors.seed"], "42");
+    assert_eq!(metadata["seedtensors.values"], "1");
+    assert_eq!(metadata["seedtensors.arithmetic"], "exact");
+}
+
+#[test]
+fn the_bytes_are_the_same_on_the_gpu_and_on_every_run() {
+    for dtype in ["f32", "f16", "bf16"] {
+        let folder = TempDir::new().unwrap();
+        let read = |name: &str, device: &str| {
+            let out = folder.path().join(name);
+            init(&mlp(), &out, &["--device", device, "--dtype", dtype]).assert().code(0);
+            fs::read(out).unwrap()
+        };
+        let cpu = read("cpu", "cpu");
+        assert_eq!(cpu, read("again", "cpu"), "{dtype}");
+        assert!(cpu == read("gpu", "gpu"), "{dtype}: the GPU's file differs");
+        assert!(cpu == read("first", "0"), "{dtype}: device 0's file differs");
+        assert!(cpu == read("auto", "auto"), "{dtype}: auto's file differs");
+        assert!(SafeTensors::deserialize(&cpu).is_ok());
+    }
+}
+
+#[test]
+fn other_seeds_give_other_bytes_and_0x_is_the_same_seed() {
+    let folder = TempDir::new().unwrap();
+    let run = |seed: &str| {
+        let out = folder.path().join(seed);
+        seedtensors().arg("init").arg(mlp()).args(["--seed", seed, "--quiet", "--device", "cpu", "--out"]).arg(&out).assert().code(0);
+        fs::read(out).unwrap()
+    };
+    assert_eq!(run("42"), run("0x2a"));
+    let last = run("18446744073709551615");
+    assert_ne!(run("0"), last);
+    assert_eq!(run("0xFFFFFFFFFFFFFFFF"), last);
+}
+
+#[test]
+fn bad_usage_is_exit_2_and_says_what_would_be_right() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    for seed in ["-1", "18446744073709551616", "0xg", "1.5", "", "+3"] {
+        let mut command = seedtensors();
+        command.arg("init").arg(mlp()).args(["--seed", seed, "--out"]).arg(&out);
+        command.assert().code(2).stderr(predicate::str::contains("from 0 to 18446744073709551615"));
+    }
+    init(&mlp(), &out, &["--device", "tpu"]).assert().code(2).stderr(predicate::str::contains("auto, cpu, gpu, or an index"));
+    init(&mlp(), &out, &["--dtype", "f64"]).assert().code(2).stderr(predicate::str::contains("f32, f16, bf16"));
+    seedtensors().assert().code(2);
+    assert_eq!(listing(&folder), [""; 0]);
+}
+
+#[test]
+fn an_existing_file_is_kept_unless_forced() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("model");
+    fs::write(&out, "precious").unwrap();
+    init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains("exists and is kept; --force"));
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    init(&mlp(), &out, &["--device", "cpu", "--force"]).assert().code(0);
+    assert!(SafeTensors::deserialize(&fs::read(&out).unwrap()).is_ok());
+    assert_eq!(listing(&folder), ["model"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("no/such/model");
+    init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains("cannot write"));
+    init(Path::new("no.toml"), &out, &[]).assert().code(1).stderr(predicate::str::contains("cannot read the recipe no.toml"));
+}
+
+#[test]
+fn quiet_says_nothing_and_a_run_says_which_device() {
+    let folder = TempDir::new().unwrap();
+    init(&mlp(), &folder.path().join("a"), &["--device", "cpu", "--quiet"]).assert().code(0).stdout("").stderr("");
+    let told = predicate::str::contains("filling on the CPU").and(predicate::str::contains("6 tensors"));
+    init(&mlp(), &folder.path().join("b"), &["--device", "cpu"]).assert().code(0).stderr(told);
+}
+
+#[test]
+fn without_a_device_auto_takes_the_cpu_and_gpu_fails() {
+    let folder = TempDir::new().unwrap();
+    // a backend that this system does not have
+    let backend = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
+    let out = folder.path().join("auto");
+    let told = predicate::str::contains("filling on the CPU: there is no GPU");
+    init(&mlp(), &out, &[]).env("WGPU_BACKEND", backend).assert().code(0).stderr(told);
+    let told = predicate::str::contains("no GPU found: there is no device; install a Vulkan driver");
+    init(&mlp(), &folder.path().join("b"), &["--device", "gpu"]).env("WGPU_BACKEND", backend).assert().code(1).stderr(told);
+    let told = predicate::str::contains("no GPU of index 7");
+    init(&mlp(), &folder.path().join("b"), &["--device", "7"]).assert().code(1).stderr(told);
+    assert_eq!(listing(&folder), ["auto"]);
+}
+
+#[test]
+fn devices_lists_what_index_takes() {
+    let output = seedtensors().arg("devices").assert().code(0).get_output().stdout.clone();
+    let lines: Vec<String> = String::from_utf8(output).unwrap().lines().map(str::to_owned).collect();
+    assert!(lines[0].starts_with("cpu  "), "{lines:?}");
+    assert!(lines[1].starts_with("0  "), "{lines:?}");
+}
+
+/// Each recipe with what its refusal must say, after the file's name.
+#[test]
+fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
+    let tensor = "[[tensor]]\nname = \"w\"\nshape = [4, 4]\n";
+    let cases = [
+        ("".to_owned(), ": a recipe needs at least one [[tensor]]"),
+        ("[[tensor]]\nname = \"w\"\nshape = [4, 4\n".to_owned(), ":3: "),
+        (format!("{tensor}init = \"he_normall\""), ":4: unknown variant `he_normall`, expected one of `zeros`"),
+        (format!("{tensor}init = {{ he_normal = {{ gian = \"tanh\" }} }}"), ":4: unknown field `gian`, expected `mode` or `gain`"),
+        (format!("{tensor}init = {{ he_normal = {{ gain = \"tan\" }} }}"), ":4: unknown variant `tan`, expected one of `linear`"),
+        (format!("{tensor}init = {{ he_normal = {{ mode = \"fan\" }} }}"), ":4: unknown variant `fan`, expected one of `fan_in`"),
+        (format!("{tensor}init = {{ zeros = {{}}, ones = {{}} }}"), ":4: a tensor has one initialiser, not `ones` and `zeros`"),
+        (format!("{tensor}init = \"constant\""), ":4: missing field `value`"),
+        (format!("{tensor}init = {{ normal = {{ std = -1.0 }} }}"), ":4: tensor \"w\": normal's std must be at least 0, not -1.0"),
+        (format!("{tensor}init = {{ uniform = {{ low = 2 }} }}"), ":4: tensor \"w\": uniform's low must not be above high"),
+        (format!("{tensor}init = {{ normal = {{ std = nan }} }}"), ":4: tensor \"w\": normal's std must be finite"),
+        (tensor.to_owned(), ":1: tensor \"w\" needs an init, here or in [defaults]"),
+        (format!("{tensor}init = 3"), ":4: invalid type: integer `3`, expected an initialiser"),
+        (format!("{tensor}init = \"zeros\"\ndtype = \"f64\""), ":5: unknown variant `f64`, expected one of `f32`, `f16`, `bf16`"),
+        (format!("{tensor}init = \"zeros\"\nshpae = [1]"), ":5: unknown field `shpae`, expected one of `name`, `shape`"),
+        (format!("{tensor}init = \"zeros\"\n{tensor}init = \"ones\""), ":6: a name may stand once, \"w\""),
+        ("[[tensor]]\nname = \"w\"\nshape = [4]\ninit = \"he_normal\"".to_owned(), ":4: tensor \"w\": fan_in and fan_out need at least two"),
+        ("[[tensor]]\nname = \"w\"\nshape = [-4]\ninit = \"zeros\"".to_owned(), ":3: invalid value: integer `-4`, expected u64"),
+        ("[[tensor]]\nname = \"w\"\nshape = [4294967296, 4294967296]\ninit = \"zeros\"".to_owned(), ":3: the number of elements of shape"),
+        ("[[tensor]]\nname = \"\"\nshape = [4]\ninit = \"zeros\"".to_owned(), ":2: a tensor cannot be named \"\""),
+        ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected `defaults` or `tensor`"),
+    ];
+    for (text, told) in cases {
+        let folder = TempDir::new().unwrap();
+        let recipe = write_recipe(&folder, &text);
+        let told = format!("error: {}{told}", recipe.display());
+        init(&recipe, &folder.path().join("out"), &["--device", "cpu"]).assert().code(1).stderr(predicate::str::starts_with(told));
+        assert_eq!(listing(&folder), ["recipe.toml"]);
+    }
+}
+
+#[test]
+fn a_recipe_knows_every_initialiser_layout_and_dtype() {
+    let folder = TempDir::new().unwrap();
+    let inits = [
+        "\"zeros\"",
+        "\"ones\"",
+        "{ constant = { value = 0.5 } }",
+        "\"uniform\"",
+        "{ uniform = { low = -1, high = 1 } }",
+        "{ normal = { mean = 1, std = 0.02 } }",
+        "{ variance_scaling = { scale = 2, mode = \"fan_geo_avg\", distribution = \"uniform\" } }",
+        "\"xavier_uniform\"",
+        "{ glorot_normal = { gain = 1.5 } }",
+        "{ he_normal = { mode = \"fan_out\", gain = \"tanh\" } }",
+        "{ kaiming_uniform = { gain = { leaky_relu = 2.23606797749979 } } }",
+        "\"lecun_uniform\"",
+        "\"lecun_normal\"",
+    ];
+    let mut text = "[defaults]\ndtype = \"bf16\"\nlayout = \"in_out\"\n".to_owned();
+    for (i, init) in inits.iter().enumerate() {
+        text += &format!("[[tensor]]\nname = \"{i}\"\nshape = [3, 8, 16]\ninit = {init}\n");
+    }
+    text += "[[tensor]]\nname = \"f32\"\nshape = []\ndtype = \"f32\"\ninit = \"ones\"\n";
+    text += "[[tensor]]\nname = \"fans\"\nshape = [6]\nfans = { fan_in = 8, fan_out = 2 }\ninit = \"he_normal\"\n";
+    text += "[[tensor]]\nname = \"empty\"\nshape = [0, 5]\ngroups = 1\ntransposed = true\ninit = \"he_normal\"\n";
+    let out = folder.path().join("out");
+    init(&write_recipe(&folder, &text), &out, &["--device", "cpu", "--dtype", "f16"]).assert().code(0);
+    let bytes = fs::read(out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.len(), inits.len() + 3);
+    assert_eq!(file.tensor("f32").unwrap().data(), 1.0_f32.to_le_bytes());
+    assert_eq!(file.tensor("0").unwrap().dtype(), Dtype::F16);
+    assert_eq!(file.tensor("1").unwrap().data()[..2], [0x00, 0x3c]);
+    assert_eq!(file.tensor("empty").unwrap().shape(), [0, 5]);
+    // U(+-1/sqrt(fan_in)), fan_in = 3 * 8
+    let values = file.tensor("10").unwrap().data().to_vec();
+    let largest = values.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().abs()).fold(0.0, f32::max);
+    assert!(largest <= 1.0 / 24f32.sqrt() && largest > 0.95 / 24f32.sqrt(), "{largest}");
+}
+
+/// Ctrl-C while a file of 8 GB is being made.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let text = "[[tensor]]\nname = \"w\"\nshape = [2000000000]\ninit = \"zeros\"";
+    let recipe = write_recipe(&folder, text);
+    for signal in ["-INT", "-TERM"] {
+        let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("seedtensors"))
+            .arg("init")
+            .arg(&recipe)
+            .args(["--seed", "1", "--device", "cpu", "--out"])
+            .arg(folder.path().join("out"))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        while listing(&folder).len() < 2 {
+            assert!(begin.elapsed() < Duration::from_secs(60), "no file was begun");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("error: interrupted; nothing was written"), "{told}");
+        assert_eq!(listing(&folder), ["recipe.toml"]);
+    }
+}
