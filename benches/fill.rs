@@ -4,6 +4,11 @@
 //! `where/sampler/dtype/elements`: `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the
 //! queue's end, `gpu-pass` the compute pass alone by timestamps. `store` is the floor: on the GPU a shader that
 //! stores a constant, one slot a thread, on the CPU `slice::fill`.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "a bench of known sizes, which names its device"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -54,10 +59,14 @@ fn on_cpu<T: Element>(c: &mut Criterion) {
         for count in SIZES {
             let mut out = vec![T::zeroed(); count as usize];
             if threads == 1 {
-                group(c, place, "store", T::DTYPE, count, |n| repeat(n, || std::hint::black_box(&mut out).fill(T::zeroed())));
+                group(c, place, "store", T::DTYPE, count, |n| {
+                    repeat(n, || std::hint::black_box(&mut out).fill(T::zeroed()))
+                });
             }
             for (name, fill) in fills(T::DTYPE, count) {
-                group(c, place, name, T::DTYPE, count, |n| pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap())));
+                group(c, place, name, T::DTYPE, count, |n| {
+                    pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap()))
+                });
             }
         }
     }
@@ -72,14 +81,18 @@ fn device() -> Gpu {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
         let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
         adapters.sort_by_key(|adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu);
-        let adapter = adapters.into_iter().next().expect("the bench needs a GPU; scripts/test installs a software driver");
+        let adapter =
+            adapters.into_iter().next().expect("the bench needs a GPU; scripts/test installs a software driver");
         let descriptor = wgpu::DeviceDescriptor {
             required_features: adapter.features() & features,
             required_limits: adapter.limits(),
             ..Default::default()
         };
         let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
-        assert!(device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS), "the device has no timestamps");
+        assert!(
+            device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS),
+            "the device has no timestamps"
+        );
         Gpu::from_wgpu_async(device, queue).await.unwrap()
     })
 }

@@ -3,6 +3,11 @@
 //! `cargo run --release --example accuracy` goes through all 2^32 words of the radius and all 2^32 of the
 //! angle, bounds the error of every pair of them, and counts 2^32 pairs. It takes about five minutes on two
 //! cores. tests/accuracy.rs counts 2^24 pairs with the same code.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "words are cut on purpose, an example prints"
+)]
 
 use std::f64::consts::PI;
 
@@ -10,14 +15,14 @@ use rayon::prelude::*;
 use seedtensors::{box_muller, cos_sin, radius};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`; near 2^32 by the logarithm of 1 + x.
-pub fn true_radius(w: u32) -> f64 {
+pub(crate) fn true_radius(w: u32) -> f64 {
     let u = (f64::from(w) + 0.5) / 2f64.powi(32);
     let ln = if w < 1 << 31 { u.ln() } else { (u - 1.0).ln_1p() };
     (-2.0 * ln).sqrt()
 }
 
 /// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, reduced to an eighth of a turn without rounding.
-pub fn true_cos_sin(w: u32) -> (f64, f64) {
+pub(crate) fn true_cos_sin(w: u32) -> (f64, f64) {
     let quarters = (f64::from(w) + 0.5) / 2f64.powi(30);
     let quadrant = quarters.round();
     let (sin, cos) = ((quarters - quadrant) * PI / 2.0).sin_cos();
@@ -30,7 +35,7 @@ pub fn true_cos_sin(w: u32) -> (f64, f64) {
 }
 
 /// The largest error of a pair's normals, in units of its radius.
-pub fn pair_error(even: u32, odd: u32) -> f64 {
+pub(crate) fn pair_error(even: u32, odd: u32) -> f64 {
     let (a, b) = box_muller(even, odd);
     let r = true_radius(even);
     let (cos, sin) = true_cos_sin(odd);
@@ -39,7 +44,7 @@ pub fn pair_error(even: u32, odd: u32) -> f64 {
 
 /// The largest error over `2^bits` pairs: every high half of the radius word equally often, the angle words
 /// spread evenly, so that there are as many of them as pairs; low halves by a multiplicative hash.
-pub fn counted(bits: u32) -> f64 {
+pub(crate) fn counted(bits: u32) -> f64 {
     let spread = |i: u64| {
         let angle = (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) >> bits.min(31);
         let low = (i.wrapping_mul(0xD134_2543_DE82_EF95) >> 40) as u32 & 0xffff;
@@ -93,7 +98,8 @@ fn bound(radii: &Cells, cosines: &Cells) -> f64 {
 #[allow(dead_code, reason = "the test that shares this file has no use for it")]
 fn main() {
     let largest = |cells: &Cells| cells.iter().flatten().copied().fold(0.0, f64::max);
-    let print = |what: &str, error: f64| println!("{what}: {:.4} * 2^-24 = 2^{:.4}", error * 2f64.powi(24), error.log2());
+    let print =
+        |what: &str, error: f64| println!("{what}: {:.4} * 2^-24 = 2^{:.4}", error * 2f64.powi(24), error.log2());
     let radii = cells(|w, cells| {
         let r = true_radius(w);
         record(cells, r / 2f64.powi(r.log2().floor() as i32) - 1.0, f64::from(radius(w)) / r - 1.0);

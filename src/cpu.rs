@@ -45,9 +45,14 @@ pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
     fill.check_range(out.len() as u64)?;
     let kind = fill.sampler.kind(fill.arithmetic);
     // chunks begin at whole blocks, but for the first
-    let (head, rest) = out.split_at_mut((fill.start.wrapping_neg() as usize % 4).min(out.len()));
+    let (head, rest) = out.split_at_mut(((fill.start.wrapping_neg() % 4) as usize).min(out.len()));
     let head_len = head.len() as u64;
     fill_chunk(kind, fill.key, fill.start, &coefficients, head);
+    if rest.len() <= CHUNK {
+        // not worth waking a thread
+        fill_chunk(kind, fill.key, fill.start + head_len, &coefficients, rest);
+        return Ok(());
+    }
     rest.par_chunks_mut(CHUNK).enumerate().for_each(|(i, chunk)| {
         let start = fill.start + head_len + (i * CHUNK) as u64;
         fill_chunk(kind, fill.key, start, &coefficients, chunk);
@@ -77,10 +82,7 @@ fn fill_chunk<T: Element>(kind: Kind, key: Key, start: u64, coefficients: &Coeff
 
 /// Fills whole groups of blocks, from the block `block` of the key on, compiled for each width of vector
 /// unit and chosen when it runs.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
-    "x86_64+avx2",
-))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
 fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
     // a kind known to the compiler in each arm, so that its loop holds nothing of the others
     match kind {
@@ -113,6 +115,7 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
 
 /// The blocks of `LANES` counters in a row, word by word.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "a lane is an index into four arrays")]
 fn blocks(counter: u64, mut key: [u32; 2]) -> [[u32; LANES]; 4] {
     let mut w = [[0; LANES]; 4];
     for lane in 0..LANES {

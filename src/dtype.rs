@@ -99,7 +99,6 @@ pub(crate) fn round_f16(bits: u32) -> u16 {
 
 /// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the result has 16 bits")]
 pub(crate) fn round_bf16(bits: u32) -> u16 {
     ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
@@ -154,7 +153,8 @@ mod tests {
 
     #[test]
     fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {
-        let near_ties = (0..=0xffff_u32).flat_map(|high| [0, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001].map(|low| high << 16 | low));
+        let near_ties = (0..=0xffff_u32)
+            .flat_map(|high| [0, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001].map(|low| high << 16 | low));
         for bits in (0..=u32::MAX).step_by(8191).chain(near_ties) {
             let value = f32::from_bits(bits);
             if value.is_nan() || value.is_infinite() {

@@ -10,7 +10,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// There is no GPU, or none of that index or name.
-    #[error("no GPU {wanted}: {found}; install a Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers), or fill on the CPU, which gives the same values")]
+    #[error(
+        "no GPU {wanted}: {found}; install a Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers), or fill on the CPU, which gives the same values"
+    )]
     NoAdapter {
         /// Which device was asked for.
         wanted: String,
@@ -56,8 +58,8 @@ pub enum Error {
         /// Where the range starts.
         offset: u64,
     },
-    /// More elements, or a larger index, than 64 bits can count.
-    #[error("{what} is more than 64 bits can count")]
+    /// More elements, or a larger index, than an integer can count.
+    #[error("{what} is more than an integer can count")]
     ShapeOverflow {
         /// The shape, or the range of elements.
         what: String,
@@ -75,7 +77,9 @@ pub enum Error {
     #[error("raw words are 32 bits wide and cannot be stored as {0}")]
     WordsNeedF32(Dtype),
     /// A device whose values differ from the CPU's, asked for exact arithmetic.
-    #[error("{device} is not exact: {sampler} in {dtype} gave {found:#x} for element {element}, not {expected:#x}; use native arithmetic, or the CPU")]
+    #[error(
+        "{device} is not exact: {sampler} in {dtype} gave {found:#x} for element {element}, not {expected:#x}; use native arithmetic, or the CPU"
+    )]
     InexactDevice {
         /// The device's name.
         device: String,

@@ -44,21 +44,14 @@ impl Fill {
     /// An exact fill from element 0.
     #[must_use]
     pub const fn new(key: Key, sampler: Sampler) -> Self {
-        Self {
-            key,
-            sampler,
-            start: 0,
-            arithmetic: Arithmetic::Exact,
-        }
+        Self { key, sampler, start: 0, arithmetic: Arithmetic::Exact }
     }
 
     /// Refuses a range of elements whose indices do not fit in 64 bits.
     pub(crate) fn check_range(&self, count: u64) -> Result<()> {
         match self.start.checked_add(count) {
             Some(_) => Ok(()),
-            None => Err(Error::ShapeOverflow {
-                what: format!("start {} + {count} elements", self.start),
-            }),
+            None => Err(Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) }),
         }
     }
 }

@@ -187,7 +187,9 @@ impl Init {
     /// [`Error::BadParameter`] where this is no variance scaling.
     pub fn with_gain(self, gain: Gain) -> Result<Self> {
         match self {
-            Self::VarianceScaling { mode, distribution, .. } => Ok(Self::scaling(gain.value().powi(2), mode, distribution)),
+            Self::VarianceScaling { mode, distribution, .. } => {
+                Ok(Self::scaling(gain.value().powi(2), mode, distribution))
+            }
             other => Err(Error::bad("a gain goes with variance scaling", format!("{other:?}"))),
         }
     }
@@ -217,14 +219,12 @@ impl Init {
         }
         match *self {
             Self::Constant { value } => Ok(Sampler::Constant { value: finite("constant's value", value)? }),
-            Self::Uniform { low, high } => Ok(Sampler::Uniform {
-                low: finite("uniform's low", low)?,
-                high: finite("uniform's high", high)?,
-            }),
-            Self::Normal { mean, std } => Ok(Sampler::Normal {
-                mean: finite("normal's mean", mean)?,
-                std: finite("normal's std", std)?,
-            }),
+            Self::Uniform { low, high } => {
+                Ok(Sampler::Uniform { low: finite("uniform's low", low)?, high: finite("uniform's high", high)? })
+            }
+            Self::Normal { mean, std } => {
+                Ok(Sampler::Normal { mean: finite("normal's mean", mean)?, std: finite("normal's std", std)? })
+            }
             Self::VarianceScaling { scale, mode, distribution } => scaled(scale, mode, distribution, shape),
         }
     }
@@ -232,7 +232,10 @@ impl Init {
 
 fn scaled(scale: f64, mode: Mode, distribution: Distribution, shape: &Shape) -> Result<Sampler> {
     if !(scale >= 0.0 && scale.is_finite()) {
-        return Err(Error::bad("variance scaling's scale (the gain squared) must be finite and at least 0", format!("{scale:?}")));
+        return Err(Error::bad(
+            "variance scaling's scale (the gain squared) must be finite and at least 0",
+            format!("{scale:?}"),
+        ));
     }
     let fans = shape.fans()?;
     let (fan_in, fan_out) = (fans.fan_in as f64, fans.fan_out as f64);

@@ -37,10 +37,7 @@ impl Key {
     #[must_use]
     pub fn fold_in(self, i: u64) -> Self {
         let [w0, w1, w2, w3] = self.block(i).map(u64::from);
-        Self {
-            seed: w1 << 32 | w0,
-            offset: w3 << 32 | w2,
-        }
+        Self { seed: w1 << 32 | w0, offset: w3 << 32 | w2 }
     }
 
     /// The keys `fold_in(0)` to `fold_in(n - 1)`.

@@ -1,4 +1,29 @@
-//! Weight initialisation with the same bits everywhere.
+//! Weight initialisation on the GPU and the CPU: same seed, same bits, everywhere.
+//!
+//! A tensor's values are a pure function of its [`Key`], its [`Sampler`] and its [`Dtype`]: the same on every
+//! device, whole or in parts. An [`Init`] such as [`Init::he_normal`] works a sampler out from a [`Shape`]; a
+//! [`Fill`] joins it with a key; [`cpu::fill`] and [`gpu::Gpu::fill`] carry it out.
+//!
+//! ```
+//! use seedtensors::{Fill, Init, Key, Shape, cpu};
+//!
+//! let shape = Shape::new(&[4, 3])?;
+//! let fill = Fill::new(Key::new(42).named("weight"), Init::xavier_uniform().sampler(&shape)?);
+//! let mut weights = [0.0_f32; 12];
+//! cpu::fill(&fill, &mut weights)?;
+//! let bound = (6.0_f32 / 7.0).sqrt();
+//! assert!(weights.iter().all(|w| (-bound..bound).contains(w)));
+//! # Ok::<(), seedtensors::Error>(())
+//! ```
+//!
+//! # Scope
+//!
+//! Random values for weights, from words to buffers. Random numbers for anything else are `rand`'s, which
+//! [`Philox`] feeds; tensors, their storage and their arithmetic are the caller's.
+//!
+//! # Errors
+//!
+//! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
 
 mod box_muller;
 pub mod cpu;
@@ -26,3 +51,7 @@ pub use shape::{Fans, Layout, Shape};
 
 /// The version of what every value is. Another version may give other values; this one never will.
 pub const VALUES_VERSION: u32 = 1;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -100,7 +100,7 @@ impl Philox {
     fn next_word(&mut self) -> u32 {
         let word = self.block[(self.position % 4) as usize];
         self.position = self.position.wrapping_add(1);
-        if self.position % 4 == 0 {
+        if self.position.is_multiple_of(4) {
             self.block = self.key.block(self.position / 4);
         }
         word
@@ -109,11 +109,7 @@ impl Philox {
 
 impl From<Key> for Philox {
     fn from(key: Key) -> Self {
-        Self {
-            key,
-            position: 0,
-            block: key.block(0),
-        }
+        Self { key, position: 0, block: key.block(0) }
     }
 }
 

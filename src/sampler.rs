@@ -215,6 +215,7 @@ pub(crate) fn sample<const N: usize>(kind: Kind, mut w: [[u32; N]; 4], c: &Coeff
 
 /// Words pair up, (0, 1) and (2, 3).
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "a lane is an index into two arrays")]
 fn normals<const N: usize>(
     w: &mut [[u32; N]; 4],
     c: &Coefficients,

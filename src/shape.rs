@@ -58,22 +58,13 @@ impl Shape {
     ///
     /// [`Error::ShapeOverflow`] where the number of elements does not fit in 64 bits.
     pub fn new(dims: &[u64]) -> Result<Self> {
-        let overflow = || Error::ShapeOverflow {
-            what: format!("the number of elements of shape {dims:?}"),
-        };
+        let overflow = || Error::ShapeOverflow { what: format!("the number of elements of shape {dims:?}") };
         let elements = if dims.contains(&0) {
             0
         } else {
             dims.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim)).ok_or_else(overflow)?
         };
-        Ok(Self {
-            dims: dims.to_vec(),
-            elements,
-            layout: Layout::default(),
-            groups: 1,
-            transposed: false,
-            fans: None,
-        })
+        Ok(Self { dims: dims.to_vec(), elements, layout: Layout::default(), groups: 1, transposed: false, fans: None })
     }
 
     /// Says which dimensions are inputs and outputs.
@@ -134,7 +125,10 @@ impl Shape {
         };
         // `first` counts every group's channels, `second` one group's
         if self.groups == 0 || first % self.groups != 0 {
-            return Err(Error::bad(&format!("groups must divide the {first} channels of shape {:?}", self.dims), self.groups));
+            return Err(Error::bad(
+                &format!("groups must divide the {first} channels of shape {:?}", self.dims),
+                self.groups,
+            ));
         }
         let field = kernel.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
         let fan = |channels: u64| field.and_then(|field| field.checked_mul(channels));

@@ -2,12 +2,12 @@
 
 use std::mem::offset_of;
 
-pub use crate::gpu::WORKGROUP_SIZE;
+use crate::Dtype;
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::gpu::Params;
+pub use crate::gpu::WORKGROUP_SIZE;
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind};
-use crate::Dtype;
 
 /// Every constant of the shaders, f32 as bits.
 #[must_use]

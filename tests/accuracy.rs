@@ -1,4 +1,5 @@
 //! The exact normals against double precision; examples/accuracy.rs goes through every word.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
@@ -26,7 +27,10 @@ fn normals_at_the_ends_of_the_words() {
             let (a, b) = box_muller_native(even, odd);
             let (c, d) = box_muller(even, odd);
             let tolerance = true_radius(even) as f32 * 2f32.powi(-11) + 2f32.powf(-9.5);
-            assert!((a - c).abs() <= tolerance && (b - d).abs() <= tolerance, "{even:#x} {odd:#x}: {a} {b}, exact {c} {d}");
+            assert!(
+                (a - c).abs() <= tolerance && (b - d).abs() <= tolerance,
+                "{even:#x} {odd:#x}: {a} {b}, exact {c} {d}"
+            );
         }
     }
 }

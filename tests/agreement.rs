@@ -1,4 +1,5 @@
 //! GPU against CPU, to the bit, every sampler, dtype and multiply.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
 

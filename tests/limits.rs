@@ -1,5 +1,6 @@
 //! Every error, provoked, and the limits that they guard. `InexactDevice` and `OutOfMemory` are provoked in
 //! src/gpu/tests.rs, which can spoil a shader and allocate without filling.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
 
@@ -53,11 +54,14 @@ fn ranges() {
     assert_eq!(fill_error(&gpu, &normal(), &Target { offset: 2, ..target }), Error::MisalignedRange { offset: 2 });
     let too_small = |end| Error::BufferTooSmall { end, size: 64 };
     assert_eq!(fill_error(&gpu, &normal(), &Target { count: 17, ..target }), too_small(68));
-    assert_eq!(fill_error(&gpu, &normal(), &Target { offset: 64, count: 1, dtype: Dtype::F16, ..target }), too_small(68));
+    assert_eq!(
+        fill_error(&gpu, &normal(), &Target { offset: 64, count: 1, dtype: Dtype::F16, ..target }),
+        too_small(68)
+    );
     let error = fill_error(&gpu, &normal(), &Target { count: u64::MAX / 2, ..target });
     assert!(matches!(error, Error::ShapeOverflow { .. }), "{error}");
     let error = fill_error(&gpu, &Fill { start: u64::MAX - 3, ..normal() }, &target);
-    assert_eq!(error.to_string(), "start 18446744073709551612 + 16 elements is more than 64 bits can count");
+    assert_eq!(error.to_string(), "start 18446744073709551612 + 16 elements is more than an integer can count");
 
     let copy = buffer(&gpu, 64, BufferUsages::COPY_DST);
     let error = fill_error(&gpu, &normal(), &Target { buffer: &copy, ..target });
@@ -89,7 +93,7 @@ fn nothing_is_no_error() {
 #[test]
 fn shapes_and_fans() {
     let error = Shape::new(&[1 << 32, 1 << 32]).unwrap_err();
-    let text = "the number of elements of shape [4294967296, 4294967296] is more than 64 bits can count";
+    let text = "the number of elements of shape [4294967296, 4294967296] is more than an integer can count";
     assert_eq!(error.to_string(), text);
     let error = Init::he_normal().sampler(&Shape::new(&[7]).unwrap()).unwrap_err();
     assert_eq!(error, Error::TooFewDimensions { shape: vec![7] });
@@ -140,7 +144,9 @@ fn bad_parameters_name_the_rule_and_the_value() {
         assert_eq!(gpu.tensor(&Fill::new(Key::new(1), sampler), dtype, 4).unwrap_err().to_string(), text);
     }
     let wide = Sampler::Normal { mean: 0.0, std: 1e38 };
-    assert!(wide.check(Dtype::F32).unwrap_err().to_string().starts_with("normal's |mean| + 6.77 std must be finite in f32"));
+    assert!(
+        wide.check(Dtype::F32).unwrap_err().to_string().starts_with("normal's |mean| + 6.77 std must be finite in f32")
+    );
     assert!(Init::zeros().with_gain(Gain::Relu).is_err());
     assert!(Init::ones().with_mode(Mode::FanIn).is_err());
 }

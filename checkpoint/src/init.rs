@@ -3,9 +3,9 @@
 use std::fmt;
 
 use seedtensors::{Distribution, Gain, Init, Mode};
+use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use serde::Deserialize;
 
 /// Every name that a recipe may use.
 const NAMES: &[&str] = &[
@@ -190,6 +190,7 @@ impl He {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "recipes name modes so")]
 enum ModeName {
     #[default]
     FanIn,

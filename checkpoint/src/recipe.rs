@@ -145,7 +145,10 @@ impl Recipe {
             let (span, entry) = (entry.span(), entry.get_ref());
             let tensor = entry.tensor(&file.defaults, &span).map_err(|(span, message)| at(span, message))?;
             if !names.insert(tensor.name.clone()) {
-                return Err(at(entry.name.span(), format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name)));
+                return Err(at(
+                    entry.name.span(),
+                    format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name),
+                ));
             }
             tensors.push(tensor);
         }

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use crate::{Recipe, Tensor};
 
 /// Elements that are filled and written at a time.
-const PIECE: u64 = 16 << 20;
+const PIECE: usize = 16 << 20;
 /// What the public readers take as a header at most.
 const LARGEST_HEADER: usize = 100_000_000;
 
@@ -136,15 +136,12 @@ fn write_tensor<T: Element>(
     out: &mut BufWriter<NamedTempFile>,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Error> {
-    let fill = Fill {
-        arithmetic: how.arithmetic,
-        ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler)
-    };
-    for start in (0..tensor.shape.elements()).step_by(PIECE as usize) {
+    let fill = Fill { arithmetic: how.arithmetic, ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler) };
+    for start in (0..tensor.shape.elements()).step_by(PIECE) {
         if !go_on(0) {
             return Err(Error::Interrupted);
         }
-        let count = PIECE.min(tensor.shape.elements() - start);
+        let count = usize::try_from(tensor.shape.elements() - start).unwrap_or(PIECE).min(PIECE);
         let fill = Fill { start, ..fill };
         let elements = piece::<T>(how.source, &fill, count);
         let elements = elements.map_err(|source| Error::Fill { name: tensor.name.clone(), source })?;
@@ -158,16 +155,16 @@ fn write_tensor<T: Element>(
 }
 
 /// A run of elements.
-fn piece<T: Element>(source: &Source, fill: &Fill, count: u64) -> seedtensors::Result<Vec<T>> {
+fn piece<T: Element>(source: &Source, fill: &Fill, count: usize) -> seedtensors::Result<Vec<T>> {
     match source {
         Source::Cpu => {
-            let mut elements = vec![T::zeroed(); count as usize];
+            let mut elements = vec![T::zeroed(); count];
             cpu::fill(fill, &mut elements)?;
             Ok(elements)
         }
         Source::Gpu(gpu) => {
-            let buffer = gpu.tensor(fill, T::DTYPE, count)?;
-            gpu.read(&buffer, 0, count)
+            let buffer = gpu.tensor(fill, T::DTYPE, count as u64)?;
+            gpu.read(&buffer, 0, count as u64)
         }
     }
 }
@@ -178,7 +175,8 @@ fn header(tensors: &[&Tensor], how: &Write<'_>) -> Result<Vec<u8>, Error> {
     let mut begin = 0_usize;
     let mut entries = Vec::with_capacity(tensors.len());
     for tensor in tensors {
-        let bytes = tensor.shape.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes =
+            tensor.shape.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
         let end = bytes.and_then(|bytes| begin.checked_add(bytes)).ok_or_else(overflow)?;
         let shape = tensor.shape.dims().iter().map(|&dim| usize::try_from(dim).map_err(|_| overflow()));
         entries.push((
@@ -205,7 +203,8 @@ fn header(tensors: &[&Tensor], how: &Write<'_>) -> Result<Vec<u8>, Error> {
         ("seedtensors.seed", how.seed.to_string()),
         ("seedtensors.values", VALUES_VERSION.to_string()),
     ]);
-    let mut json = serde_json::to_vec(&Header { metadata, entries }).map_err(|error| Error::TooLarge(error.to_string()))?;
+    let mut json =
+        serde_json::to_vec(&Header { metadata, entries }).map_err(|error| Error::TooLarge(error.to_string()))?;
     json.resize(json.len().next_multiple_of(8), b' ');
     if json.len() > LARGEST_HEADER {
         return Err(Error::TooLarge(format!("a header of {} bytes, readers take {LARGEST_HEADER}", json.len())));

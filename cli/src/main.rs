@@ -1,4 +1,5 @@
 //! The command `seedtensors`: parse, call, print.
+#![allow(clippy::print_stdout, reason = "a command prints")]
 
 mod args;
 mod devices;

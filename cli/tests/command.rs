@@ -1,4 +1,5 @@
 //! The command as its users run it. Tests of `--device gpu` need a device; scripts/test installs one.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ fn the_file_opens_with_the_public_reader() {
     assert_eq!(file.len(), 6);
     let fc1 = file.tensor("fc1.weight").unwrap();
     assert_eq!((fc1.dtype(), fc1.shape()), (Dtype::F32, &[512, 784][..]));
-    let values: Vec<f64> = fc1.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect();
+    let values: Vec<f64> =
+        fc1.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect();
     let std = (values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64).sqrt();
     // he_normal: sqrt(2 / 784); the standard error of a std from 401,408 values is 0.11 % of it
     assert!((std / (2.0_f64 / 784.0).sqrt() - 1.0).abs() < 0.005, "{std}");
@@ -84,7 +86,13 @@ fn other_seeds_give_other_bytes_and_0x_is_the_same_seed() {
     let folder = TempDir::new().unwrap();
     let run = |seed: &str| {
         let out = folder.path().join(seed);
-        seedtensors().arg("init").arg(mlp()).args(["--seed", seed, "--quiet", "--device", "cpu", "--out"]).arg(&out).assert().code(0);
+        seedtensors()
+            .arg("init")
+            .arg(mlp())
+            .args(["--seed", seed, "--quiet", "--device", "cpu", "--out"])
+            .arg(&out)
+            .assert()
+            .code(0);
         fs::read(out).unwrap()
     };
     assert_eq!(run("42"), run("0x2a"));
@@ -102,7 +110,10 @@ fn bad_usage_is_exit_2_and_says_what_would_be_right() {
         command.arg("init").arg(mlp()).args(["--seed", seed, "--out"]).arg(&out);
         command.assert().code(2).stderr(predicate::str::contains("from 0 to 18446744073709551615"));
     }
-    init(&mlp(), &out, &["--device", "tpu"]).assert().code(2).stderr(predicate::str::contains("auto, cpu, gpu, or an index"));
+    init(&mlp(), &out, &["--device", "tpu"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("auto, cpu, gpu, or an index"));
     init(&mlp(), &out, &["--dtype", "f64"]).assert().code(2).stderr(predicate::str::contains("f32, f16, bf16"));
     seedtensors().assert().code(2);
     assert_eq!(listing(&folder), [""; 0]);
@@ -113,7 +124,10 @@ fn an_existing_file_is_kept_unless_forced() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("model");
     fs::write(&out, "precious").unwrap();
-    init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains("exists and is kept; --force"));
+    init(&mlp(), &out, &["--device", "cpu"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("exists and is kept; --force"));
     assert_eq!(fs::read(&out).unwrap(), b"precious");
     init(&mlp(), &out, &["--device", "cpu", "--force"]).assert().code(0);
     assert!(SafeTensors::deserialize(&fs::read(&out).unwrap()).is_ok());
@@ -125,7 +139,10 @@ fn a_folder_that_is_not_there_is_an_error() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("no/such/model");
     init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains("cannot write"));
-    init(Path::new("no.toml"), &out, &[]).assert().code(1).stderr(predicate::str::contains("cannot read the recipe no.toml"));
+    init(Path::new("no.toml"), &out, &[])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("cannot read the recipe no.toml"));
 }
 
 #[test]
@@ -145,7 +162,11 @@ fn without_a_device_auto_takes_the_cpu_and_gpu_fails() {
     let told = predicate::str::contains("filling on the CPU: there is no GPU");
     init(&mlp(), &out, &[]).env("WGPU_BACKEND", backend).assert().code(0).stderr(told);
     let told = predicate::str::contains("no GPU found: there is no device; install a Vulkan driver");
-    init(&mlp(), &folder.path().join("b"), &["--device", "gpu"]).env("WGPU_BACKEND", backend).assert().code(1).stderr(told);
+    init(&mlp(), &folder.path().join("b"), &["--device", "gpu"])
+        .env("WGPU_BACKEND", backend)
+        .assert()
+        .code(1)
+        .stderr(told);
     let told = predicate::str::contains("no GPU of index 7");
     init(&mlp(), &folder.path().join("b"), &["--device", "7"]).assert().code(1).stderr(told);
     assert_eq!(listing(&folder), ["auto"]);
@@ -167,22 +188,55 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
         ("".to_owned(), ": a recipe needs at least one [[tensor]]"),
         ("[[tensor]]\nname = \"w\"\nshape = [4, 4\n".to_owned(), ":3: "),
         (format!("{tensor}init = \"he_normall\""), ":4: unknown variant `he_normall`, expected one of `zeros`"),
-        (format!("{tensor}init = {{ he_normal = {{ gian = \"tanh\" }} }}"), ":4: unknown field `gian`, expected `mode` or `gain`"),
-        (format!("{tensor}init = {{ he_normal = {{ gain = \"tan\" }} }}"), ":4: unknown variant `tan`, expected one of `linear`"),
-        (format!("{tensor}init = {{ he_normal = {{ mode = \"fan\" }} }}"), ":4: unknown variant `fan`, expected one of `fan_in`"),
-        (format!("{tensor}init = {{ zeros = {{}}, ones = {{}} }}"), ":4: a tensor has one initialiser, not `ones` and `zeros`"),
+        (
+            format!("{tensor}init = {{ he_normal = {{ gian = \"tanh\" }} }}"),
+            ":4: unknown field `gian`, expected `mode` or `gain`",
+        ),
+        (
+            format!("{tensor}init = {{ he_normal = {{ gain = \"tan\" }} }}"),
+            ":4: unknown variant `tan`, expected one of `linear`",
+        ),
+        (
+            format!("{tensor}init = {{ he_normal = {{ mode = \"fan\" }} }}"),
+            ":4: unknown variant `fan`, expected one of `fan_in`",
+        ),
+        (
+            format!("{tensor}init = {{ zeros = {{}}, ones = {{}} }}"),
+            ":4: a tensor has one initialiser, not `ones` and `zeros`",
+        ),
         (format!("{tensor}init = \"constant\""), ":4: missing field `value`"),
-        (format!("{tensor}init = {{ normal = {{ std = -1.0 }} }}"), ":4: tensor \"w\": normal's std must be at least 0, not -1.0"),
-        (format!("{tensor}init = {{ uniform = {{ low = 2 }} }}"), ":4: tensor \"w\": uniform's low must not be above high"),
+        (
+            format!("{tensor}init = {{ normal = {{ std = -1.0 }} }}"),
+            ":4: tensor \"w\": normal's std must be at least 0, not -1.0",
+        ),
+        (
+            format!("{tensor}init = {{ uniform = {{ low = 2 }} }}"),
+            ":4: tensor \"w\": uniform's low must not be above high",
+        ),
         (format!("{tensor}init = {{ normal = {{ std = nan }} }}"), ":4: tensor \"w\": normal's std must be finite"),
         (tensor.to_owned(), ":1: tensor \"w\" needs an init, here or in [defaults]"),
         (format!("{tensor}init = 3"), ":4: invalid type: integer `3`, expected an initialiser"),
-        (format!("{tensor}init = \"zeros\"\ndtype = \"f64\""), ":5: unknown variant `f64`, expected one of `f32`, `f16`, `bf16`"),
-        (format!("{tensor}init = \"zeros\"\nshpae = [1]"), ":5: unknown field `shpae`, expected one of `name`, `shape`"),
+        (
+            format!("{tensor}init = \"zeros\"\ndtype = \"f64\""),
+            ":5: unknown variant `f64`, expected one of `f32`, `f16`, `bf16`",
+        ),
+        (
+            format!("{tensor}init = \"zeros\"\nshpae = [1]"),
+            ":5: unknown field `shpae`, expected one of `name`, `shape`",
+        ),
         (format!("{tensor}init = \"zeros\"\n{tensor}init = \"ones\""), ":6: a name may stand once, \"w\""),
-        ("[[tensor]]\nname = \"w\"\nshape = [4]\ninit = \"he_normal\"".to_owned(), ":4: tensor \"w\": fan_in and fan_out need at least two"),
-        ("[[tensor]]\nname = \"w\"\nshape = [-4]\ninit = \"zeros\"".to_owned(), ":3: invalid value: integer `-4`, expected u64"),
-        ("[[tensor]]\nname = \"w\"\nshape = [4294967296, 4294967296]\ninit = \"zeros\"".to_owned(), ":3: the number of elements of shape"),
+        (
+            "[[tensor]]\nname = \"w\"\nshape = [4]\ninit = \"he_normal\"".to_owned(),
+            ":4: tensor \"w\": fan_in and fan_out need at least two",
+        ),
+        (
+            "[[tensor]]\nname = \"w\"\nshape = [-4]\ninit = \"zeros\"".to_owned(),
+            ":3: invalid value: integer `-4`, expected u64",
+        ),
+        (
+            "[[tensor]]\nname = \"w\"\nshape = [4294967296, 4294967296]\ninit = \"zeros\"".to_owned(),
+            ":3: the number of elements of shape",
+        ),
         ("[[tensor]]\nname = \"\"\nshape = [4]\ninit = \"zeros\"".to_owned(), ":2: a tensor cannot be named \"\""),
         ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected `defaults` or `tensor`"),
     ];
@@ -190,7 +244,10 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
         let folder = TempDir::new().unwrap();
         let recipe = write_recipe(&folder, &text);
         let told = format!("error: {}{told}", recipe.display());
-        init(&recipe, &folder.path().join("out"), &["--device", "cpu"]).assert().code(1).stderr(predicate::str::starts_with(told));
+        init(&recipe, &folder.path().join("out"), &["--device", "cpu"])
+            .assert()
+            .code(1)
+            .stderr(predicate::str::starts_with(told));
         assert_eq!(listing(&folder), ["recipe.toml"]);
     }
 }
@@ -231,7 +288,8 @@ fn a_recipe_knows_every_initialiser_layout_and_dtype() {
     assert_eq!(file.tensor("empty").unwrap().shape(), [0, 5]);
     // U(+-1/sqrt(fan_in)), fan_in = 3 * 8
     let values = file.tensor("10").unwrap().data().to_vec();
-    let largest = values.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().abs()).fold(0.0, f32::max);
+    let largest =
+        values.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().abs()).fold(0.0, f32::max);
     assert!(largest <= 1.0 / 24f32.sqrt() && largest > 0.95 / 24f32.sqrt(), "{largest}");
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use super::Gpu;
 use super::fill::Target;
+use super::pipeline::{Entry, Variant};
 use crate::dtype::{round_bf16, round_f16};
 use crate::sampler::{Kind, sample};
-use crate::{Dtype, Error, Fill, Key, Result, Sampler};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
-const COUNT: u64 = 8192;
+const COUNT: usize = 8192;
 
 /// The first element at which a device's fill differed.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,15 +39,24 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     let begin = Instant::now();
     // a key whose counters cross 2^32
     let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
+    let words = (COUNT * fills().len()) as u64;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let buffer = gpu.buffer(4 * COUNT * fills().len() as u64, usage)?;
+    let buffer = gpu.buffer(4 * words, usage)?;
+    fills().par_iter().try_for_each(|(sampler, dtype)| {
+        let kind = sampler.kind(Arithmetic::Exact);
+        gpu.pipeline(Variant { entry: Entry::Slots, kind, dtype: *dtype }).map(drop)
+    })?;
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT as usize).zip(fills()) {
-        gpu.fill(&mut encoder, &Fill::new(key, sampler), &Target { buffer: &buffer, offset, count: COUNT, dtype })?;
+    for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT).zip(fills()) {
+        gpu.fill(
+            &mut encoder,
+            &Fill::new(key, sampler),
+            &Target { buffer: &buffer, offset, count: COUNT as u64, dtype },
+        )?;
     }
     gpu.scoped(0, || gpu.queue.submit([encoder.finish()]))?;
-    let found: Vec<u32> = gpu.read_async(&buffer, 0, COUNT * fills().len() as u64).await?;
-    for (found, (sampler, dtype)) in found.chunks_exact(COUNT as usize).zip(fills()) {
+    let found: Vec<u32> = gpu.read_async(&buffer, 0, words).await?;
+    for (found, (sampler, dtype)) in found.chunks_exact(COUNT).zip(fills()) {
         gpu.inexact.extend(compare(&gpu.info.name, key, sampler, dtype, found)?);
     }
     gpu.check_time = begin.elapsed();
@@ -53,20 +65,20 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
 
 /// The first difference between a device's words and the CPU's.
 fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
-    let kind = sampler.kind(crate::Arithmetic::Exact);
+    let kind = sampler.kind(Arithmetic::Exact);
     let coefficients = sampler.coefficients(dtype)?;
-    let value = |element: u64| {
-        let word = (element % 4) as usize;
-        let [bits] = sample(kind, key.block(element / 4).map(|w| [w]), &coefficients)[word];
+    let value = |element: usize| {
+        let word = element % 4;
+        let [bits] = sample(kind, key.block(element as u64 / 4).map(|w| [w]), &coefficients)[word];
         match dtype {
             Dtype::F32 => bits,
             Dtype::F16 => round_f16(bits).into(),
             Dtype::BF16 => round_bf16(bits).into(),
         }
     };
-    let stored = |element: u64| match dtype {
-        Dtype::F32 => found[element as usize],
-        _ => found[element as usize / 2] >> (16 * (element % 2)) & 0xffff,
+    let stored = |element: usize| match dtype {
+        Dtype::F32 => found[element],
+        _ => found[element / 2] >> (16 * (element % 2)) & 0xffff,
     };
     Ok((0..COUNT).find(|&element| value(element) != stored(element)).map(|element| Difference {
         kind,
@@ -74,7 +86,7 @@ fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]
             device: device.to_owned(),
             sampler: format!("{kind:?}").to_lowercase(),
             dtype,
-            element,
+            element: element as u64,
             expected: value(element),
             found: stored(element),
         },

@@ -106,7 +106,10 @@ fn select(adapters: Vec<wgpu::Adapter>, select: &Select) -> Result<wgpu::Adapter
     };
     let found = match infos.len() {
         0 => "there is no device".to_owned(),
-        n => format!("there are {n}, {}", infos.iter().map(|info| format!("{:?}", info.name)).collect::<Vec<_>>().join(", ")),
+        n => format!(
+            "there are {n}, {}",
+            infos.iter().map(|info| format!("{:?}", info.name)).collect::<Vec<_>>().join(", ")
+        ),
     };
     index.and_then(|index| adapters.into_iter().nth(index)).ok_or(Error::NoAdapter { wanted, found })
 }

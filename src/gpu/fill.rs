@@ -34,7 +34,7 @@ pub(super) fn check_range(
     size: u64,
     usage: wgpu::BufferUsages,
 ) -> Result<u64> {
-    if offset % 4 != 0 {
+    if !offset.is_multiple_of(4) {
         return Err(Error::MisalignedRange { offset });
     }
     let end = count.checked_mul(size).and_then(|bytes| offset.checked_add(bytes)?.checked_next_multiple_of(4));
@@ -157,7 +157,8 @@ impl Gpu {
     /// [`Error::BufferTooLarge`], [`Error::OutOfMemory`], and those of [`fill`](Self::fill).
     pub fn tensor(&self, fill: &Fill, dtype: Dtype, count: u64) -> Result<wgpu::Buffer> {
         let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
-        let bytes = bytes.ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") })?;
+        let bytes =
+            bytes.ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") })?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.buffer(bytes, usage)?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

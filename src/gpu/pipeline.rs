@@ -67,7 +67,6 @@ pub(super) struct Variant {
     pub(super) dtype: Dtype,
 }
 
-#[derive(Debug)]
 pub(super) struct Pipelines {
     multiply: Multiply,
     module: wgpu::ShaderModule,
@@ -97,13 +96,7 @@ impl Pipelines {
         });
         match poll_once(scope.pop()) {
             Some(error) => Err(Error::Wgpu(error.to_string())),
-            None => Ok(Self {
-                multiply,
-                module,
-                layout,
-                bindings,
-                compiled: Mutex::default(),
-            }),
+            None => Ok(Self { multiply, module, layout, bindings, compiled: Mutex::default() }),
         }
     }
 
@@ -120,11 +113,7 @@ const fn binding(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLa
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty,
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
         count: None,
     }
 }
@@ -133,10 +122,17 @@ impl Gpu {
     /// The pipeline of a variant, compiled if this is its first use.
     pub(super) fn pipeline(&self, variant: Variant) -> Result<wgpu::ComputePipeline> {
         // a panic elsewhere leaves the map whole: it only ever grows
-        let mut compiled = self.pipelines.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = compiled.get(&variant) {
+        let compiled = || self.pipelines.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = compiled().get(&variant) {
             return Ok(pipeline.clone());
         }
+        // unlocked, so that threads compile side by side
+        let pipeline = self.compile(variant)?;
+        compiled().insert(variant, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, variant: Variant) -> Result<wgpu::ComputePipeline> {
         let (entry_point, straddle) = match variant.entry {
             Entry::Slots => ("fill_slots", false),
             Entry::Words { straddle } => ("fill_words", straddle),
@@ -146,7 +142,7 @@ impl Gpu {
             ("DTYPE", f64::from(variant.dtype as u32)),
             ("STRADDLE", f64::from(u8::from(straddle))),
         ];
-        let pipeline = self.scoped(0, || {
+        self.scoped(0, || {
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some("seedtensors"),
                 layout: Some(&self.pipelines.layout),
@@ -158,8 +154,6 @@ impl Gpu {
                 },
                 cache: None,
             })
-        })?;
-        compiled.insert(variant, pipeline.clone());
-        Ok(pipeline)
+        })
     }
 }

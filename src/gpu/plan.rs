@@ -105,7 +105,7 @@ impl Piece<'_> {
     fn split(&self, range: Range<u64>, dispatches: &mut Vec<Dispatch>) {
         let begin = range.start.next_multiple_of(SLOT);
         let slots = begin..begin + range.end.saturating_sub(begin) / THREAD * THREAD;
-        if slots.start < slots.end && self.element(slots.start) % 4 == 0 {
+        if slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
             self.words(range.start..slots.start, dispatches);
             self.slots(slots.clone(), dispatches);
             self.words(slots.end..range.end, dispatches);
@@ -149,11 +149,7 @@ impl Piece<'_> {
     }
 
     fn params(&self) -> Params {
-        Params {
-            key: words(self.fill.key.seed),
-            coefficients: self.coefficients,
-            ..Params::default()
-        }
+        Params { key: words(self.fill.key.seed), coefficients: self.coefficients, ..Params::default() }
     }
 
     fn dispatch(&self, entry: Entry, threads: u64, params: Params) -> Dispatch {
@@ -163,10 +159,7 @@ impl Piece<'_> {
         Dispatch {
             entry,
             binding: self.binding.clone(),
-            params: Params {
-                width: columns * WORKGROUP_SIZE,
-                ..params
-            },
+            params: Params { width: columns * WORKGROUP_SIZE, ..params },
             grid: [columns, rows],
         }
     }

@@ -4,10 +4,10 @@ use futures_intrusive::channel::shared::oneshot_channel;
 
 use super::Gpu;
 use super::fill::check_range;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Bytes copied back at a time, so that a read needs little memory beside its result.
-const PIECE: u64 = 64 << 20;
+const PIECE: usize = 64 << 20;
 
 impl Gpu {
     /// Copies `count` elements back from byte `offset` on, once all that was submitted before is done.
@@ -15,9 +15,9 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`MisalignedRange`](crate::Error::MisalignedRange), [`BufferTooSmall`](crate::Error::BufferTooSmall),
-    /// [`MissingUsage`](crate::Error::MissingUsage) (it needs `COPY_SRC`),
-    /// [`OutOfMemory`](crate::Error::OutOfMemory), [`DeviceLost`](crate::Error::DeviceLost).
+    /// [`MisalignedRange`](Error::MisalignedRange), [`BufferTooSmall`](Error::BufferTooSmall),
+    /// [`MissingUsage`](Error::MissingUsage) (it needs `COPY_SRC`),
+    /// [`OutOfMemory`](Error::OutOfMemory), [`DeviceLost`](Error::DeviceLost).
     pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
         pollster::block_on(self.read_async(buffer, offset, count))
     }
@@ -30,11 +30,13 @@ impl Gpu {
     /// Those of [`read`](Self::read).
     pub async fn read_async<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
         let end = check_range(buffer, offset, count, size_of::<T>() as u64, wgpu::BufferUsages::COPY_SRC)?;
-        let mut elements = vec![T::zeroed(); count as usize];
+        let len =
+            usize::try_from(count).map_err(|_| Error::ShapeOverflow { what: format!("a Vec of {count} elements") })?;
+        let mut elements = vec![T::zeroed(); len];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
         let mut at = offset;
-        for piece in bytes.chunks_mut(PIECE as usize) {
-            let size = PIECE.min(end - at);
+        for piece in bytes.chunks_mut(PIECE) {
+            let size = (PIECE as u64).min(end - at);
             self.read_piece(buffer, at, size, piece).await?;
             at += size;
         }

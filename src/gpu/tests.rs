@@ -15,7 +15,8 @@ fn spoilt(from: &str, to: &str) -> Gpu {
     let source = gpu.multiply().source();
     assert!(source.contains(from), "{from}");
     let source = source.replacen(from, to, 1);
-    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), gpu.multiply(), &source)).unwrap()
+    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), gpu.multiply(), &source))
+        .unwrap()
 }
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 1.0 };

@@ -7,14 +7,14 @@ use seedtensors::gpu::{Gpu, Multiply, Select, Target};
 use seedtensors::{Element, Fill, cpu};
 
 /// The default GPU; without one the test fails and says how to get one.
-pub fn gpu() -> Gpu {
+pub(crate) fn gpu() -> Gpu {
     Gpu::open(&Select::Default).unwrap_or_else(|error| {
         panic!("this test needs a GPU or a software driver; scripts/test installs one where there is none: {error}")
     })
 }
 
 /// The default GPU with each form of the multiply.
-pub fn gpus() -> [Gpu; 2] {
+pub(crate) fn gpus() -> [Gpu; 2] {
     [Multiply::U64, Multiply::U16].map(|multiply| {
         gpu().with_multiply(multiply).unwrap_or_else(|error| {
             panic!("both multiplies are tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
@@ -23,7 +23,7 @@ pub fn gpus() -> [Gpu; 2] {
 }
 
 /// A buffer of this many bytes, each `0xa5`.
-pub fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+pub(crate) fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
     let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: bytes,
@@ -37,7 +37,7 @@ pub fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
 
 /// Fills `count` elements from byte `offset` of a buffer with canaries and compares every byte: the range
 /// with the CPU's fill, all else with the canary.
-pub fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64, count: u64) {
+pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64, count: u64) {
     let size = T::DTYPE.size();
     let before = (offset / size) as usize;
     // room behind for a slot and a half, whole words
@@ -66,7 +66,7 @@ pub fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, off
 
 /// Runs one thread of the library's shader text and `entry`, which reads and writes `io`, an array of
 /// `vec4<u32>` at binding 2.
-pub fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
+pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
     let entry = format!(
         "@group(0) @binding(2) var<storage, read_write> io: array<vec4<u32>, {}>;
         @compute @workgroup_size(1) fn test_entry() {{ {body} }}",

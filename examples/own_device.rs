@@ -1,0 +1,54 @@
+//! Fills two weights in one pooled buffer of the caller's, on the caller's device, in the caller's encoder,
+//! and compares them with the CPU: `cargo run --release --example own_device`.
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
+use half::bf16;
+use seedtensors::gpu::{Gpu, Target};
+use seedtensors::{Dtype, Fill, Init, Key, Result, Shape, cpu};
+
+fn main() -> Result<()> {
+    let (device, queue) = pollster::block_on(open()).expect("a wgpu device");
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
+    println!("{}, {:?} multiply, checked in {:.1?}", gpu.info(), gpu.multiply(), gpu.check_time());
+
+    // one buffer holds both, as an engine's pool would; each starts at a multiple of 4 bytes
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("pool"),
+        size: 1 << 20,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    });
+    let seed = Key::new(42);
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut weights = Vec::new();
+    let mut offset = 1024;
+    for (name, dims) in [("fc1.weight", [255, 129]), ("fc2.weight", [64, 255])] {
+        let shape = Shape::new(&dims)?;
+        let fill = Fill::new(seed.named(name), Init::he_normal().sampler(&shape)?);
+        let target = Target { buffer: &buffer, offset, count: shape.elements(), dtype: Dtype::BF16 };
+        gpu.fill(&mut encoder, &fill, &target)?;
+        weights.push((name, fill, offset, shape.elements()));
+        offset += (shape.elements() * 2).next_multiple_of(256);
+    }
+    queue.submit([encoder.finish()]);
+
+    for (name, fill, offset, count) in weights {
+        let on_gpu: Vec<bf16> = gpu.read(&buffer, offset, count)?;
+        let mut on_cpu = vec![bf16::ZERO; on_gpu.len()];
+        cpu::fill(&fill, &mut on_cpu)?;
+        assert_eq!(on_gpu, on_cpu);
+        println!("{name}: {count} values at byte {offset}, the same on the CPU; the first is {}", on_gpu[0]);
+    }
+    Ok(())
+}
+
+/// Any device of the caller's; 64-bit integers make it faster, and are not needed.
+async fn open() -> std::result::Result<(wgpu::Device, wgpu::Queue), Box<dyn std::error::Error>> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await?;
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: adapter.features() & wgpu::Features::SHADER_INT64,
+        ..Default::default()
+    };
+    Ok(adapter.request_device(&descriptor).await?)
+}
