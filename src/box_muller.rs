@@ -33,7 +33,8 @@ pub(crate) const LOG: [f32; 9] = [
 pub(crate) const RSQRT_MAGIC: u32 = 0x5F37_6908;
 pub(crate) const RSQRT_STEP: f32 = 1.500_878_9;
 /// sin(pi x / 2) = x (SIN[0] + SIN[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
-pub(crate) const SIN: [f32; 4] = [std::f32::consts::FRAC_PI_2, -0.645_961_05, 0.079_659_864, -0.004_554_165];
+#[expect(clippy::approx_constant, reason = "the best coefficient is not the f32 nearest to pi / 2")]
+pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.004_554_165];
 /// cos(pi x / 2) = 1 + x^2 (COS[0] + COS[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
 pub(crate) const COS: [f32; 4] = [-1.233_700_5, 0.253_668_52, -0.020_855_254, 0.000_893_572_17];
 /// -2 ln 2, and 2 pi, for the native form.

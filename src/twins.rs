@@ -4,10 +4,12 @@ use std::mem::offset_of;
 
 use crate::Dtype;
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::Params;
-pub use crate::gpu::WORKGROUP_SIZE;
+use crate::gpu::{self, Params};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind};
+
+/// Threads of a workgroup.
+pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
 
 /// Every constant of the shaders, f32 as bits.
 #[must_use]
@@ -51,7 +53,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("DTYPE_F32", Dtype::F32 as u32),
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),
-        ("WORKGROUP_SIZE", WORKGROUP_SIZE),
+        ("WORKGROUP_SIZE", gpu::WORKGROUP_SIZE),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! Every error, provoked, and the limits that they guard. `InexactDevice` and `OutOfMemory` are provoked in
-//! src/gpu/tests.rs, which can spoil a shader and allocate without filling.
+//! Every error, provoked, and the limits that they guard. `InexactDevice` is provoked in
+//! src/gpu/tests.rs, which can spoil a shader, and `OutOfMemory` in a process of its own, tests/out_of_memory.rs.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;

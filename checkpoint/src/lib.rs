@@ -1,6 +1,6 @@
 //! Checkpoints of initialised weights: a recipe says which tensors, and a safetensors file holds them.
 //!
-//! A [`Recipe`] is read from TOML; [`write`] makes the file, on the CPU or a GPU, with the same bytes.
+//! A [`Recipe`] is read from TOML; [`write()`] makes the file, on the CPU or a GPU, with the same bytes.
 //!
 //! ```
 //! use seedtensors_checkpoint::{Recipe, Source, Write, write};

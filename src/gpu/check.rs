@@ -46,7 +46,7 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
         let kind = sampler.kind(Arithmetic::Exact);
         gpu.pipeline(Variant { entry: Entry::Slots, kind, dtype: *dtype }).map(drop)
     })?;
-    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder()?;
     for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT).zip(fills()) {
         gpu.fill(
             &mut encoder,

@@ -161,10 +161,15 @@ impl Gpu {
             bytes.ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") })?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.buffer(bytes, usage)?;
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.encoder()?;
         self.fill(&mut encoder, fill, &Target { buffer: &buffer, offset: 0, count, dtype })?;
-        self.queue.submit([encoder.finish()]);
+        self.scoped(bytes, || self.queue.submit([encoder.finish()]))?;
         Ok(buffer)
+    }
+
+    /// An encoder, or why there is none.
+    pub(super) fn encoder(&self) -> Result<wgpu::CommandEncoder> {
+        self.scoped(0, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
     }
 
     /// A buffer, or why there is none.

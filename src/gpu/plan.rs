@@ -11,7 +11,7 @@ use crate::sampler::Coefficients;
 use crate::{Dtype, Fill};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
-pub const WORKGROUP_SIZE: u32 = 256;
+pub(crate) const WORKGROUP_SIZE: u32 = 256;
 /// Bytes of a slot: an element of the shader's `array<vec4<u32>>`.
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.

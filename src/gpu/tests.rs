@@ -1,4 +1,4 @@
-//! What only the inside can provoke: a device that computes wrongly, and one without memory.
+//! What only the inside can provoke: a device that computes wrongly.
 
 use super::*;
 use crate::{Arithmetic, Dtype, Fill, Key, Sampler};
@@ -57,22 +57,4 @@ fn a_device_that_rounds_halves_wrongly_is_refused() {
     let gpu = spoilt("(bits + vec4(0x7fffu) + ", "(bits + vec4(0x7f00u) + ");
     let error = tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap_err();
     assert!(matches!(error, Error::InexactDevice { dtype: Dtype::BF16, .. }), "{error:?}");
-}
-
-/// Buffers as large as the device allows, never written, until there is no room for another.
-#[test]
-fn out_of_memory() {
-    let gpu = open();
-    let bytes = gpu.device.limits().max_buffer_size / 4 * 4;
-    let mut kept = Vec::new();
-    let error = loop {
-        match gpu.buffer(bytes, wgpu::BufferUsages::STORAGE) {
-            Ok(buffer) => kept.push(buffer),
-            Err(error) => break error,
-        }
-        assert!(kept.len() < 100_000, "{} buffers of {bytes} bytes were had", kept.len());
-    };
-    assert_eq!(error, Error::OutOfMemory { bytes });
-    drop(kept);
-    tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap();
 }

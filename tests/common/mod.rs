@@ -1,5 +1,6 @@
 //! What the tests share: a GPU that is there, and fills compared bit by bit.
 #![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 use std::fmt::Debug;
 
