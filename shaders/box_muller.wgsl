@@ -23,9 +23,9 @@ const COS_2: f32 = -1.2337005;
 const COS_4: f32 = 0.25366852;
 const COS_6: f32 = -0.020855254;
 const COS_8: f32 = 0.00089357217;
-// -2 ln 2, and 2 pi
+// -2 ln 2, and 2 pi 2^-32
 const NATIVE_LOG: f32 = -1.3862944;
-const NATIVE_TURN: f32 = 6.2831855;
+const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
 // sqrt(-2 ln((w + 1/2) 2^-32))
 fn radius(w: vec2<u32>) -> vec2<f32> {
@@ -108,9 +108,10 @@ fn box_muller(w: vec4<u32>) -> vec4<f32> {
 // negative one is a turn less. `max` keeps the radius a number where the device's log of a number near 1
 // comes back above 0.
 fn box_muller_native(w: vec4<u32>) -> vec4<f32> {
-    let turns = (vec4<f32>(bitcast<vec4<i32>>(w)) + 0.5) * 0x1p-32f;
-    let u = select(turns.xz, turns.xz + 1.0, turns.xz < vec2(0.0));
+    let words = vec4<f32>(bitcast<vec4<i32>>(w));
+    let turns = words.xz * 0x1p-32f + 0x1p-33f;
+    let u = select(turns, turns + 1.0, turns < vec2(0.0));
     let r = sqrt(max(NATIVE_LOG * log2(u), vec2(0.0)));
-    let t = NATIVE_TURN * turns.yw;
+    let t = words.yw * NATIVE_TURN + 0.5 * NATIVE_TURN;
     return vec4(r.x * cos(t.x), r.x * sin(t.x), r.y * cos(t.y), r.y * sin(t.y));
 }

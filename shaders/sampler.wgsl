@@ -44,7 +44,7 @@ fn sample(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
         return normal_values(box_muller(w), c);
     }
     if SAMPLER == SAMPLER_NORMAL_NATIVE {
-        return storable(box_muller_native(w) * c.scale + c.bias, c.lift);
+        return bitcast<vec4<u32>>(box_muller_native(w) * c.scale + c.bias);
     }
     return w;
 }

@@ -37,9 +37,9 @@ pub(crate) const RSQRT_STEP: f32 = 1.500_878_9;
 pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.004_554_165];
 /// cos(pi x / 2) = 1 + x^2 (COS[0] + COS[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
 pub(crate) const COS: [f32; 4] = [-1.233_700_5, 0.253_668_52, -0.020_855_254, 0.000_893_572_17];
-/// -2 ln 2, and 2 pi, for the native form.
+/// -2 ln 2, and 2 pi 2^-32, for the native form.
 pub(crate) const NATIVE_LOG: f32 = -2.0 * std::f32::consts::LN_2;
-pub(crate) const NATIVE_TURN: f32 = std::f32::consts::TAU;
+pub(crate) const NATIVE_TURN: f32 = std::f32::consts::TAU / 4_294_967_296.0;
 
 /// Horner's rule, the highest coefficient first.
 #[inline(always)]
@@ -133,10 +133,10 @@ pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
 #[must_use]
 #[inline(always)]
 pub fn box_muller_native(w_even: u32, w_odd: u32) -> (f32, f32) {
-    let turns = |w: u32| (w.cast_signed() as f32 + 0.5) * (1.0 / 4_294_967_296.0);
-    let u = turns(w_even);
-    let u = if u < 0.0 { u + 1.0 } else { u };
+    let (radius, angle) = (w_even.cast_signed() as f32, w_odd.cast_signed() as f32);
+    let turns = radius * (1.0 / 4_294_967_296.0) + 0.5 / 4_294_967_296.0;
+    let u = if turns < 0.0 { turns + 1.0 } else { turns };
     let r = (NATIVE_LOG * u.log2()).max(0.0).sqrt();
-    let (sin, cos) = (NATIVE_TURN * turns(w_odd)).sin_cos();
+    let (sin, cos) = (angle * NATIVE_TURN + 0.5 * NATIVE_TURN).sin_cos();
     (r * cos, r * sin)
 }

@@ -41,7 +41,7 @@ const CHUNK: usize = 64 * GROUP;
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
-    let coefficients = fill.sampler.coefficients(T::DTYPE)?;
+    let coefficients = fill.sampler.coefficients(T::DTYPE, fill.arithmetic)?;
     fill.check_range(out.len() as u64)?;
     let kind = fill.sampler.kind(fill.arithmetic);
     // chunks begin at whole blocks, but for the first

@@ -10,7 +10,7 @@ pub enum Arithmetic {
     Exact,
     /// The device's own `log`, `sqrt`, `sin` and `cos`: as fast as it goes, and within
     /// `r * 2^-11 + 2^-9.5` of exact, `r` the radius, where they keep to WGSL's accuracy. Uniforms and
-    /// constants are the same bits in both.
+    /// constants are the same bits in both. Normals below 2^-126 in magnitude may come out as they are.
     Native,
 }
 

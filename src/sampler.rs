@@ -88,11 +88,11 @@ impl Sampler {
     /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
     /// ```
     pub fn check(&self, dtype: Dtype) -> Result<()> {
-        self.coefficients(dtype).map(drop)
+        self.coefficients(dtype, Arithmetic::Exact).map(drop)
     }
 
     /// Checks the parameters against the dtype and works out the shader's numbers.
-    pub(crate) fn coefficients(&self, dtype: Dtype) -> Result<Coefficients> {
+    pub(crate) fn coefficients(&self, dtype: Dtype, arithmetic: Arithmetic) -> Result<Coefficients> {
         match *self {
             Self::Words if dtype != Dtype::F32 => Err(Error::WordsNeedF32(dtype)),
             Self::Words => Ok(Coefficients::default()),
@@ -104,7 +104,7 @@ impl Sampler {
                 })
             }
             Self::Uniform { low, high } => uniform(low, high, dtype),
-            Self::Normal { mean, std } => normal(mean, std, dtype),
+            Self::Normal { mean, std } => normal(mean, std, dtype, arithmetic),
         }
     }
 }
@@ -131,7 +131,7 @@ fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
     })
 }
 
-fn normal(mean: f32, std: f32, dtype: Dtype) -> Result<Coefficients> {
+fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<Coefficients> {
     check_finite("normal's mean", mean.into(), dtype)?;
     check_finite("normal's std", std.into(), Dtype::F32)?;
     if std < 0.0 {
@@ -141,7 +141,8 @@ fn normal(mean: f32, std: f32, dtype: Dtype) -> Result<Coefficients> {
     check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
     let (mean, std) = (flush(mean), flush(std));
     // 2^-79: the smallest standard normal is above 2^-47; 2^-40: beyond it so small a std adds nothing
-    let lift = if std > 0.0 && std < 2f32.powi(-79) && mean.abs() < 2f32.powi(-40) { LIFT } else { 0 };
+    let tiny = std > 0.0 && std < 2f32.powi(-79) && mean.abs() < 2f32.powi(-40);
+    let lift = if tiny && arithmetic == Arithmetic::Exact { LIFT } else { 0 };
     Ok(Coefficients {
         scale: std * 2f32.powi(lift),
         bias: mean * 2f32.powi(lift),
@@ -208,8 +209,8 @@ pub(crate) fn sample<const N: usize>(kind: Kind, mut w: [[u32; N]; 4], c: &Coeff
             }
             w
         }
-        Kind::Normal => normals(&mut w, c, box_muller),
-        Kind::NormalNative => normals(&mut w, c, box_muller_native),
+        Kind::Normal => normals(&mut w, box_muller, |z| normal_value(z, c)),
+        Kind::NormalNative => normals(&mut w, box_muller_native, |z| (z * c.scale + c.bias).to_bits()),
     }
 }
 
@@ -218,14 +219,14 @@ pub(crate) fn sample<const N: usize>(kind: Kind, mut w: [[u32; N]; 4], c: &Coeff
 #[expect(clippy::needless_range_loop, reason = "a lane is an index into two arrays")]
 fn normals<const N: usize>(
     w: &mut [[u32; N]; 4],
-    c: &Coefficients,
     pair: impl Fn(u32, u32) -> (f32, f32),
+    value: impl Fn(f32) -> u32,
 ) -> [[u32; N]; 4] {
     for even in [0, 2] {
         for lane in 0..N {
             let (a, b) = pair(w[even][lane], w[even + 1][lane]);
-            w[even][lane] = normal_value(a, c);
-            w[even + 1][lane] = normal_value(b, c);
+            w[even][lane] = value(a);
+            w[even + 1][lane] = value(b);
         }
     }
     *w

@@ -66,7 +66,7 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
 /// The first difference between a device's words and the CPU's.
 fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
     let kind = sampler.kind(Arithmetic::Exact);
-    let coefficients = sampler.coefficients(dtype)?;
+    let coefficients = sampler.coefficients(dtype, Arithmetic::Exact)?;
     let value = |element: usize| {
         let word = element % 4;
         let [bits] = sample(kind, key.block(element as u64 / 4).map(|w| [w]), &coefficients)[word];

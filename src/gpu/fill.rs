@@ -84,7 +84,7 @@ impl Gpu {
         target.check(wgpu::BufferUsages::STORAGE)?;
         fill.check_range(target.count)?;
         let kind = fill.sampler.kind(fill.arithmetic);
-        let coefficients = fill.sampler.coefficients(target.dtype)?;
+        let coefficients = fill.sampler.coefficients(target.dtype, fill.arithmetic)?;
         self.check_exact(kind)?;
         if target.count == 0 {
             return Ok(());
