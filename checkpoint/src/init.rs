@@ -87,7 +87,7 @@ impl<'de> DeserializeSeed<'de> for Named {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "no parameters: { zeros = {} }, or the name alone")]
 struct Nothing {}
 
 impl Nothing {
@@ -97,13 +97,13 @@ impl Nothing {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ constant = { value = 0.5 } }")]
 struct Constant {
     value: f64,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ uniform = { low = -1.0, high = 1.0 } }")]
 struct Uniform {
     #[serde(default)]
     low: f64,
@@ -118,7 +118,7 @@ impl Uniform {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ normal = { mean = 0.0, std = 0.02 } }")]
 struct Normal {
     #[serde(default)]
     mean: f64,
@@ -137,7 +137,10 @@ const fn one() -> f64 {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "{ variance_scaling = { scale = 2.0, mode = \"fan_in\", distribution = \"normal\" } }"
+)]
 struct VarianceScaling {
     #[serde(default = "one")]
     scale: f64,
@@ -161,7 +164,7 @@ impl VarianceScaling {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ xavier_normal = { gain = \"tanh\" } }")]
 struct Xavier {
     #[serde(default = "linear")]
     gain: GainSpec,
@@ -174,7 +177,7 @@ impl Xavier {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ he_normal = { mode = \"fan_out\", gain = \"relu\" } }")]
 struct He {
     #[serde(default)]
     mode: ModeName,

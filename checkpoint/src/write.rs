@@ -59,7 +59,7 @@ pub enum Error {
     #[error("{0} exists and is kept; --force replaces it")]
     Exists(PathBuf),
     /// The file system refused.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Io {
         /// The file's name.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum Error {
     #[error("a safetensors file cannot hold this: {0}")]
     TooLarge(String),
     /// The library refused a fill.
-    #[error("tensor {name:?}: {source}")]
+    #[error("tensor {name:?}")]
     Fill {
         /// The tensor.
         name: String,

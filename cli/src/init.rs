@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seedtensors::gpu::{DeviceKind, Gpu, Select};
-use seedtensors_checkpoint::{Recipe, Source, Write, write};
+use seedtensors_checkpoint::{Error, Recipe, Source, Write, write};
 
 use crate::args::{Device, Init};
 
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let bytes =
         recipe.tensors.iter().map(|t| u128::from(t.shape.elements()) * u128::from(t.dtype.size())).sum::<u128>();
     if !arguments.force && arguments.out.symlink_metadata().is_ok() {
-        return Err(anyhow!("{} exists and is kept; --force replaces it", arguments.out.display()));
+        return Err(Error::Exists(arguments.out.clone()).into());
     }
     let source = source(arguments, &say)?;
     let stop = stop_on_signals()?;

@@ -138,7 +138,8 @@ fn an_existing_file_is_kept_unless_forced() {
 fn a_folder_that_is_not_there_is_an_error() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("no/such/model");
-    init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains("cannot write"));
+    let told = format!("error: cannot write {}: No such file or directory", out.display());
+    init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains(told));
     init(Path::new("no.toml"), &out, &[])
         .assert()
         .code(1)
@@ -214,6 +215,10 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
             ":4: tensor \"w\": uniform's low must not be above high",
         ),
         (format!("{tensor}init = {{ normal = {{ std = nan }} }}"), ":4: tensor \"w\": normal's std must be finite"),
+        (
+            format!("{tensor}init = {{ constant = 0.5 }}"),
+            ":4: invalid type: floating point `0.5`, expected { constant = { value = 0.5 } }",
+        ),
         (tensor.to_owned(), ":1: tensor \"w\" needs an init, here or in [defaults]"),
         (format!("{tensor}init = 3"), ":4: invalid type: integer `3`, expected an initialiser"),
         (
