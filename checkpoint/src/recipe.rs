@@ -132,7 +132,7 @@ impl Recipe {
         let at = |span: Range<usize>, message: String| RecipeError { line: Some(line_of(text, span.start)), message };
         let mut file: File = toml::from_str(text).map_err(|error| RecipeError {
             line: error.span().map(|span| line_of(text, span.start)),
-            message: error.message().to_owned(),
+            message: plain(error.message()),
         })?;
         if file.tensor.is_empty() {
             let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init".to_owned();
@@ -197,4 +197,12 @@ impl Entry {
 /// The line, from 1, of a byte of the text.
 fn line_of(text: &str, byte: usize) -> usize {
     1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
+}
+
+/// serde's names of types in the words of those who write recipes.
+fn plain(message: &str) -> String {
+    message
+        .replace("invalid type: map, expected a sequence", "a table stands once, expected a list: [[tensor]]")
+        .replace("expected a sequence", "expected a list: [512, 784]")
+        .replace("expected u64", "expected a whole number of at least 0")
 }

@@ -236,13 +236,18 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
         ),
         (
             "[[tensor]]\nname = \"w\"\nshape = [-4]\ninit = \"zeros\"".to_owned(),
-            ":3: invalid value: integer `-4`, expected u64",
+            ":3: invalid value: integer `-4`, expected a whole number of at least 0",
         ),
         (
             "[[tensor]]\nname = \"w\"\nshape = [4294967296, 4294967296]\ninit = \"zeros\"".to_owned(),
             ":3: the number of elements of shape",
         ),
         ("[[tensor]]\nname = \"\"\nshape = [4]\ninit = \"zeros\"".to_owned(), ":2: a tensor cannot be named \"\""),
+        ("[tensor]\nname = \"w\"".to_owned(), ":1: a table stands once, expected a list: [[tensor]]"),
+        (
+            "[[tensor]]\nname = \"w\"\nshape = 5".to_owned(),
+            ":3: invalid type: integer `5`, expected a list: [512, 784]",
+        ),
         ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected `defaults` or `tensor`"),
     ];
     for (text, told) in cases {
