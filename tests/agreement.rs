@@ -99,6 +99,29 @@ fn more_than_a_binding_and_more_than_65535_workgroups() {
     }
 }
 
+/// A small range far into a buffer that is larger than a binding, and one across the edge of a window.
+#[test]
+fn ranges_beyond_the_first_window() {
+    for gpu in gpus() {
+        let window = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27);
+        for offset in [window + 12, window - 20] {
+            each_dtype(&gpu, 2, offset, 1001);
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_gpu() {
+    for gpu in gpus() {
+        std::thread::scope(|scope| {
+            for start in 0..4 {
+                let gpu = &gpu;
+                scope.spawn(move || each_dtype(gpu, start, 4 * start, 100_001));
+            }
+        });
+    }
+}
+
 #[test]
 fn parameters_at_the_ends_of_their_range() {
     let samplers = [
