@@ -40,8 +40,11 @@ impl Dtype {
     pub(crate) fn largest_below(self, high: f32) -> f32 {
         let below = match self {
             Self::F32 => high.next_down(),
-            Self::F16 => next_below(high, |v| f16::from_f32(v).to_f32(), |v| step_down16(f16::from_f32(v))),
-            Self::BF16 => next_below(high, |v| bf16::from_f32(v).to_f32(), step_down_bf16),
+            Self::F16 => next_below(high, f16::from_f32(high).to_bits(), 0x8001, |bits| f16::from_bits(bits).to_f32()),
+            // in bf16 the first negative is the first normal one
+            Self::BF16 => {
+                next_below(high, bf16::from_f32(high).to_bits(), 0x8080, |bits| bf16::from_bits(bits).to_f32())
+            }
         };
         if below.is_subnormal() {
             // 0 lies above every negative subnormal, so the one below is the first normal number
@@ -58,29 +61,16 @@ impl std::fmt::Display for Dtype {
     }
 }
 
-fn next_below(high: f32, round: impl Fn(f32) -> f32, step_down: impl Fn(f32) -> f32) -> f32 {
-    let rounded = round(high);
-    if rounded < high { rounded } else { step_down(rounded) }
-}
-
-fn step_down16(v: f16) -> f32 {
-    let bits = v.to_bits();
-    let next = match bits {
-        0 | 0x8000 => 0x8001,
-        _ if bits & 0x8000 == 0 => bits - 1,
-        _ => bits + 1,
-    };
-    f16::from_bits(next).to_f32()
-}
-
-fn step_down_bf16(v: f32) -> f32 {
-    let bits = bf16::from_f32(v).to_bits();
-    let next = match bits {
-        0 | 0x8000 => 0x8080, // the first normal number
-        _ if bits & 0x8000 == 0 => bits - 1,
-        _ => bits + 1,
-    };
-    bf16::from_bits(next).to_f32()
+/// The largest value below `high` of a 16-bit type: the one that `high` rounds to, or the one before it.
+fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f32) -> f32 {
+    if value(rounded) < high {
+        return value(rounded);
+    }
+    value(match rounded {
+        0 | 0x8000 => first_negative,
+        _ if rounded & 0x8000 == 0 => rounded - 1,
+        _ => rounded + 1,
+    })
 }
 
 /// f32 bits (no NaN) to f16 bits, to nearest, ties to even.

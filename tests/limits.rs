@@ -6,7 +6,7 @@ mod common;
 
 use common::gpu;
 use half::f16;
-use seedtensors::gpu::{Gpu, Multiply, Select, Target, devices};
+use seedtensors::gpu::{DeviceKind, Gpu, Multiply, Select, Target, devices};
 use seedtensors::{Dtype, Error, Fill, Gain, Init, Key, Mode, Sampler, Shape, cpu};
 use wgpu::BufferUsages;
 
@@ -33,6 +33,12 @@ fn no_adapter() {
     let error = Gpu::open(&Select::Index(count)).unwrap_err();
     assert!(matches!(error, Error::NoAdapter { .. }));
     assert!(error.to_string().starts_with(&format!("no GPU of index {count}: there are {count}, \"")), "{error}");
+    let hardware = Gpu::open(&Select::Hardware);
+    if devices().iter().any(|info| info.kind != DeviceKind::Software) {
+        assert_ne!(hardware.unwrap().info().kind, DeviceKind::Software);
+    } else {
+        assert!(matches!(hardware.unwrap_err(), Error::NoAdapter { .. }));
+    }
     let error = Gpu::open(&Select::Name("no such device".into())).unwrap_err();
     assert!(error.to_string().starts_with("no GPU named \"no such device\": "), "{error}");
 }

@@ -27,5 +27,5 @@ mod init;
 mod recipe;
 mod write;
 
-pub use recipe::{DtypeName, Recipe, RecipeError, Tensor};
+pub use recipe::{Recipe, RecipeError, Tensor};
 pub use write::{Error, Source, Write, write};

@@ -39,15 +39,11 @@ pub struct RecipeError {
     pub message: String,
 }
 
-/// A dtype's name, as recipes and the command write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DtypeName {
-    /// [`Dtype::F32`].
+enum DtypeName {
     F32,
-    /// [`Dtype::F16`].
     F16,
-    /// [`Dtype::BF16`].
     Bf16,
 }
 
@@ -128,9 +124,9 @@ impl Recipe {
     /// # Errors
     ///
     /// Those of [`parse`](Self::parse).
-    pub fn parse_with_dtype(text: &str, dtype: Option<DtypeName>) -> Result<Self, RecipeError> {
+    pub fn parse_with_dtype(text: &str, dtype: Option<Dtype>) -> Result<Self, RecipeError> {
         let at = |span: Range<usize>, message: String| RecipeError { line: Some(line_of(text, span.start)), message };
-        let mut file: File = toml::from_str(text).map_err(|error| RecipeError {
+        let file: File = toml::from_str(text).map_err(|error| RecipeError {
             line: error.span().map(|span| line_of(text, span.start)),
             message: plain(error.message()),
         })?;
@@ -138,12 +134,12 @@ impl Recipe {
             let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init".to_owned();
             return Err(RecipeError { line: None, message });
         }
-        file.defaults.dtype = dtype.or(file.defaults.dtype);
+        let dtype = dtype.or(file.defaults.dtype.map(Into::into)).unwrap_or(Dtype::F32);
         let mut names = HashSet::new();
         let mut tensors = Vec::with_capacity(file.tensor.len());
         for entry in &file.tensor {
             let (span, entry) = (entry.span(), entry.get_ref());
-            let tensor = entry.tensor(&file.defaults, &span).map_err(|(span, message)| at(span, message))?;
+            let tensor = entry.tensor(&file.defaults, dtype, &span).map_err(|(span, message)| at(span, message))?;
             if !names.insert(tensor.name.clone()) {
                 return Err(at(
                     entry.name.span(),
@@ -158,7 +154,12 @@ impl Recipe {
 
 impl Entry {
     /// The tensor that an entry describes, or where in the text what is wrong.
-    fn tensor(&self, defaults: &Defaults, whole: &Range<usize>) -> Result<Tensor, (Range<usize>, String)> {
+    fn tensor(
+        &self,
+        defaults: &Defaults,
+        dtype: Dtype,
+        whole: &Range<usize>,
+    ) -> Result<Tensor, (Range<usize>, String)> {
         let name = self.name.get_ref().clone();
         if name.is_empty() || name == "__metadata__" {
             return Err((self.name.span(), format!("a tensor cannot be named {name:?} in a safetensors file")));
@@ -172,7 +173,7 @@ impl Entry {
                 return Err((whole.clone(), message));
             }
         };
-        let dtype = Dtype::from(self.dtype.or(defaults.dtype).unwrap_or(DtypeName::F32));
+        let dtype = self.dtype.map_or(dtype, Into::into);
         let sampler = init.sampler(&shape).and_then(|sampler| sampler.check(dtype).map(|()| sampler));
         let sampler = sampler.map_err(|error| (span, format!("tensor {name:?}: {error}")))?;
         Ok(Tensor { name, shape, dtype, sampler })

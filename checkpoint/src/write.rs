@@ -138,9 +138,6 @@ fn write_tensor<T: Element>(
 ) -> Result<(), Error> {
     let fill = Fill { arithmetic: how.arithmetic, ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler) };
     for start in (0..tensor.shape.elements()).step_by(PIECE) {
-        if !go_on(0) {
-            return Err(Error::Interrupted);
-        }
         let count = usize::try_from(tensor.shape.elements() - start).unwrap_or(PIECE).min(PIECE);
         let fill = Fill { start, ..fill };
         let elements = piece::<T>(how.source, &fill, count);

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use seedtensors_checkpoint::DtypeName;
 
 /// Initialised weights from a seed: the same bits on every GPU and CPU.
 #[derive(Parser)]
@@ -63,12 +62,12 @@ pub(crate) enum Dtype {
     Bf16,
 }
 
-impl From<Dtype> for DtypeName {
+impl From<Dtype> for seedtensors::Dtype {
     fn from(dtype: Dtype) -> Self {
         match dtype {
             Dtype::F32 => Self::F32,
             Dtype::F16 => Self::F16,
-            Dtype::Bf16 => Self::Bf16,
+            Dtype::Bf16 => Self::BF16,
         }
     }
 }

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use seedtensors::gpu::{DeviceKind, Gpu, Select};
+use seedtensors::gpu::{Gpu, Select};
 use seedtensors_checkpoint::{Error, Recipe, Source, Write, write};
 
-use crate::args::{Device, Init};
+use crate::args::{Arithmetic, Device, Init};
 
 pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let say = |line: String| {
@@ -59,40 +59,35 @@ fn recipe(path: &Path, arguments: &Init) -> anyhow::Result<Recipe> {
     })
 }
 
-/// The device that was asked for, opened and told.
+/// What was asked for, opened and told.
 fn source(arguments: &Init, say: &dyn Fn(String)) -> anyhow::Result<Source> {
-    let select = match arguments.device {
-        Device::Cpu => None,
-        Device::Auto => return Ok(auto(arguments, say)),
-        Device::Gpu => Some(Select::Default),
-        Device::Index(index) => Some(Select::Index(index)),
+    let opened = match arguments.device {
+        Device::Cpu => Err(String::new()),
+        Device::Auto => hardware(arguments),
+        Device::Gpu => Ok(Gpu::open(&Select::Default)?),
+        Device::Index(index) => Ok(Gpu::open(&Select::Index(index))?),
     };
-    let Some(select) = select else {
-        say("filling on the CPU".to_owned());
-        return Ok(Source::Cpu);
-    };
-    let gpu = Gpu::open(&select)?;
-    say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
-    Ok(Source::Gpu(Box::new(gpu)))
-}
-
-/// A GPU that can do what is asked, else the CPU, which gives the same values faster than a software driver.
-fn auto(arguments: &Init, say: &dyn Fn(String)) -> Source {
-    let exact = matches!(arguments.arithmetic, crate::args::Arithmetic::Exact);
-    let hardware = seedtensors::gpu::devices().iter().any(|device| device.kind != DeviceKind::Software);
-    if !hardware {
-        say("filling on the CPU: there is no GPU".to_owned());
-        return Source::Cpu;
-    }
-    match Gpu::open(&Select::Default) {
-        Ok(gpu) if exact && !gpu.is_exact() => say(format!("filling on the CPU: {} is not exact", gpu.info())),
+    Ok(match opened {
         Ok(gpu) => {
             say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
-            return Source::Gpu(Box::new(gpu));
+            Source::Gpu(Box::new(gpu))
         }
-        Err(error) => say(format!("filling on the CPU: {error}")),
+        Err(why) => {
+            say(format!("filling on the CPU{why}"));
+            Source::Cpu
+        }
+    })
+}
+
+/// A GPU that can do what is asked, or why it is the CPU, which is faster than a software driver.
+fn hardware(arguments: &Init) -> Result<Gpu, String> {
+    let exact = matches!(arguments.arithmetic, Arithmetic::Exact);
+    match Gpu::open(&Select::Hardware) {
+        Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
+        Ok(gpu) => Ok(gpu),
+        Err(seedtensors::Error::NoAdapter { .. }) => Err(": there is no GPU".to_owned()),
+        Err(error) => Err(format!(": {error}")),
     }
-    Source::Cpu
 }
 
 /// True once Ctrl-C, or a request to end, has come.

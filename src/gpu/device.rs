@@ -14,6 +14,8 @@ pub enum Select {
     /// The first discrete GPU, else the first integrated, virtual or unknown one, else a software driver.
     #[default]
     Default,
+    /// The same, but no software driver.
+    Hardware,
     /// By its index in [`devices`].
     Index(usize),
     /// The first whose name contains this, whatever the case.
@@ -94,13 +96,15 @@ async fn adapters() -> Vec<wgpu::Adapter> {
 
 fn select(adapters: Vec<wgpu::Adapter>, select: &Select) -> Result<wgpu::Adapter> {
     let infos: Vec<DeviceInfo> = adapters.iter().map(|adapter| adapter.get_info().into()).collect();
+    let best = (0..infos.len()).min_by_key(|&i| infos[i].kind);
     let index = match select {
-        Select::Default => (0..infos.len()).min_by_key(|&i| infos[i].kind),
+        Select::Default => best,
+        Select::Hardware => best.filter(|&i| infos[i].kind != DeviceKind::Software),
         Select::Index(index) => Some(*index),
         Select::Name(name) => infos.iter().position(|info| info.name.to_lowercase().contains(&name.to_lowercase())),
     };
     let wanted = match select {
-        Select::Default => "found".to_owned(),
+        Select::Default | Select::Hardware => "found".to_owned(),
         Select::Index(index) => format!("of index {index}"),
         Select::Name(name) => format!("named {name:?}"),
     };

@@ -11,7 +11,7 @@ const PIECE: usize = 64 << 20;
 
 impl Gpu {
     /// Copies `count` elements back from byte `offset` on, once all that was submitted before is done.
-    /// `T` is any plain type of 1 to 4 bytes, such as `f32`, `half::bf16` or `u32`.
+    /// `T` is any plain type, such as `f32`, `half::bf16` or `u32`.
     ///
     /// # Errors
     ///
@@ -22,8 +22,7 @@ impl Gpu {
         pollster::block_on(self.read_async(buffer, offset, count))
     }
 
-    /// The same, without blocking; any executor will do, the device is polled on a thread of its own (in
-    /// the browser by the browser).
+    /// The same, without blocking; any executor will do, the device is polled on a thread of its own.
     ///
     /// # Errors
     ///
