@@ -27,25 +27,22 @@ const COS_8: f32 = 0.00089357217;
 const NATIVE_LOG: f32 = -1.3862944;
 const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
-// sqrt(-2 ln((w + 1/2) 2^-32))
-fn radius(w: vec2<u32>) -> vec2<f32> {
-    // n + n_low = w + 1/2, exactly
-    let w_high = vec2<f32>(vec2<i32>(w >> vec2(16u))) * 65536.0;
-    let w_low = vec2<f32>(vec2<i32>(w & vec2(0xffffu))) + 0.5;
-    let n = pin(w_high + w_low);
-    let n_low = w_low - pin(n - w_high);
+// n = (1 + m) 2^exponent with m in [-1/3, 1/3), for a positive n.
+struct Decomposed {
+    m: vec2<f32>,
+    exponent: vec2<i32>,
+}
 
-    // (w + 1/2) 2^-32 = (1 + f + f_low) 2^-e with f in [-1/3, 1/3)
+fn decompose(n: vec2<f32>) -> Decomposed {
     let bits = bitcast<vec2<u32>>(n);
     let offset = bits - vec2(0x3f2aaaabu);
-    let exponent = offset & vec2(0xff800000u);
-    let m = pin(bitcast<vec2<f32>>(bits - exponent) - 1.0);
-    let m_low = n_low * bitcast<vec2<f32>>(vec2(0x3f800000u) - exponent);
-    let f = pin(m + m_low);
-    let f_low = m_low - pin(f - m);
-    let e = vec2<f32>(vec2(32) - (bitcast<vec2<i32>>(offset) >> vec2(23u)));
+    let m = pin(bitcast<vec2<f32>>(bits - (offset & vec2(0xff800000u))) - 1.0);
+    return Decomposed(m, bitcast<vec2<i32>>(offset) >> vec2(23u));
+}
 
-    // -ln = (e_ln2 - f) - q, where q = ln(1 + f + f_low) - f - e ln2's low part
+// sqrt(2 (e ln2 - ln(1 + f + f_low))), e ln2 in two parts, each of them exact or pinned
+fn root(f: vec2<f32>, f_low: vec2<f32>, e_ln2: vec2<f32>, e_ln2_low: vec2<f32>) -> vec2<f32> {
+    // ln(1 + f + f_low) - f - e_ln2_low
     var p = pin(LOG_10 * f) + LOG_9;
     p = pin(p * f) + LOG_8;
     p = pin(p * f) + LOG_7;
@@ -54,8 +51,7 @@ fn radius(w: vec2<u32>) -> vec2<f32> {
     p = pin(p * f) + LOG_4;
     p = pin(p * f) + LOG_3;
     p = pin(p * f) + LOG_2;
-    let e_ln2 = e * LN2_HIGH;
-    let q = pin(pin(pin(f * f) * p) + f_low) - pin(e * LN2_LOW);
+    let q = pin(pin(pin(f * f) * p) + f_low) - e_ln2_low;
     let half_square = pin(e_ln2 - f) - q;
 
     // y is about 1/r; s is r to 12 bits, so that s * s is exact
@@ -70,6 +66,23 @@ fn radius(w: vec2<u32>) -> vec2<f32> {
     let middle = s + pin(d * (0.5 * y));
     let inverse = pin(y * (2.0 - pin(middle * y)));
     return s + pin(d * inverse);
+}
+
+// sqrt(-2 ln((w + 1/2) 2^-32))
+fn radius(w: vec2<u32>) -> vec2<f32> {
+    // n + n_low = w + 1/2, exactly
+    let w_high = vec2<f32>(vec2<i32>(w >> vec2(16u))) * 65536.0;
+    let w_low = vec2<f32>(vec2<i32>(w & vec2(0xffffu))) + 0.5;
+    let n = pin(w_high + w_low);
+    let n_low = w_low - pin(n - w_high);
+
+    // (w + 1/2) 2^-32 = (1 + f + f_low) 2^-e with f in [-1/3, 1/3); e * LN2_HIGH is exact
+    let parts = decompose(n);
+    let m_low = n_low * bitcast<vec2<f32>>(vec2(0x3f800000u) - (bitcast<vec2<u32>>(parts.exponent) << vec2(23u)));
+    let f = pin(parts.m + m_low);
+    let f_low = m_low - pin(f - parts.m);
+    let e = vec2<f32>(vec2(32) - parts.exponent);
+    return root(f, f_low, e * LN2_HIGH, pin(e * LN2_LOW));
 }
 
 // The angle's remainder in (-1/2, 1/2) quarter turns.

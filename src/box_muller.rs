@@ -43,12 +43,37 @@ pub(crate) const NATIVE_TURN: f32 = std::f32::consts::TAU / 4_294_967_296.0;
 
 /// Horner's rule, the highest coefficient first.
 #[inline(always)]
-fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32 {
+pub(crate) fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32 {
     let mut sum = coefficients[N - 1];
     for &coefficient in coefficients[..N - 1].iter().rev() {
         sum = sum * x + coefficient;
     }
     sum
+}
+
+/// `(m, e)` of `n = (1 + m) 2^e` with m in [-1/3, 1/3), for a positive n.
+#[inline(always)]
+pub(crate) fn decompose(n: f32) -> (f32, u32) {
+    let offset = n.to_bits().wrapping_sub(0x3f2a_aaab);
+    let m = f32::from_bits(n.to_bits().wrapping_sub(offset & 0xff80_0000)) - 1.0;
+    (m, (offset.cast_signed() >> 23).cast_unsigned())
+}
+
+/// `sqrt(2 (e ln2 - ln(1 + f + f_low)))` for `e ln2` in two parts, where it is above 2^-16.
+#[inline(always)]
+pub(crate) fn root(f: f32, f_low: f32, e_ln2: f32, e_ln2_low: f32) -> f32 {
+    let p = polynomial(f, &LOG);
+    let q = (f * f * p + f_low) - e_ln2_low;
+    let half_square = (e_ln2 - f) - q;
+
+    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(half_square.to_bits().wrapping_add(0x0080_0000) >> 1));
+    let y = seed * (RSQRT_STEP - half_square * seed * seed);
+    let s = f32::from_bits((2.0 * half_square * y).to_bits() & 0xffff_f000);
+
+    let d = ((e_ln2 - 0.5 * (s * s)) - f) - q;
+    let middle = s + d * (0.5 * y);
+    let inverse = y * (2.0 - middle * y);
+    s + d * inverse
 }
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`, from 2^-16 to 6.77, with an error of at most 1.15 * 2^-24 of it.
@@ -61,27 +86,12 @@ pub fn radius(w: u32) -> f32 {
     let n = w_high + w_low;
     let n_low = w_low - (n - w_high);
 
-    let offset = n.to_bits().wrapping_sub(0x3f2a_aaab);
-    let exponent = offset & 0xff80_0000;
-    let m = f32::from_bits(n.to_bits().wrapping_sub(exponent)) - 1.0;
-    let m_low = n_low * f32::from_bits(0x3f80_0000_u32.wrapping_sub(exponent));
+    let (m, exponent) = decompose(n);
+    let m_low = n_low * f32::from_bits(0x3f80_0000_u32.wrapping_sub(exponent << 23));
     let f = m + m_low;
     let f_low = m_low - (f - m);
-    let e = (32 - (offset as i32 >> 23)) as f32;
-
-    let p = polynomial(f, &LOG);
-    let e_ln2 = e * LN2_HIGH;
-    let q = (f * f * p + f_low) - e * LN2_LOW;
-    let half_square = (e_ln2 - f) - q;
-
-    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(half_square.to_bits().wrapping_add(0x0080_0000) >> 1));
-    let y = seed * (RSQRT_STEP - half_square * seed * seed);
-    let s = f32::from_bits((2.0 * half_square * y).to_bits() & 0xffff_f000);
-
-    let d = ((e_ln2 - 0.5 * (s * s)) - f) - q;
-    let middle = s + d * (0.5 * y);
-    let inverse = y * (2.0 - middle * y);
-    s + d * inverse
+    let e = (32 - exponent as i32) as f32;
+    root(f, f_low, e * LN2_HIGH, e * LN2_LOW)
 }
 
 /// The angle's remainder in (-1/2, 1/2) quarter turns.

@@ -55,6 +55,13 @@ impl Dtype {
     }
 }
 
+impl Dtype {
+    /// The largest value of this dtype at or below `high`, where that is no subnormal; of infinity the largest.
+    pub(crate) fn largest_to(self, high: f32) -> f32 {
+        self.largest_below(high.next_up())
+    }
+}
+
 impl std::fmt::Display for Dtype {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -101,6 +108,10 @@ pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
     /// The element nearest to the f32 with these bits, which is no NaN.
     #[doc(hidden)]
     fn round(bits: u32) -> Self;
+
+    /// Its value, exactly.
+    #[doc(hidden)]
+    fn to_f32(self) -> f32;
 }
 
 mod sealed {
@@ -117,6 +128,10 @@ impl Element for f32 {
     fn round(bits: u32) -> Self {
         Self::from_bits(bits)
     }
+
+    fn to_f32(self) -> f32 {
+        self
+    }
 }
 
 impl Element for f16 {
@@ -126,6 +141,10 @@ impl Element for f16 {
     fn round(bits: u32) -> Self {
         Self::from_bits(round_f16(bits))
     }
+
+    fn to_f32(self) -> f32 {
+        self.to_f32()
+    }
 }
 
 impl Element for bf16 {
@@ -134,6 +153,10 @@ impl Element for bf16 {
     #[inline(always)]
     fn round(bits: u32) -> Self {
         Self::from_bits(round_bf16(bits))
+    }
+
+    fn to_f32(self) -> f32 {
+        self.to_f32()
     }
 }
 

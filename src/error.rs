@@ -73,6 +73,9 @@ pub enum Error {
     /// A parameter that its initialiser refuses.
     #[error("{0}")]
     BadParameter(String),
+    /// The library was built without this feature.
+    #[error("this needs the feature `{0}` of seedtensors: cargo add seedtensors --features {0}")]
+    NeedsFeature(&'static str),
     /// A slice of words or bytes where elements of another dtype were asked for.
     #[error("raw words are 32 bits wide and cannot be stored as {0}")]
     WordsNeedF32(Dtype),

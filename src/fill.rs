@@ -1,6 +1,6 @@
 //! What to fill with: the part of a tensor's definition that is the same on every device.
 
-use crate::{Error, Key, Result, Sampler};
+use crate::{Error, Key, Result, Sampler, Shard};
 
 /// Which functions turn words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,7 +14,8 @@ pub enum Arithmetic {
     Native,
 }
 
-/// The values of a run of elements: a key, a sampler, and the index of the first element.
+/// The values of a run of elements: a key, a sampler, and where in the tensor, or a shard of it, the run
+/// begins.
 ///
 /// ```
 /// use seedtensors::{Fill, Key, Sampler, cpu};
@@ -34,7 +35,9 @@ pub struct Fill {
     pub key: Key,
     /// What its values are.
     pub sampler: Sampler,
-    /// Row-major index, in the whole tensor, of the first element to fill.
+    /// Which part of the tensor; none is the whole.
+    pub shard: Option<Shard>,
+    /// Row-major index, in the tensor or its shard, of the first element to fill.
     pub start: u64,
     /// How normals are worked out.
     pub arithmetic: Arithmetic,
@@ -44,14 +47,35 @@ impl Fill {
     /// An exact fill from element 0.
     #[must_use]
     pub const fn new(key: Key, sampler: Sampler) -> Self {
-        Self { key, sampler, start: 0, arithmetic: Arithmetic::Exact }
+        Self { key, sampler, shard: None, start: 0, arithmetic: Arithmetic::Exact }
     }
 
-    /// Refuses a range of elements whose indices do not fit in 64 bits.
-    pub(crate) fn check_range(&self, count: u64) -> Result<()> {
-        match self.start.checked_add(count) {
-            Some(_) => Ok(()),
-            None => Err(Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) }),
+    /// The same values, of a shard alone.
+    #[must_use]
+    pub const fn of_shard(self, shard: Shard) -> Self {
+        Self { shard: Some(shard), ..self }
+    }
+
+    /// Refuses a range of elements whose indices do not fit in 64 bits, or that leaves its shard, and takes a
+    /// shard that the tensor has in one piece as the range that it is.
+    pub(crate) fn of_range(&self, count: u64) -> Result<Self> {
+        let end = self.start.checked_add(count);
+        let end = end.ok_or_else(|| Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) })?;
+        match self.shard {
+            Some(shard) if end > shard.elements() => Err(Error::bad(
+                &format!("a range must lie inside its shard of {} elements", shard.elements()),
+                format!("start {} + {count} elements", self.start),
+            )),
+            Some(shard) if shard.sides().is_empty() => Ok(Self { shard: None, start: shard.index(0) + self.start, ..*self }),
+            _ => Ok(*self),
+        }
+    }
+
+    /// The first `count` elements as runs in a row of the tensor: the first index, and the number of elements.
+    pub(crate) fn runs(&self, count: u64) -> Vec<(u64, u64)> {
+        match self.shard {
+            Some(shard) => shard.runs(self.start..self.start + count).collect(),
+            None => vec![(self.start, count)],
         }
     }
 }

@@ -18,7 +18,7 @@ use pipeline::Pipelines;
 pub use device::{DeviceInfo, DeviceKind, Select, devices};
 pub use fill::Target;
 pub use pipeline::Multiply;
-pub(crate) use plan::{Params, WORKGROUP_SIZE};
+pub(crate) use plan::{Params, Side, WORKGROUP_SIZE};
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///

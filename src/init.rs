@@ -1,7 +1,7 @@
 //! Initialisers: how a shape's fans become a sampler. Constants are worked out in f64 and rounded once.
 
-use crate::sampler::round;
-use crate::{Error, Result, Sampler, Shape};
+use crate::coefficients::round;
+use crate::{Error, Matrix, Result, Sampler, Shape};
 
 /// The factor by which an activation's weights are enlarged (PyTorch's `calculate_gain`).
 ///
@@ -70,7 +70,32 @@ pub enum Distribution {
     Uniform,
     /// Mean 0, std sqrt(variance).
     Normal,
+    /// A normal of mean 0 cut at two of its own std, which is sqrt(variance) / 0.87962566103423978, so that what
+    /// is left has this variance.
+    TruncatedNormal,
 }
+
+/// The two bounds of a truncated normal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bounds {
+    /// The values themselves, as in PyTorch's `trunc_normal_`.
+    Absolute {
+        /// The bound below; may be infinite.
+        low: f64,
+        /// The bound above, above `low`; may be infinite.
+        high: f64,
+    },
+    /// In standard deviations from the mean, as in JAX, TensorFlow and timm's `trunc_normal_tf_`.
+    InStd {
+        /// The bound below; may be infinite.
+        low: f64,
+        /// The bound above, above `low`; may be infinite.
+        high: f64,
+    },
+}
+
+/// The std of a standard normal cut at -2 and 2.
+const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_78;
 
 /// An initialiser: with a shape it gives a [`Sampler`].
 ///
@@ -111,6 +136,15 @@ pub enum Init {
         /// The standard deviation.
         std: f64,
     },
+    /// A normal kept inside two bounds.
+    TruncatedNormal {
+        /// The mean before it is cut; finite.
+        mean: f64,
+        /// The standard deviation before it is cut; finite and above 0.
+        std: f64,
+        /// The bounds.
+        bounds: Bounds,
+    },
     /// variance = scale / n, with n the fan of the mode.
     VarianceScaling {
         /// At least 0 and finite; for the named schemes the gain squared.
@@ -119,6 +153,40 @@ pub enum Init {
         mode: Mode,
         /// The law.
         distribution: Distribution,
+    },
+    /// `gain` on the diagonal and 0 elsewhere; 2 dimensions, of any size.
+    Eye {
+        /// What stands on the diagonal.
+        gain: f64,
+    },
+    /// A convolution that passes its inputs on: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the outputs of
+    /// a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
+    Dirac {
+        /// Divides the outputs; 1 unless the convolution is grouped.
+        groups: u64,
+    },
+    /// Orthonormal columns times `gain`, or rows where the first dimension is smaller than the product of the
+    /// others: Q of a QR decomposition with the signs that make it uniform (Saxe, McClelland, Ganguli, "Exact
+    /// solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013); at least 2
+    /// dimensions. Needs the feature `orthogonal`.
+    Orthogonal {
+        /// The factor.
+        gain: f64,
+    },
+    /// A convolution whose kernel's centre, at `(size - 1) / 2`, is an orthogonal matrix, and that is 0 elsewhere
+    /// (Xiao and others, "Dynamical isometry and a mean field theory of CNNs", 2018); 3 to 5 dimensions, no fewer
+    /// outputs than inputs. Needs the feature `orthogonal`.
+    DeltaOrthogonal {
+        /// The factor.
+        gain: f64,
+    },
+    /// A normal of mean 0 in whose every column `ceil(sparsity * rows)` elements are 0 (Martens, "Deep learning
+    /// via Hessian-free optimization", 2010); 2 dimensions.
+    Sparse {
+        /// The share of zeros, from 0 to 1.
+        sparsity: f64,
+        /// The standard deviation of the others; finite and at least 0.
+        std: f64,
     },
 }
 
@@ -180,6 +248,29 @@ impl Init {
         Self::scaling(1.0, Mode::FanIn, Distribution::Normal)
     }
 
+    /// The same variance scaling with another law: with [`Distribution::TruncatedNormal`] the named schemes are
+    /// what JAX and Keras mean by them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] where this is no variance scaling.
+    ///
+    /// ```
+    /// use seedtensors::{Distribution, Init, Sampler, Shape};
+    ///
+    /// let he = Init::he_normal().with_distribution(Distribution::TruncatedNormal)?;
+    /// let std = ((2.0_f64 / 128.0).sqrt() / 0.87962566103423978) as f32;
+    /// let (low, high) = (-2.0 * std, 2.0 * std);
+    /// assert_eq!(he.sampler(&Shape::new(&[256, 128])?)?, Sampler::TruncatedNormal { mean: 0.0, std, low, high });
+    /// # Ok::<(), seedtensors::Error>(())
+    /// ```
+    pub fn with_distribution(self, distribution: Distribution) -> Result<Self> {
+        match self {
+            Self::VarianceScaling { scale, mode, .. } => Ok(Self::scaling(scale, mode, distribution)),
+            other => Err(Error::bad("a distribution goes with variance scaling", format!("{other:?}"))),
+        }
+    }
+
     /// The same variance scaling with `gain` squared as its scale.
     ///
     /// # Errors
@@ -188,7 +279,7 @@ impl Init {
     pub fn with_gain(self, gain: Gain) -> Result<Self> {
         match self {
             Self::VarianceScaling { mode, distribution, .. } => {
-                Ok(Self::scaling(gain.value().powi(2), mode, distribution))
+                Ok(Self::scaling(gain.value() * gain.value(), mode, distribution))
             }
             other => Err(Error::bad("a gain goes with variance scaling", format!("{other:?}"))),
         }
@@ -225,9 +316,33 @@ impl Init {
             Self::Normal { mean, std } => {
                 Ok(Sampler::Normal { mean: finite("normal's mean", mean)?, std: finite("normal's std", std)? })
             }
+            Self::TruncatedNormal { mean, std, bounds } => truncated(mean, std, bounds),
             Self::VarianceScaling { scale, mode, distribution } => scaled(scale, mode, distribution, shape),
+            Self::Eye { gain } => Matrix::eye(known("eye's gain", gain)?, shape).map(Sampler::Matrix),
+            Self::Dirac { groups } => Matrix::dirac(groups, shape).map(Sampler::Matrix),
+            Self::Orthogonal { gain } => Matrix::orthogonal(known("orthogonal's gain", gain)?, shape).map(Sampler::Matrix),
+            Self::DeltaOrthogonal { gain } => {
+                Matrix::delta_orthogonal(known("delta_orthogonal's gain", gain)?, shape).map(Sampler::Matrix)
+            }
+            Self::Sparse { sparsity, std } => {
+                Matrix::sparse(sparsity, known("sparse's std", std)?, shape).map(Sampler::Matrix)
+            }
         }
     }
+}
+
+fn truncated(mean: f64, std: f64, bounds: Bounds) -> Result<Sampler> {
+    let (low, high) = match bounds {
+        Bounds::Absolute { low, high } => (low, high),
+        Bounds::InStd { low, high } => (mean + low * std, mean + high * std),
+    };
+    let bound = |what: &str, bound: f64| if bound.is_infinite() { Ok(round(bound)) } else { finite(what, bound) };
+    Ok(Sampler::TruncatedNormal {
+        mean: finite("truncated normal's mean", mean)?,
+        std: finite("truncated normal's std", std)?,
+        low: bound("truncated normal's low", low)?,
+        high: bound("truncated normal's high", high)?,
+    })
 }
 
 fn scaled(scale: f64, mode: Mode, distribution: Distribution, shape: &Shape) -> Result<Sampler> {
@@ -255,14 +370,23 @@ fn scaled(scale: f64, mode: Mode, distribution: Distribution, shape: &Shape) -> 
             Ok(Sampler::Uniform { low: -high, high })
         }
         Distribution::Normal => Ok(Sampler::Normal { mean: 0.0, std: finite("the normal's std", std)? }),
+        // nothing is left of a variance of 0 to be cut
+        Distribution::TruncatedNormal if std == 0.0 => Ok(Sampler::Constant { value: 0.0 }),
+        Distribution::TruncatedNormal => {
+            truncated(0.0, std / STD_WITHIN_TWO, Bounds::InStd { low: -2.0, high: 2.0 })
+        }
     }
 }
 
 /// A parameter rounded to f32, refused where that is not finite.
 fn finite(what: &str, value: f64) -> Result<f32> {
-    let rounded = round(value);
-    if rounded.is_finite() {
-        Ok(rounded)
+    known(what, value).map(round)
+}
+
+/// A parameter, refused where it is not finite in f32.
+fn known(what: &str, value: f64) -> Result<f64> {
+    if round(value).is_finite() {
+        Ok(value)
     } else {
         Err(Error::bad(&format!("{what} must be finite in f32"), format!("{value:?}")))
     }

@@ -26,28 +26,37 @@
 //! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
 
 mod box_muller;
+mod coefficients;
 pub mod cpu;
 mod dtype;
 mod error;
 mod fill;
 pub mod gpu;
 mod init;
+mod inverse_normal;
 mod key;
+mod lanes;
+mod matrix;
 mod philox;
 mod sampler;
 mod shape;
+mod shard;
 #[doc(hidden)]
 pub mod twins;
+mod window;
 
 pub use box_muller::{box_muller, box_muller_native, cos_sin, radius};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use fill::{Arithmetic, Fill};
-pub use init::{Distribution, Gain, Init, Mode};
+pub use init::{Bounds, Distribution, Gain, Init, Mode};
+pub use inverse_normal::inverse_normal;
 pub use key::Key;
+pub use matrix::Matrix;
 pub use philox::{Philox, philox_bump, philox_round, philox4x32_10};
 pub use sampler::Sampler;
 pub use shape::{Fans, Layout, Shape};
+pub use shard::Shard;
 
 /// The version of what every value is. Another version may give other values; this one never will.
 pub const VALUES_VERSION: u32 = 1;

@@ -3,7 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::box_muller::{box_muller, box_muller_native};
-use crate::{Arithmetic, Dtype, Error, Result};
+use crate::inverse_normal::signed_quantile;
+use crate::key::words;
+use crate::matrix::Matrix;
 
 /// What a tensor's values are; parameters and results below 2^-126 in magnitude count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +32,22 @@ pub enum Sampler {
         /// The standard deviation, at least 0; `mean` and 6.77 `std` about it finite in the dtype.
         std: f32,
     },
+    /// A normal kept inside `[low, high]` by the inverse of its distribution function: no value is drawn twice
+    /// and none is moved to a bound. In every dtype the least and the greatest value are inside.
+    TruncatedNormal {
+        /// The mean of the normal before it is cut; finite.
+        mean: f32,
+        /// Its standard deviation before it is cut; above 0.
+        std: f32,
+        /// The bound below; may be infinite.
+        low: f32,
+        /// The bound above, above `low`; may be infinite. The normal's probability between the two is at least
+        /// 2^-126, and the dtype has a value there.
+        high: f32,
+    },
+    /// Values that belong together, such as an orthogonal matrix: worked out whole on the CPU, whatever part of
+    /// them is asked for.
+    Matrix(Matrix),
 }
 
 /// A sampler and its arithmetic, as the shader's `SAMPLER` numbers them.
@@ -41,6 +59,8 @@ pub(crate) enum Kind {
     Uniform,
     Normal,
     NormalNative,
+    Truncated,
+    TruncatedNarrow,
 }
 
 /// A sampler's numbers as the shader takes them.
@@ -49,132 +69,41 @@ pub(crate) enum Kind {
 pub(crate) struct Coefficients {
     pub(crate) scale: f32,
     pub(crate) bias: f32,
-    /// Uniform: the largest value of the dtype below `high`.
+    /// Uniform: the largest value of the dtype below `high`; truncated: the largest not above it.
     pub(crate) top: f32,
+    /// Truncated: the least value of the dtype not below `low`.
+    pub(crate) bottom: f32,
     /// Values come out times 2^lift, so that no product is subnormal; in the place of an f32's exponent.
     pub(crate) lift: u32,
     /// Constant: its f32 bits.
     pub(crate) pattern: u32,
+    /// Truncated: what a word is changed by where the window stands mirrored.
+    pub(crate) flip: u32,
+    /// Truncated: as [`Wide::centre`](crate::window::Wide), and so on.
+    pub(crate) centre: u32,
+    pub(crate) base: [u32; 2],
+    pub(crate) range: [u32; 2],
+    pub(crate) octaves: f32,
+    /// Narrow windows: what `bias` lacks of the middle.
+    pub(crate) residue: f32,
+    /// Narrow windows: as [`Narrow`](crate::window::Narrow), `scale` and `shift` being `step` and `start` times std.
+    pub(crate) shift: f32,
+    pub(crate) start: f32,
+    pub(crate) step: f32,
+    pub(crate) series_2: f32,
+    pub(crate) series_3: f32,
+    pub(crate) series_4: f32,
+    pub(crate) series_5: f32,
+    pub(crate) end: u32,
 }
 
-/// The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding.
-const LARGEST_NORMAL: f64 = 6.764;
-/// By how many powers of two tiny parameters are lifted, so that products stay normal.
-const LIFT: i32 = 96;
-
-impl Sampler {
-    pub(crate) const fn kind(&self, arithmetic: Arithmetic) -> Kind {
-        match (self, arithmetic) {
-            (Self::Words, _) => Kind::Words,
-            (Self::Constant { .. }, _) => Kind::Constant,
-            (Self::Uniform { .. }, _) => Kind::Uniform,
-            (Self::Normal { .. }, Arithmetic::Exact) => Kind::Normal,
-            (Self::Normal { .. }, Arithmetic::Native) => Kind::NormalNative,
-        }
-    }
-
-    /// Refuses what a fill of this dtype would refuse.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadParameter`] and [`Error::WordsNeedF32`].
-    ///
-    /// ```
-    /// use seedtensors::{Dtype, Sampler};
-    ///
-    /// let sampler = Sampler::Constant { value: 1e6 };
-    /// assert!(sampler.check(Dtype::F32).is_ok());
-    /// let error = sampler.check(Dtype::F16).unwrap_err();
-    /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
-    /// ```
-    pub fn check(&self, dtype: Dtype) -> Result<()> {
-        self.coefficients(dtype, Arithmetic::Exact).map(drop)
-    }
-
-    /// Checks the parameters against the dtype and works out the shader's numbers.
-    pub(crate) fn coefficients(&self, dtype: Dtype, arithmetic: Arithmetic) -> Result<Coefficients> {
-        match *self {
-            Self::Words if dtype != Dtype::F32 => Err(Error::WordsNeedF32(dtype)),
-            Self::Words => Ok(Coefficients::default()),
-            Self::Constant { value } => {
-                check_finite("a constant", value.into(), dtype)?;
-                Ok(Coefficients {
-                    pattern: if value.is_subnormal() { 0 } else { value.to_bits() },
-                    ..Coefficients::default()
-                })
-            }
-            Self::Uniform { low, high } => uniform(low, high, dtype),
-            Self::Normal { mean, std } => normal(mean, std, dtype, arithmetic),
-        }
-    }
-}
-
-fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
-    check_finite("uniform's low", low.into(), dtype)?;
-    check_finite("uniform's high", high.into(), dtype)?;
-    if low > high {
-        return Err(Error::bad("uniform's low must not be above high", format!("[{low:?}, {high:?})")));
-    }
-    if !(high - low).is_finite() {
-        return Err(Error::bad("uniform's high - low must be finite in f32", format!("{high:?} - {low:?}")));
-    }
-    let (low, high) = (flush(low), flush(high));
-    let range = f64::from(high) - f64::from(low);
-    let lift = if range > 0.0 && range < 2f64.powi(-100) { LIFT } else { 0 };
-    let top = if low < high { dtype.largest_below(high) } else { low };
-    Ok(Coefficients {
-        scale: round(range * 2f64.powi(lift)) * 2f32.powi(-24),
-        bias: low * 2f32.powi(lift),
-        top: top * 2f32.powi(lift),
-        lift: (lift as u32) << 23,
-        pattern: 0,
-    })
-}
-
-fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<Coefficients> {
-    check_finite("normal's mean", mean.into(), dtype)?;
-    check_finite("normal's std", std.into(), Dtype::F32)?;
-    if std < 0.0 {
-        return Err(Error::bad("normal's std must be at least 0", format!("{std:?}")));
-    }
-    let largest = f64::from(mean.abs()) + LARGEST_NORMAL * f64::from(std);
-    check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
-    let (mean, std) = (flush(mean), flush(std));
-    // 2^-79: the smallest standard normal is above 2^-47; 2^-40: beyond it so small a std adds nothing
-    let tiny = std > 0.0 && std < 2f32.powi(-79) && mean.abs() < 2f32.powi(-40);
-    let lift = if tiny && arithmetic == Arithmetic::Exact { LIFT } else { 0 };
-    Ok(Coefficients {
-        scale: std * 2f32.powi(lift),
-        bias: mean * 2f32.powi(lift),
-        top: 0.0,
-        lift: (lift as u32) << 23,
-        pattern: 0,
-    })
-}
-
-/// Refuses a value that is infinite, or NaN, once it is rounded to the dtype.
-fn check_finite(what: &str, value: f64, dtype: Dtype) -> Result<()> {
-    let rounded = match dtype {
-        Dtype::F32 => f64::from(round(value)),
-        Dtype::F16 => half::f16::from_f64(value).to_f64(),
-        Dtype::BF16 => half::bf16::from_f64(value).to_f64(),
-    };
-    if rounded.is_finite() {
-        Ok(())
-    } else {
-        Err(Error::bad(&format!("{what} must be finite in {dtype}"), format!("{value:?}")))
-    }
-}
-
-/// f64 to f32, the one rounding of a parameter.
-#[expect(clippy::cast_possible_truncation, reason = "rounding is what it is for")]
-pub(crate) const fn round(value: f64) -> f32 {
-    value as f32
-}
-
-/// Positive zero for a zero or a subnormal.
-fn flush(value: f32) -> f32 {
-    if value.is_normal() { value } else { 0.0 }
+/// What carries a sampler out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Work {
+    /// Word by word.
+    Words(Kind, Coefficients),
+    /// The whole matrix, on the CPU.
+    Matrix(Matrix),
 }
 
 /// Bits of `value * 2^-lift`, with 0 where that is below 2^-126 in magnitude.
@@ -197,6 +126,39 @@ pub(crate) fn normal_value(z: f32, c: &Coefficients) -> u32 {
     storable(z * c.scale + c.bias, c.lift)
 }
 
+/// The quantile of a word's probability in its window.
+#[inline(always)]
+pub(crate) fn window_quantile(w: u32, c: &Coefficients) -> f32 {
+    // base + w range 2^-32
+    let [_, carried] = words(u64::from(w) * u64::from(c.range[0]));
+    let product = u64::from(w) * u64::from(c.range[1]) + u64::from(carried);
+    let [low, high] = words(product.wrapping_add(u64::from(c.base[1]) << 32 | u64::from(c.base[0])));
+    signed_quantile(high, low, c.octaves, c.centre)
+}
+
+#[inline(always)]
+fn truncated_value(w: u32, c: &Coefficients) -> u32 {
+    inside(window_quantile(w ^ c.flip, c) * c.scale + c.bias, c)
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_wrap, reason = "words are taken apart as bits")]
+fn narrow_value(w: u32, c: &Coefficients) -> u32 {
+    // t = (w + 1/2) 2^-32 - 1/2
+    let high = (w ^ 0x8000_0000) as i32 >> 16;
+    let t = (high as f32 * 65536.0 + ((w & 0xffff) as i32 as f32 + 0.5)) * (1.0 / 4_294_967_296.0);
+    let y = c.step * t + c.start;
+    let series = (((c.series_5 * y + c.series_4) * y + c.series_3) * y + c.series_2) * y + 1.0;
+    let main = c.scale * t + c.shift;
+    inside((main * series + c.residue) + c.bias, c)
+}
+
+#[inline(always)]
+fn inside(value: f32, c: &Coefficients) -> u32 {
+    let value = if value < c.bottom { c.bottom } else { value };
+    storable(if value > c.top { c.top } else { value }, c.lift)
+}
+
 /// The words of `N` blocks side by side to their values, as the bits of f32: `[word][block]`.
 #[inline(always)]
 pub(crate) fn sample<const N: usize>(kind: Kind, mut w: [[u32; N]; 4], c: &Coefficients) -> [[u32; N]; 4] {
@@ -211,6 +173,18 @@ pub(crate) fn sample<const N: usize>(kind: Kind, mut w: [[u32; N]; 4], c: &Coeff
         }
         Kind::Normal => normals(&mut w, box_muller, |z| normal_value(z, c)),
         Kind::NormalNative => normals(&mut w, box_muller_native, |z| (z * c.scale + c.bias).to_bits()),
+        Kind::Truncated => {
+            for word in w.as_flattened_mut() {
+                *word = truncated_value(*word, c);
+            }
+            w
+        }
+        Kind::TruncatedNarrow => {
+            for word in w.as_flattened_mut() {
+                *word = narrow_value(*word, c);
+            }
+            w
+        }
     }
 }
 

@@ -101,6 +101,12 @@ impl Shape {
         &self.dims
     }
 
+    /// Which dimensions are inputs and outputs.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// The number of elements.
     #[must_use]
     pub const fn elements(&self) -> u64 {

@@ -4,7 +4,10 @@ use std::mem::offset_of;
 
 use crate::Dtype;
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::{self, Params};
+use crate::gpu::{self, Params, Side};
+use crate::inverse_normal::{
+    CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_TOP,
+};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind};
 
@@ -17,6 +20,10 @@ pub fn constants() -> Vec<(&'static str, u32)> {
     let [log_2, log_3, log_4, log_5, log_6, log_7, log_8, log_9, log_10] = LOG.map(f32::to_bits);
     let [sin_1, sin_3, sin_5, sin_7] = SIN.map(f32::to_bits);
     let [cos_2, cos_4, cos_6, cos_8] = COS.map(f32::to_bits);
+    let [centre_top_0, centre_top_1, centre_top_2] = CENTRE_TOP.map(f32::to_bits);
+    let [centre_bottom_1, centre_bottom_2, centre_bottom_3] = CENTRE_BOTTOM.map(f32::to_bits);
+    let [tail_top_0, tail_top_1, tail_top_2, tail_top_3] = TAIL_TOP.map(f32::to_bits);
+    let [tail_bottom_1, tail_bottom_2, tail_bottom_3, tail_bottom_4] = TAIL_BOTTOM.map(f32::to_bits);
     vec![
         ("PHILOX_M0", PHILOX_M0),
         ("PHILOX_M1", PHILOX_M1),
@@ -45,11 +52,30 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("COS_8", cos_8),
         ("NATIVE_LOG", NATIVE_LOG.to_bits()),
         ("NATIVE_TURN", NATIVE_TURN.to_bits()),
+        ("SQRT_TAU", SQRT_TAU.to_bits()),
+        ("CENTRE_SHIFT", CENTRE_SHIFT.to_bits()),
+        ("CENTRE_TOP_0", centre_top_0),
+        ("CENTRE_TOP_1", centre_top_1),
+        ("CENTRE_TOP_2", centre_top_2),
+        ("CENTRE_BOTTOM_1", centre_bottom_1),
+        ("CENTRE_BOTTOM_2", centre_bottom_2),
+        ("CENTRE_BOTTOM_3", centre_bottom_3),
+        ("TAIL_TOP_0", tail_top_0),
+        ("TAIL_TOP_1", tail_top_1),
+        ("TAIL_TOP_2", tail_top_2),
+        ("TAIL_TOP_3", tail_top_3),
+        ("TAIL_BOTTOM_1", tail_bottom_1),
+        ("TAIL_BOTTOM_2", tail_bottom_2),
+        ("TAIL_BOTTOM_3", tail_bottom_3),
+        ("TAIL_BOTTOM_4", tail_bottom_4),
+        ("RECIPROCAL_MAGIC", RECIPROCAL_MAGIC),
         ("SAMPLER_WORDS", Kind::Words as u32),
         ("SAMPLER_CONSTANT", Kind::Constant as u32),
         ("SAMPLER_UNIFORM", Kind::Uniform as u32),
         ("SAMPLER_NORMAL", Kind::Normal as u32),
         ("SAMPLER_NORMAL_NATIVE", Kind::NormalNative as u32),
+        ("SAMPLER_TRUNCATED", Kind::Truncated as u32),
+        ("SAMPLER_TRUNCATED_NARROW", Kind::TruncatedNarrow as u32),
         ("DTYPE_F32", Dtype::F32 as u32),
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),
@@ -69,7 +95,13 @@ pub fn structs() -> Vec<Layout> {
         };
     }
     vec![
-        layout!(Coefficients { scale, bias, top, lift, pattern }),
-        layout!(Params { key, block, count, width, first, lead, zero, coefficients }),
+        layout!(Coefficients {
+            scale, bias, top, bottom, lift, pattern, flip, centre, base, range, octaves, residue, shift, start, step,
+            series_2, series_3, series_4, series_5
+        }),
+        layout!(Side { extent, magic, shift, stride }),
+        layout!(Params {
+            key, block, count, width, first, lead, zero, origin, digits, limit, carry, coefficients, sides
+        }),
     ]
 }

@@ -8,12 +8,15 @@ use half::{bf16, f16};
 use seedtensors::gpu::{Gpu, Multiply};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, box_muller, cpu, radius};
 
-const SAMPLERS: [Sampler; 6] = [
+const SAMPLERS: [Sampler; 9] = [
     Sampler::Constant { value: -0.1 },
     Sampler::Uniform { low: 0.0, high: 1.0 },
     Sampler::Uniform { low: -0.033, high: 0.1 },
     Sampler::Normal { mean: 0.0, std: 1.0 },
     Sampler::Normal { mean: 0.01, std: 0.02 },
+    Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
+    Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: 0.05, high: f32::INFINITY },
+    Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.3, high: 0.33 },
     Sampler::Words,
 ];
 

@@ -66,12 +66,12 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
     let (module, _) = parse(Multiply::U16);
     let entries: Vec<_> = module.entry_points.iter().map(|e| (e.name.as_str(), e.workgroup_size)).collect();
     let size = [twins::WORKGROUP_SIZE, 1, 1];
-    assert_eq!(entries, [("fill_slots", size), ("fill_words", size)]);
+    assert_eq!(entries, [("fill_slots", size), ("fill_words", size), ("fill_scattered", size)]);
     let bindings: Vec<_> =
         module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
     assert_eq!(bindings, [(0, 0), (0, 1), (0, 1)]);
     let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
-    assert_eq!(overrides, ["SAMPLER", "DTYPE", "STRADDLE"]);
+    assert_eq!(overrides, ["SAMPLER", "DTYPE", "SHARD", "STRADDLE"]);
 }
 
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.

@@ -8,7 +8,7 @@ use super::Gpu;
 use super::fill::Target;
 use super::pipeline::{Entry, Variant};
 use crate::dtype::{round_bf16, round_f16};
-use crate::sampler::{Kind, sample};
+use crate::sampler::{Kind, Work, sample};
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
@@ -22,7 +22,7 @@ pub(super) struct Difference {
 }
 
 /// The fills that are compared: every exact sampler, and every dtype's rounding.
-fn fills() -> [(Sampler, Dtype); 6] {
+fn fills() -> [(Sampler, Dtype); 8] {
     let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
     [
         (Sampler::Words, Dtype::F32),
@@ -31,6 +31,8 @@ fn fills() -> [(Sampler, Dtype); 6] {
         (normal, Dtype::F32),
         (normal, Dtype::F16),
         (normal, Dtype::BF16),
+        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }, Dtype::F32),
+        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }, Dtype::F32),
     ]
 }
 
@@ -42,9 +44,9 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     let words = (COUNT * fills().len()) as u64;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let buffer = gpu.buffer(4 * words, usage)?;
-    fills().par_iter().try_for_each(|(sampler, dtype)| {
-        let kind = sampler.kind(Arithmetic::Exact);
-        gpu.pipeline(Variant { entry: Entry::Slots, kind, dtype: *dtype }).map(drop)
+    fills().par_iter().try_for_each(|(sampler, dtype)| match sampler.work(*dtype, Arithmetic::Exact)? {
+        Work::Words(kind, _) => gpu.pipeline(Variant { entry: Entry::Slots { shard: false }, kind, dtype: *dtype }).map(drop),
+        Work::Matrix(_) => Ok(()),
     })?;
     let mut encoder = gpu.encoder()?;
     for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT).zip(fills()) {
@@ -65,8 +67,7 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
 
 /// The first difference between a device's words and the CPU's.
 fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
-    let kind = sampler.kind(Arithmetic::Exact);
-    let coefficients = sampler.coefficients(dtype, Arithmetic::Exact)?;
+    let Work::Words(kind, coefficients) = sampler.work(dtype, Arithmetic::Exact)? else { return Ok(None) };
     let value = |element: usize| {
         let word = element % 4;
         let [bits] = sample(kind, key.block(element as u64 / 4).map(|w| [w]), &coefficients)[word];

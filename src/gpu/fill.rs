@@ -1,9 +1,15 @@
-//! Recording a fill, and tensors of our own.
+//! Recording fills, and tensors of our own.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use half::{bf16, f16};
 
 use super::Gpu;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, Params, plan};
-use crate::{Dtype, Error, Fill, Result};
+use crate::sampler::Work;
+use crate::{Dtype, Element, Error, Fill, Matrix, Result, Sampler};
 
 /// A range of the caller's buffer: `count` elements of `dtype` from byte `offset` on.
 #[derive(Clone, Copy, Debug)]
@@ -80,71 +86,181 @@ impl Gpu {
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
     pub fn fill(&self, encoder: &mut wgpu::CommandEncoder, fill: &Fill, target: &Target<'_>) -> Result<()> {
+        self.fill_all(encoder, &[(*fill, *target)])
+    }
+
+    /// Records many fills into the caller's encoder, as if one after the other: their dispatches stand in one
+    /// compute pass (another begins behind a [`Matrix`](crate::Matrix), which is copied), with the pipelines, the
+    /// bind groups of a buffer and one buffer of parameters shared between them. A whole model is then one
+    /// submission.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](Self::fill), for the first fill that has one. On an error nothing was recorded.
+    ///
+    /// ```no_run
+    /// use seedtensors::gpu::{Gpu, Select, Target};
+    /// use seedtensors::{Dtype, Fill, Init, Key, Shape};
+    ///
+    /// let gpu = Gpu::open(&Select::Default)?;
+    /// let shape = Shape::new(&[256, 256])?;
+    /// let bytes = 4 * shape.elements();
+    /// let pool = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+    ///     label: None,
+    ///     size: 100 * bytes,
+    ///     usage: wgpu::BufferUsages::STORAGE,
+    ///     mapped_at_creation: false,
+    /// });
+    /// let sampler = Init::xavier_uniform().sampler(&shape)?;
+    /// let layers = (0..100).map(|layer| {
+    ///     let fill = Fill::new(Key::new(42).named(&format!("layers.{layer}.weight")), sampler);
+    ///     let offset = layer * bytes;
+    ///     (fill, Target { buffer: &pool, offset, count: shape.elements(), dtype: Dtype::F32 })
+    /// });
+    /// let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    /// gpu.fill_all(&mut encoder, &layers.collect::<Vec<_>>())?;
+    /// gpu.queue().submit([encoder.finish()]);
+    /// # Ok::<(), seedtensors::Error>(())
+    /// ```
+    pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
         self.check_lost()?;
+        let bounds = Bounds::from(&self.device.limits());
+        let mut steps = Vec::with_capacity(fills.len());
+        for (fill, target) in fills {
+            self.plan(fill, target, bounds, &mut steps)?;
+        }
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let (groups, stride) = self.bind(&steps)?;
+        self.scoped(0, || record(encoder, &steps, &groups, stride))
+    }
+
+    /// What a fill takes: its dispatches, or a copy and a dispatch for half of a word.
+    fn plan<'a>(&self, fill: &Fill, target: &Target<'a>, bounds: Bounds, steps: &mut Vec<Step<'a>>) -> Result<()> {
         target.check(wgpu::BufferUsages::STORAGE)?;
-        fill.check_range(target.count)?;
-        let kind = fill.sampler.kind(fill.arithmetic);
-        let coefficients = fill.sampler.coefficients(target.dtype, fill.arithmetic)?;
-        self.check_exact(kind)?;
+        let work = fill.sampler.work(target.dtype, fill.arithmetic)?;
+        let fill = fill.of_range(target.count)?;
         if target.count == 0 {
             return Ok(());
         }
-        let bounds = Bounds::from(&self.device.limits());
-        let dispatches = plan(fill, target.dtype, coefficients, target.offset, target.count, bounds);
-        let pipelines = dispatches
-            .iter()
-            .map(|dispatch| self.pipeline(Variant { entry: dispatch.entry, kind, dtype: target.dtype }))
-            .collect::<Result<Vec<_>>>()?;
-        let groups = self.bind(&dispatches, target.buffer)?;
-        self.scoped(0, || {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for ((dispatch, pipeline), group) in dispatches.iter().zip(&pipelines).zip(&groups) {
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+        match work {
+            Work::Words(kind, coefficients) => {
+                self.check_exact(kind)?;
+                for dispatch in plan(&fill, target.dtype, coefficients, target.offset, target.count, bounds) {
+                    let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind, dtype: target.dtype })?;
+                    steps.push(Step::Dispatch(dispatch, pipeline, target.buffer));
+                }
+                Ok(())
             }
-        })
+            Work::Matrix(matrix) => match target.dtype {
+                Dtype::F32 => self.copy::<f32>(&matrix, &fill, target, bounds, steps),
+                Dtype::F16 => self.copy::<f16>(&matrix, &fill, target, bounds, steps),
+                Dtype::BF16 => self.copy::<bf16>(&matrix, &fill, target, bounds, steps),
+            },
+        }
     }
 
-    /// Every dispatch's parameters in one buffer, and its bind group.
-    fn bind(&self, dispatches: &[Dispatch], buffer: &wgpu::Buffer) -> Result<Vec<wgpu::BindGroup>> {
+    /// A matrix from the CPU: whole words as a copy, half of one as a fill of its value.
+    fn copy<'a, T: Element>(
+        &self,
+        matrix: &Matrix,
+        fill: &Fill,
+        target: &Target<'a>,
+        bounds: Bounds,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<()> {
+        target.check(wgpu::BufferUsages::COPY_DST)?;
+        let overflow = |_| Error::ShapeOverflow { what: format!("a Vec of {} elements", target.count) };
+        let mut elements = vec![T::zeroed(); usize::try_from(target.count).map_err(overflow)?];
+        matrix.fill(fill, &mut elements)?;
+        let bytes: &[u8] = bytemuck::cast_slice(&elements);
+        let (whole, half) = bytes.split_at(bytes.len() / 4 * 4);
+        if !whole.is_empty() {
+            let staging = self.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC)?;
+            steps.push(Step::Copy(staging, target.buffer, target.offset));
+        }
+        if !half.is_empty() {
+            let value = elements[elements.len() - 1].to_f32();
+            let last = Target { offset: target.offset + whole.len() as u64, count: 1, ..*target };
+            self.plan(&Fill::new(fill.key, Sampler::Constant { value }), &last, bounds, steps)?;
+        }
+        Ok(())
+    }
+
+    /// Every dispatch's parameters in one buffer, a bind group for each buffer and window, and the distance of
+    /// the parameters.
+    fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<Params>().next_multiple_of(alignment);
-        let mut contents = vec![0; stride * dispatches.len()];
-        for (slot, dispatch) in contents.chunks_exact_mut(stride).zip(dispatches) {
+        let dispatches = || steps.iter().filter_map(Step::dispatch);
+        let mut contents = vec![0; stride * dispatches().count()];
+        for (slot, (dispatch, _)) in contents.chunks_exact_mut(stride).zip(dispatches()) {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
         }
-        let params = self.uniforms(&contents)?;
-        let group = |(i, dispatch): (usize, &Dispatch)| {
-            self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("seedtensors"),
-                layout: self.pipelines.bindings(),
-                entries: &[
-                    entry(0, &params, (i * stride) as u64, size_of::<Params>() as u64),
-                    entry(1, buffer, dispatch.binding.start, dispatch.binding.end - dispatch.binding.start),
-                ],
-            })
-        };
-        self.scoped(0, || dispatches.iter().enumerate().map(group).collect())
+        if contents.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
+        let groups = self.scoped(0, || {
+            let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
+            let group = |(dispatch, buffer): (&Dispatch, _)| {
+                let Range { start, end } = dispatch.binding;
+                made.entry((buffer, start..end)).or_insert_with(|| {
+                    self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                        label: Some("seedtensors"),
+                        layout: self.pipelines.bindings(),
+                        entries: &[
+                            entry(0, &params, 0, size_of::<Params>() as u64),
+                            entry(1, buffer, start, end - start),
+                        ],
+                    })
+                }).clone()
+            };
+            dispatches().map(group).collect()
+        })?;
+        let stride = u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
+        Ok((groups, stride))
     }
 
-    /// A buffer of parameters that holds them from its creation on, so that nothing need be submitted.
-    fn uniforms(&self, contents: &[u8]) -> Result<wgpu::Buffer> {
+    /// A buffer that holds its contents from its creation on, so that nothing need be submitted.
+    fn filled_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let bytes = contents.len() as u64;
-        let params = self.scoped(bytes, || {
+        self.check_size(bytes)?;
+        let buffer = self.scoped(bytes, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("seedtensors parameters"),
+                label: Some("seedtensors"),
                 size: bytes,
-                usage: wgpu::BufferUsages::UNIFORM,
+                usage,
                 mapped_at_creation: true,
             })
         })?;
-        match params.get_mapped_range_mut(..) {
+        match buffer.get_mapped_range_mut(..) {
             Ok(mut view) => view.copy_from_slice(contents),
             Err(_) => return Err(self.lost_error()),
         }
-        params.unmap();
-        Ok(params)
+        buffer.unmap();
+        Ok(buffer)
+    }
+
+    /// Allocates a buffer for each fill, of so many elements, fills them all and submits once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tensor`](Self::tensor), for the first that has one.
+    pub fn tensors(&self, fills: &[(Fill, Dtype, u64)]) -> Result<Vec<wgpu::Buffer>> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let allocate = |&(_, dtype, count): &(Fill, Dtype, u64)| {
+            let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
+            let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
+            self.buffer(bytes.ok_or_else(overflow)?, usage)
+        };
+        let buffers = fills.iter().map(allocate).collect::<Result<Vec<_>>>()?;
+        let target = |(&(fill, dtype, count), buffer)| (fill, Target { buffer, offset: 0, count, dtype });
+        let mut encoder = self.encoder()?;
+        self.fill_all(&mut encoder, &fills.iter().zip(&buffers).map(target).collect::<Vec<_>>())?;
+        self.scoped(0, || self.queue.submit([encoder.finish()]))?;
+        Ok(buffers)
     }
 
     /// Allocates a buffer for `count` elements, fills it and submits.
@@ -156,15 +272,8 @@ impl Gpu {
     ///
     /// [`Error::BufferTooLarge`], [`Error::OutOfMemory`], and those of [`fill`](Self::fill).
     pub fn tensor(&self, fill: &Fill, dtype: Dtype, count: u64) -> Result<wgpu::Buffer> {
-        let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
-        let bytes =
-            bytes.ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") })?;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = self.buffer(bytes, usage)?;
-        let mut encoder = self.encoder()?;
-        self.fill(&mut encoder, fill, &Target { buffer: &buffer, offset: 0, count, dtype })?;
-        self.scoped(bytes, || self.queue.submit([encoder.finish()]))?;
-        Ok(buffer)
+        let mut buffers = self.tensors(&[(*fill, dtype, count)])?;
+        Ok(buffers.swap_remove(0))
     }
 
     /// An encoder, or why there is none.
@@ -172,12 +281,14 @@ impl Gpu {
         self.scoped(0, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
     }
 
+    fn check_size(&self, bytes: u64) -> Result<()> {
+        let limit = self.device.limits().max_buffer_size;
+        if bytes > limit { Err(Error::BufferTooLarge { bytes, limit }) } else { Ok(()) }
+    }
+
     /// A buffer, or why there is none.
     pub(super) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        let limit = self.device.limits().max_buffer_size;
-        if bytes > limit {
-            return Err(Error::BufferTooLarge { bytes, limit });
-        }
+        self.check_size(bytes)?;
         self.scoped(bytes, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("seedtensors"),
@@ -186,6 +297,49 @@ impl Gpu {
                 mapped_at_creation: false,
             })
         })
+    }
+}
+
+/// One command of a recorded fill.
+enum Step<'a> {
+    Dispatch(Dispatch, wgpu::ComputePipeline, &'a wgpu::Buffer),
+    /// The whole of the first buffer to a byte of the second.
+    Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
+}
+
+impl<'a> Step<'a> {
+    const fn dispatch(&self) -> Option<(&Dispatch, &'a wgpu::Buffer)> {
+        match self {
+            Self::Dispatch(dispatch, _, buffer) => Some((dispatch, buffer)),
+            Self::Copy(..) => None,
+        }
+    }
+}
+
+/// Records the steps in their order: dispatches that follow each other in one pass.
+fn record(encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>], groups: &[wgpu::BindGroup], stride: u32) {
+    let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
+    for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
+        if let Some(Step::Copy(..)) = steps.first() {
+            for step in steps {
+                if let Step::Copy(from, to, offset) = step {
+                    encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
+                }
+            }
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut set = None;
+        for step in steps {
+            if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
+                if set != Some(pipeline) {
+                    pass.set_pipeline(pipeline);
+                    set = Some(pipeline);
+                }
+                pass.set_bind_group(0, group, &[offset]);
+                pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+            }
+        }
     }
 }
 

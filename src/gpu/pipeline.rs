@@ -42,6 +42,7 @@ impl Multiply {
             multiply,
             include_str!("../../shaders/philox.wgsl"),
             include_str!("../../shaders/box_muller.wgsl"),
+            include_str!("../../shaders/inverse_normal.wgsl"),
             include_str!("../../shaders/sampler.wgsl"),
             include_str!("../../shaders/dtype.wgsl"),
             include_str!("../../shaders/fill.wgsl"),
@@ -53,10 +54,12 @@ impl Multiply {
 /// An entry point of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Entry {
-    /// 16-byte slots, four to a thread.
-    Slots,
+    /// 16-byte slots, four to a thread; `shard` where they are a shard's.
+    Slots { shard: bool },
     /// Word by word; `straddle` where half-precision words straddle blocks.
     Words { straddle: bool },
+    /// Element by element, from anywhere in a tensor.
+    Scattered,
 }
 
 /// What a pipeline is compiled for.
@@ -85,8 +88,8 @@ impl Pipelines {
         let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("seedtensors"),
             entries: &[
-                binding(0, wgpu::BufferBindingType::Uniform),
-                binding(1, wgpu::BufferBindingType::Storage { read_only: false }),
+                binding(0, wgpu::BufferBindingType::Uniform, true),
+                binding(1, wgpu::BufferBindingType::Storage { read_only: false }, false),
             ],
         });
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -109,11 +112,11 @@ impl Pipelines {
     }
 }
 
-const fn binding(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {
+const fn binding(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
         count: None,
     }
 }
@@ -133,13 +136,15 @@ impl Gpu {
     }
 
     fn compile(&self, variant: Variant) -> Result<wgpu::ComputePipeline> {
-        let (entry_point, straddle) = match variant.entry {
-            Entry::Slots => ("fill_slots", false),
-            Entry::Words { straddle } => ("fill_words", straddle),
+        let (entry_point, shard, straddle) = match variant.entry {
+            Entry::Slots { shard } => ("fill_slots", shard, false),
+            Entry::Words { straddle } => ("fill_words", false, straddle),
+            Entry::Scattered => ("fill_scattered", true, false),
         };
         let constants = [
             ("SAMPLER", f64::from(variant.kind as u32)),
             ("DTYPE", f64::from(variant.dtype as u32)),
+            ("SHARD", f64::from(u8::from(shard))),
             ("STRADDLE", f64::from(u8::from(straddle))),
         ];
         self.scoped(0, || {

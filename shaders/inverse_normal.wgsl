@@ -1,0 +1,80 @@
+// Probabilities to quantiles of the standard normal, two at a time. Twin: src/inverse_normal.rs, which gives the
+// derivation and the error; the coefficients are scripts/minimax.py's.
+// Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
+
+const SQRT_TAU: f32 = 2.5066283;
+const CENTRE_SHIFT: f32 = 0.16;
+const CENTRE_TOP_0: f32 = 4.3578162;
+const CENTRE_TOP_1: f32 = 41.557697;
+const CENTRE_TOP_2: f32 = 65.263954;
+const CENTRE_BOTTOM_1: f32 = 14.464952;
+const CENTRE_BOTTOM_2: f32 = 52.92524;
+const CENTRE_BOTTOM_3: f32 = 39.182938;
+const TAIL_TOP_0: f32 = 2.9479005;
+const TAIL_TOP_1: f32 = 5.174093;
+const TAIL_TOP_2: f32 = 0.9773869;
+const TAIL_TOP_3: f32 = 0.021639686;
+const TAIL_BOTTOM_1: f32 = 3.6925604;
+const TAIL_BOTTOM_2: f32 = 2.2456138;
+const TAIL_BOTTOM_3: f32 = 0.2403602;
+const TAIL_BOTTOM_4: f32 = 0.0032456585;
+const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
+
+// top / bottom for a positive bottom
+fn quotient(top: vec2<f32>, bottom: vec2<f32>) -> vec2<f32> {
+    let seed = bitcast<vec2<f32>>(vec2(RECIPROCAL_MAGIC) - bitcast<vec2<u32>>(bottom));
+    let error = pin(1.0 - pin(bottom * seed));
+    let inverse = pin(seed + pin(seed * pin(error + pin(error * error))));
+    let first = pin(top * inverse);
+    return first + pin(inverse * (top - pin(bottom * first)));
+}
+
+// The least x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-octaves; from `centre`
+// on in its high words q is near a half, where octaves is 64.
+fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32) -> vec2<f32> {
+    let central = q_high >= vec2(centre);
+    let high = select(q_high, q_high ^ vec2(0x7fffffffu), central);
+    let low = select(q_low, ~q_low, central);
+    let n_high = pin(float(high >> vec2(16u)) * 65536.0 + float(high & vec2(0xffffu)));
+    let n_low = pin(float(low >> vec2(16u)) * 65536.0 + pin(float(low & vec2(0xffffu)) + 0.5));
+    let n = pin(n_high * 4294967296.0 + n_low);
+
+    let c = n * 0x1p-64f;
+    let cc = pin(c * c);
+    let v = pin(CENTRE_SHIFT - cc);
+    var centre_top = pin(CENTRE_TOP_2 * v) + CENTRE_TOP_1;
+    centre_top = pin(centre_top * v) + CENTRE_TOP_0;
+    var centre_bottom = pin(CENTRE_BOTTOM_3 * v) + CENTRE_BOTTOM_2;
+    centre_bottom = pin(centre_bottom * v) + CENTRE_BOTTOM_1;
+    centre_bottom = pin(centre_bottom * v) + 1.0;
+
+    let parts = decompose(n);
+    let e = octaves - vec2<f32>(parts.exponent);
+    let r = root(parts.m, vec2(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW));
+    var tail_top = pin(TAIL_TOP_3 * r) + TAIL_TOP_2;
+    tail_top = pin(tail_top * r) + TAIL_TOP_1;
+    tail_top = pin(tail_top * r) + TAIL_TOP_0;
+    var tail_bottom = pin(TAIL_BOTTOM_4 * r) + TAIL_BOTTOM_3;
+    tail_bottom = pin(tail_bottom * r) + TAIL_BOTTOM_2;
+    tail_bottom = pin(tail_bottom * r) + TAIL_BOTTOM_1;
+    tail_bottom = pin(tail_bottom * r) + 1.0;
+
+    let top = pin(select(tail_top, centre_top, central));
+    let bottom = pin(select(tail_bottom, centre_bottom, central));
+    let main = pin(select(r, SQRT_TAU * c, central));
+    let factor = select(vec2(-1.0), c * cc, central);
+    return main + pin(factor * quotient(top, bottom));
+}
+
+// 16 bits as f32, exactly.
+fn float(bits: vec2<u32>) -> vec2<f32> {
+    return vec2<f32>(vec2<i32>(bits));
+}
+
+// The quantile at (p + 1/2) 2^-octaves; the top bit of p says that it is above a half.
+fn signed_quantile(high: vec2<u32>, low: vec2<u32>, octaves: f32, centre: u32) -> vec2<f32> {
+    let above = high >> vec2(31u);
+    let mask = vec2(0u) - above;
+    let x = upper_quantile(high ^ mask, low ^ mask, octaves, centre);
+    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) | ((above ^ vec2(1u)) << vec2(31u)));
+}

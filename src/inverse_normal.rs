@@ -1,0 +1,104 @@
+//! A probability to a quantile of the standard normal, one word a value. Twin: shaders/inverse_normal.wgsl,
+//! where products and sums are pinned; the host's half, which cuts the window, is src/window.rs.
+//!
+//! The exact form uses nothing but f32 add, subtract and multiply, and integers. A tail probability q below a
+//! half is an integer of 64 bits. How it keeps its digits:
+//!
+//! - Within 0.4 of a half the distance c from it is what is rounded, and the quantile is `sqrt(2 pi) c` and a
+//!   correction of at most a fifth, `c^3` times a rational function.
+//! - Below 0.1 it is `r - g(r)` with `r = sqrt(-2 ln q)`, the root of Box and Muller's radius, and g rational.
+//!
+//! A quantile is at most `max(1, |x|) * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
+//! --example accuracy` counts it.
+
+use crate::box_muller::{LN2_HIGH, LN2_LOW, decompose, polynomial, root};
+
+/// sqrt(2 pi), the slope of the quantile at a half.
+pub(crate) const SQRT_TAU: f32 = 2.506_628_3;
+/// Between a half's neighbourhood and the tails: 0.1 * 2^32, of the high words of 64-bit probabilities.
+pub(crate) const CENTRE: u32 = 0x1999_999a;
+/// The rational functions' variable at the centre is `CENTRE_SHIFT - c^2`, so that every term is positive.
+pub(crate) const CENTRE_SHIFT: f32 = 0.16;
+/// `(x / c - SQRT_TAU) / c^2` as a fraction whose denominator begins with 1; scripts/minimax.py.
+pub(crate) const CENTRE_TOP: [f32; 3] = [4.357_816_2, 41.557_697, 65.263_954];
+pub(crate) const CENTRE_BOTTOM: [f32; 3] = [14.464_952, 52.925_24, 39.182_938];
+/// `r - x` for r in [2.14, 15] as such a fraction of r; scripts/minimax.py.
+pub(crate) const TAIL_TOP: [f32; 4] = [2.947_900_5, 5.174_093, 0.977_386_9, 0.021_639_686];
+pub(crate) const TAIL_BOTTOM: [f32; 4] = [3.692_560_4, 2.245_613_8, 0.240_360_2, 0.003_245_658_5];
+/// A first guess of the reciprocal, within 5.1 %.
+pub(crate) const RECIPROCAL_MAGIC: u32 = 0x7EF3_11C3;
+
+/// `top / bottom` for a positive bottom, to a unit in the last place: a cubic step for the reciprocal, then
+/// one for the quotient.
+#[inline(always)]
+fn quotient(top: f32, bottom: f32) -> f32 {
+    let seed = f32::from_bits(RECIPROCAL_MAGIC.wrapping_sub(bottom.to_bits()));
+    let error = 1.0 - bottom * seed;
+    let inverse = seed + seed * (error + error * error);
+    let first = top * inverse;
+    first + inverse * (top - bottom * first)
+}
+
+/// The least x at or above 0 that a standard normal exceeds with probability `(q + 1/2) 2^-octaves`; q is
+/// below 2^63, and from `centre` in its high word on it is near a half, where octaves is 64.
+#[inline(always)]
+pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> f32 {
+    let central = high >= centre;
+    let (high, low) = if central { (high ^ 0x7fff_ffff, !low) } else { (high, low) };
+    let n_high = float(high >> 16) * 65536.0 + float(high & 0xffff);
+    let n_low = float(low >> 16) * 65536.0 + (float(low & 0xffff) + 0.5);
+    let n = n_high * 4_294_967_296.0 + n_low;
+
+    let c = n * (1.0 / 18_446_744_073_709_551_616.0);
+    let cc = c * c;
+    let v = CENTRE_SHIFT - cc;
+    let centre_top = polynomial(v, &CENTRE_TOP);
+    let centre_bottom = polynomial(v, &CENTRE_BOTTOM) * v + 1.0;
+
+    let (f, exponent) = decompose(n);
+    let e = octaves - exponent.cast_signed() as f32;
+    let r = root(f, 0.0, e * LN2_HIGH, e * LN2_LOW);
+    let tail_top = polynomial(r, &TAIL_TOP);
+    let tail_bottom = polynomial(r, &TAIL_BOTTOM) * r + 1.0;
+
+    let top = if central { centre_top } else { tail_top };
+    let bottom = if central { centre_bottom } else { tail_bottom };
+    let main = if central { SQRT_TAU * c } else { r };
+    let factor = if central { c * cc } else { -1.0 };
+    main + factor * quotient(top, bottom)
+}
+
+/// A word's 16 bits as f32, exactly.
+#[inline(always)]
+fn float(bits: u32) -> f32 {
+    bits.cast_signed() as f32
+}
+
+/// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and
+/// 9.13, and at most `max(1, |x|) * 2^-22` from the true value.
+///
+/// The sampler of truncated normals takes p from the window; this is the whole line.
+///
+/// ```
+/// use seedtensors::inverse_normal;
+///
+/// assert!(inverse_normal(1 << 63).abs() < 1e-18);
+/// let p = 0.975 * 2f64.powi(64);
+/// assert!((inverse_normal(p as u64) - 1.959_964).abs() < 3e-7);
+/// assert_eq!(inverse_normal(7), -inverse_normal(!7));
+/// ```
+#[must_use]
+#[inline(always)]
+pub fn inverse_normal(p: u64) -> f32 {
+    let [low, high] = crate::key::words(p);
+    signed_quantile(high, low, 64.0, CENTRE)
+}
+
+/// The quantile at `(p + 1/2) 2^-octaves`; the top bit of p says that it is above a half.
+#[inline(always)]
+pub(crate) fn signed_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> f32 {
+    let above = high >> 31;
+    let mask = 0u32.wrapping_sub(above);
+    let x = upper_quantile(high ^ mask, low ^ mask, octaves, centre);
+    f32::from_bits(x.to_bits() | (above ^ 1) << 31)
+}

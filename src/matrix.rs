@@ -1,0 +1,261 @@
+//! Values that belong together, worked out whole on the CPU: eye, dirac, orthogonal, delta-orthogonal, sparse.
+
+use crate::coefficients::round;
+use crate::dtype::Element;
+use crate::lanes::elements;
+use crate::sampler::{Work, storable};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Layout, Result, Sampler, Shape};
+
+/// The values of an initialiser whose elements are no function of their own word alone, for one shape. Made by
+/// [`Init::sampler`](crate::Init::sampler).
+///
+/// Worked out on the CPU, and copied to the GPU's buffers. Eye, dirac and sparse are the same bits everywhere.
+/// Orthogonal and delta-orthogonal come from normals that are, through a decomposition in f64 whose order of
+/// sums depends on the vector unit and the number of threads: its last bits may differ from machine to machine,
+/// and an f32 value by one unit in the last place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Matrix {
+    form: Form,
+    gain: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// The diagonal.
+    Eye { rows: u64, columns: u64 },
+    /// A convolution that passes its channels on.
+    Dirac { kernel: Kernel, groups: u64 },
+    /// Orthonormal columns, or rows where there are fewer of them.
+    Orthogonal { rows: u64, columns: u64 },
+    /// A convolution that passes its channels on, turned.
+    DeltaOrthogonal { kernel: Kernel },
+    /// Normals of which each column has `zeros` set to zero.
+    Sparse { rows: u64, columns: u64, zeros: u64 },
+}
+
+/// A convolution's weight: channels, and one place in its kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Kernel {
+    outs: u64,
+    ins: u64,
+    field: u64,
+    centre: u64,
+    layout: Layout,
+}
+
+impl Kernel {
+    /// Of a shape of 3 to 5 dimensions, whose kernel's centre is at `(size - even) / 2` in each.
+    fn new(what: &str, shape: &Shape, even: u64) -> Result<Self> {
+        let dims = shape.dims();
+        if !(3..=5).contains(&dims.len()) {
+            return Err(Error::bad(&format!("{what} needs 3 to 5 dimensions"), format!("shape {dims:?}")));
+        }
+        let (outs, ins, kernel) = match shape.layout() {
+            Layout::OutIn => (dims[0], dims[1], &dims[2..]),
+            Layout::InOut => (dims[dims.len() - 1], dims[dims.len() - 2], &dims[..dims.len() - 2]),
+        };
+        let centre = kernel.iter().fold(0, |centre, &size| centre * size + size.saturating_sub(even) / 2);
+        Ok(Self { outs, ins, field: kernel.iter().product(), centre, layout: shape.layout() })
+    }
+
+    /// The index of the element that joins an input and an output at the centre.
+    const fn index(&self, out: u64, input: u64) -> u64 {
+        match self.layout {
+            Layout::OutIn => (out * self.ins + input) * self.field + self.centre,
+            Layout::InOut => (self.centre * self.ins + input) * self.outs + out,
+        }
+    }
+}
+
+fn two(what: &str, shape: &Shape) -> Result<[u64; 2]> {
+    shape.dims().try_into().map_err(|_| Error::bad(&format!("{what} needs 2 dimensions"), format!("shape {:?}", shape.dims())))
+}
+
+impl Matrix {
+    pub(crate) fn eye(gain: f64, shape: &Shape) -> Result<Self> {
+        let [rows, columns] = two("eye", shape)?;
+        Ok(Self { form: Form::Eye { rows, columns }, gain })
+    }
+
+    pub(crate) fn dirac(groups: u64, shape: &Shape) -> Result<Self> {
+        let kernel = Kernel::new("dirac", shape, 0)?;
+        if groups == 0 || !kernel.outs.is_multiple_of(groups) {
+            return Err(Error::bad(&format!("dirac's groups must divide the {} outputs", kernel.outs), groups));
+        }
+        Ok(Self { form: Form::Dirac { kernel, groups }, gain: 1.0 })
+    }
+
+    pub(crate) fn orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
+        let (rows, columns) = match shape.dims() {
+            [rows, rest @ ..] if !rest.is_empty() => (*rows, rest.iter().product()),
+            dims => return Err(Error::bad("orthogonal needs at least 2 dimensions", format!("shape {dims:?}"))),
+        };
+        Ok(Self { form: Form::Orthogonal { rows, columns }, gain })
+    }
+
+    pub(crate) fn delta_orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
+        let kernel = Kernel::new("delta_orthogonal", shape, 1)?;
+        if kernel.outs < kernel.ins {
+            return Err(Error::bad(
+                &format!("delta_orthogonal needs at least as many outputs as its {} inputs", kernel.ins),
+                kernel.outs,
+            ));
+        }
+        Ok(Self { form: Form::DeltaOrthogonal { kernel }, gain })
+    }
+
+    pub(crate) fn sparse(sparsity: f64, std: f64, shape: &Shape) -> Result<Self> {
+        let [rows, columns] = two("sparse", shape)?;
+        if !(0.0..=1.0).contains(&sparsity) {
+            return Err(Error::bad("sparse's sparsity must be from 0 to 1", format!("{sparsity:?}")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
+        let zeros = (sparsity * rows as f64).ceil() as u64;
+        Ok(Self { form: Form::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })
+    }
+
+    /// Refuses what the dtype cannot hold.
+    pub(crate) fn check(&self, dtype: Dtype) -> Result<()> {
+        match self.form {
+            Form::Sparse { .. } => self.normal().check(dtype),
+            // no element of an orthogonal matrix is above 1
+            _ => Sampler::Constant { value: round(self.gain) }.check(dtype),
+        }
+    }
+
+    /// A sparse matrix before its zeros are set.
+    const fn normal(&self) -> Sampler {
+        Sampler::Normal { mean: 0.0, std: round(self.gain) }
+    }
+
+    /// Fills `out` with a range that has been checked.
+    pub(crate) fn fill<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<()> {
+        let mut place = Place { fill, out };
+        match self.form {
+            Form::Eye { rows, columns } => {
+                place.clear();
+                (0..rows.min(columns)).for_each(|i| place.set(i * (columns + 1), self.gain));
+            }
+            Form::Dirac { kernel, groups } => {
+                place.clear();
+                let outs = kernel.outs / groups;
+                for group in 0..groups {
+                    (0..outs.min(kernel.ins)).for_each(|d| place.set(kernel.index(group * outs + d, d), self.gain));
+                }
+            }
+            Form::Orthogonal { rows, columns } => {
+                let q = orthogonal(fill.key, rows, columns)?;
+                place.copy(|index| self.gain * q[index as usize]);
+            }
+            Form::DeltaOrthogonal { kernel } => {
+                place.clear();
+                let q = orthogonal(fill.key, kernel.ins, kernel.outs)?;
+                for (i, &value) in (0..).zip(&q) {
+                    place.set(kernel.index(i % kernel.outs, i / kernel.outs), self.gain * value);
+                }
+            }
+            Form::Sparse { rows, columns, zeros } => {
+                fill_normals(&Fill { sampler: self.normal(), ..*fill }, place.out)?;
+                for column in 0..columns {
+                    for row in zero_rows(fill.key, rows, column, zeros) {
+                        place.set(row * columns + column, 0.0);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a fill's elements go.
+struct Place<'a, T> {
+    fill: &'a Fill,
+    out: &'a mut [T],
+}
+
+impl<T: Element> Place<'_, T> {
+    fn clear(&mut self) {
+        self.out.fill(T::zeroed());
+    }
+
+    /// Sets the element of this index in the whole tensor, if it is among those filled.
+    fn set(&mut self, index: u64, value: f64) {
+        let element = match self.fill.shard {
+            Some(shard) => shard.element(index),
+            None => Some(index),
+        };
+        let place = element.and_then(|element| usize::try_from(element.checked_sub(self.fill.start)?).ok());
+        if let Some(place) = place.and_then(|place| self.out.get_mut(place)) {
+            *place = element_of(value);
+        }
+    }
+
+    /// Sets every element to the value of its index in the whole tensor.
+    fn copy(&mut self, value: impl Fn(u64) -> f64) {
+        let indices = self.fill.runs(self.out.len() as u64).into_iter().flat_map(|(index, count)| index..index + count);
+        for (place, index) in self.out.iter_mut().zip(indices) {
+            *place = element_of(value(index));
+        }
+    }
+}
+
+/// Fills with a sampler of words.
+fn fill_normals<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
+    match fill.sampler.work(T::DTYPE, Arithmetic::Exact)? {
+        Work::Words(kind, coefficients) => elements(kind, &coefficients, fill, out),
+        Work::Matrix(_) => {}
+    }
+    Ok(())
+}
+
+/// An element by way of f32.
+fn element_of<T: Element>(value: f64) -> T {
+    T::round(storable(round(value), 0))
+}
+
+/// The rows of a column that are zero: those whose words are the least, of a stream of their own in which the
+/// column stands in a row.
+fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64) -> impl Iterator<Item = u64> {
+    let key = key.named("sparse");
+    let word = |index: u64| key.block(index / 4)[(index % 4) as usize];
+    let mut ranked: Vec<(u32, u64)> = (0..rows).map(|row| (word(column * rows + row), row)).collect();
+    let zeros = zeros as usize;
+    if zeros < ranked.len() {
+        ranked.select_nth_unstable(zeros);
+    }
+    ranked.truncate(zeros);
+    ranked.into_iter().map(|(_, row)| row)
+}
+
+/// A (rows, columns) matrix, row-major, whose columns are orthonormal, or its rows where there are fewer: the Q
+/// of a standard normal matrix (its transpose where there are fewer rows), each column times the sign of R's
+/// diagonal, which makes it uniform among all such matrices (Mezzadri, "How to generate random matrices from
+/// the classical compact groups", 2007).
+#[cfg(feature = "orthogonal")]
+fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
+    use faer::Mat;
+
+    let overflow = || Error::ShapeOverflow { what: format!("a matrix of {rows} rows and {columns} columns") };
+    let size = |count: u64| usize::try_from(count).map_err(|_| overflow());
+    let (rows, columns) = (size(rows)?, size(columns)?);
+    let mut normals = vec![0.0_f32; rows.checked_mul(columns).ok_or_else(overflow)?];
+    fill_normals(&Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 }), &mut normals)?;
+    let normal = |row: usize, column: usize| f64::from(normals[row * columns + column]);
+    let wide = rows < columns;
+    let tall = if wide {
+        Mat::from_fn(columns, rows, |i, j| normal(j, i))
+    } else {
+        Mat::from_fn(rows, columns, normal)
+    };
+    drop(normals);
+    let qr = tall.qr();
+    let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
+    let value = |i: usize, j: usize| if r[(j, j)] < 0.0 { -q[(i, j)] } else { q[(i, j)] };
+    let indices = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    Ok(indices.map(|(row, column)| if wide { value(column, row) } else { value(row, column) }).collect())
+}
+
+#[cfg(not(feature = "orthogonal"))]
+fn orthogonal(_: Key, _: u64, _: u64) -> Result<Vec<f64>> {
+    Err(Error::NeedsFeature("orthogonal"))
+}

@@ -1,0 +1,221 @@
+//! Rectangles of a tensor: which of its elements a shard holds, and in which order.
+
+use std::ops::Range;
+
+use crate::{Error, Result, Shape};
+
+/// Dimensions of a shard at most.
+const MOST_DIMS: usize = 8;
+
+/// A rectangle of a tensor: a start and an extent in every dimension of the whole shape, made by
+/// [`Shape::shard`]. Its elements are in row-major order.
+///
+/// ```
+/// use seedtensors::{Fill, Init, Key, Shape, cpu};
+///
+/// let shape = Shape::new(&[4, 6])?;
+/// let fill = Fill::new(Key::new(42), Init::he_normal().sampler(&shape)?);
+/// let mut whole = [0.0_f32; 24];
+/// cpu::fill(&fill, &mut whole)?;
+///
+/// // columns 2 and 3 of rows 1 to 3
+/// let mut part = [0.0_f32; 6];
+/// cpu::fill(&fill.of_shard(shape.shard(&[1, 2], &[3, 2])?), &mut part)?;
+/// assert_eq!(part, [whole[8], whole[9], whole[14], whole[15], whole[20], whole[21]]);
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shard {
+    elements: u64,
+    /// Index in the whole of the shard's first element.
+    first: u64,
+    /// Elements in a row that stand in a row in the whole, too.
+    run: u64,
+    /// The other dimensions, the innermost first: those that the whole has in one piece are merged.
+    sides: [Side; MOST_DIMS],
+    rank: usize,
+}
+
+/// A dimension: so many steps, each so many elements of the whole apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Side {
+    pub(crate) extent: u64,
+    pub(crate) stride: u64,
+}
+
+impl Shape {
+    /// The rectangle of `extent` elements from `start` on, in every dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] where it has another number of dimensions than the shape, or more than 8, or
+    /// does not lie inside.
+    ///
+    /// ```
+    /// use seedtensors::Shape;
+    ///
+    /// let columns = Shape::new(&[8192, 8192])?.shard(&[0, 1024], &[8192, 1024])?;
+    /// assert_eq!(columns.elements(), 8192 * 1024);
+    ///
+    /// let error = Shape::new(&[4, 6])?.shard(&[0, 3], &[4, 4]).unwrap_err();
+    /// assert_eq!(error.to_string(), "a shard must lie inside shape [4, 6], not start [0, 3] and extent [4, 4]");
+    /// # Ok::<(), seedtensors::Error>(())
+    /// ```
+    pub fn shard(&self, start: &[u64], extent: &[u64]) -> Result<Shard> {
+        let dims = self.dims();
+        let given = || format!("start {start:?} and extent {extent:?}");
+        if start.len() != dims.len() || extent.len() != dims.len() {
+            return Err(Error::bad(&format!("a shard needs a start and an extent for each dimension of shape {dims:?}"), given()));
+        }
+        if dims.len() > MOST_DIMS {
+            return Err(Error::bad(&format!("a shard has at most {MOST_DIMS} dimensions"), dims.len()));
+        }
+        let inside = |((&start, &extent), &dim): ((&u64, &u64), &u64)| start.checked_add(extent).is_some_and(|end| end <= dim);
+        if !start.iter().zip(extent).zip(dims).all(inside) {
+            return Err(Error::bad(&format!("a shard must lie inside shape {dims:?}"), given()));
+        }
+        let mut shard = Shard { elements: 0, first: 0, run: 1, sides: [Side::default(); MOST_DIMS], rank: 0 };
+        if extent.contains(&0) {
+            return Ok(shard);
+        }
+        shard.elements = extent.iter().product();
+        let mut stride = 1;
+        for ((&start, &extent), &dim) in start.iter().zip(extent).zip(dims).rev() {
+            shard.first += start * stride;
+            shard.push(Side { extent, stride });
+            stride *= dim;
+        }
+        Ok(shard)
+    }
+}
+
+impl Shard {
+    /// The number of elements.
+    #[must_use]
+    pub const fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// Adds the next dimension outwards, merged with the one before where the whole has both in one piece.
+    fn push(&mut self, side: Side) {
+        if side.extent == 1 {
+            return;
+        }
+        match self.sides[..self.rank].last_mut() {
+            None if side.stride == self.run => self.run *= side.extent,
+            Some(last) if last.extent * last.stride == side.stride => last.extent *= side.extent,
+            _ => {
+                self.sides[self.rank] = side;
+                self.rank += 1;
+            }
+        }
+    }
+
+    /// Elements in a row that stand in a row in the whole, too.
+    pub(crate) const fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// The dimensions over the runs, the innermost first.
+    pub(crate) fn sides(&self) -> &[Side] {
+        &self.sides[..self.rank]
+    }
+
+    /// Whether every run begins and ends with a block of four.
+    pub(crate) fn is_of_blocks(&self) -> bool {
+        let whole = |count: u64| count.is_multiple_of(4);
+        whole(self.first) && whole(self.run) && self.sides().iter().all(|side| whole(side.stride))
+    }
+
+    /// The index in the whole of an element of the shard.
+    pub(crate) fn index(&self, element: u64) -> u64 {
+        let mut rest = element / self.run;
+        let mut index = self.first + element % self.run;
+        for side in self.sides() {
+            index += rest % side.extent * side.stride;
+            rest /= side.extent;
+        }
+        index
+    }
+
+    /// The element of the shard that has this index in the whole, if one has.
+    pub(crate) fn element(&self, index: u64) -> Option<u64> {
+        let mut rest = index.checked_sub(self.first)?;
+        let mut element = 0;
+        for side in self.sides().iter().rev() {
+            let step = rest / side.stride;
+            if step >= side.extent {
+                return None;
+            }
+            element = element * side.extent + step;
+            rest -= step * side.stride;
+        }
+        (rest < self.run && self.elements > 0).then(|| element * self.run + rest)
+    }
+
+    /// A range of the shard's elements as runs: the index in the whole, and the number of elements.
+    pub(crate) fn runs(&self, range: Range<u64>) -> impl Iterator<Item = (u64, u64)> {
+        let mut at = range.start;
+        let mut steps = [0; MOST_DIMS];
+        let mut rest = at / self.run;
+        for (step, side) in steps.iter_mut().zip(self.sides()) {
+            *step = rest % side.extent;
+            rest /= side.extent;
+        }
+        let mut row = if at < range.end { self.index(at - at % self.run) } else { 0 };
+        std::iter::from_fn(move || {
+            let (skip, left) = (at % self.run, range.end.checked_sub(at).filter(|&left| left > 0)?);
+            let run = (row + skip, (self.run - skip).min(left));
+            at += run.1;
+            // the next row, like an odometer
+            for (step, side) in steps.iter_mut().zip(self.sides()) {
+                *step += 1;
+                row += side.stride;
+                if *step < side.extent {
+                    break;
+                }
+                row -= *step * side.stride;
+                *step = 0;
+            }
+            Some(run)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dimensions_that_the_whole_has_in_one_piece_are_merged() {
+        let shape = Shape::new(&[5, 6, 7, 8]).unwrap();
+        let rows = shape.shard(&[1, 0, 0, 0], &[3, 6, 7, 8]).unwrap();
+        assert_eq!((rows.first, rows.run(), rows.sides()), (336, 1008, &[][..]));
+        let middle = shape.shard(&[1, 2, 0, 0], &[3, 2, 7, 8]).unwrap();
+        assert_eq!((middle.run(), middle.sides()), (112, &[Side { extent: 3, stride: 336 }][..]));
+        let column = shape.shard(&[0, 0, 0, 3], &[5, 6, 7, 1]).unwrap();
+        assert_eq!((column.run(), column.sides()), (1, &[Side { extent: 210, stride: 8 }][..]));
+        let corner = shape.shard(&[4, 5, 6, 7], &[1, 1, 1, 1]).unwrap();
+        assert_eq!((corner.first, corner.run(), corner.elements()), (1679, 1, 1));
+    }
+
+    #[test]
+    fn indices_elements_and_runs_say_the_same() {
+        let shape = Shape::new(&[3, 5, 4, 6]).unwrap();
+        let shard = shape.shard(&[1, 1, 0, 2], &[2, 3, 4, 3]).unwrap();
+        let mut expected = Vec::new();
+        for (a, b, c, d) in (0..72).map(|e| (e / 36, e / 12 % 3, e / 3 % 4, e % 3)) {
+            expected.push((((1 + a) * 5 + 1 + b) * 4 + c) * 6 + 2 + d);
+        }
+        let indices: Vec<u64> = (0..72).map(|element| shard.index(element)).collect();
+        assert_eq!(indices, expected);
+        for range in [0..72, 5..70, 7..8, 30..30] {
+            let runs: Vec<u64> = shard.runs(range.clone()).flat_map(|(index, count)| index..index + count).collect();
+            assert_eq!(runs, expected[range.start as usize..range.end as usize]);
+        }
+        let elements: Vec<Option<u64>> = (0..360).map(|index| shard.element(index)).collect();
+        for (index, element) in elements.into_iter().enumerate() {
+            assert_eq!(element, expected.iter().position(|&e| e == index as u64).map(|e| e as u64), "{index}");
+        }
+    }
+}

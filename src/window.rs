@@ -1,0 +1,177 @@
+//! The window of a truncated normal as the samplers' numbers, worked out on the host in f64 by add, subtract,
+//! multiply and divide alone, so that every host gets the same.
+
+use crate::inverse_normal::CENTRE;
+use crate::coefficients::round;
+
+/// Windows whose width times `max(1, |middle|)`, in standard deviations, is at most this are narrow.
+const NARROW: f64 = 1.0 / 16.0;
+/// Below this probability of the nearer tail a window is far out: its integers are scaled.
+const FAR: f64 = 1.0 / 16.0;
+/// The least probability of a window: f32's smallest normal number.
+const LEAST_MASS: f64 = f32::MIN_POSITIVE as f64;
+
+/// How the words of a window become values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Window {
+    /// By the inverse of the distribution function.
+    Wide(Wide),
+    /// By its series about the window's middle, where a value has more digits than its quantile.
+    Narrow(Narrow),
+}
+
+/// Element `w` has the quantile of probability `base + w range 2^-32`, in units of 2^-octaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Wide {
+    pub(crate) base: u64,
+    pub(crate) range: u64,
+    pub(crate) octaves: f32,
+    /// The least high word of a probability that is near a half.
+    pub(crate) centre: u32,
+    /// Whether the window stands mirrored, because it lies above the mean.
+    pub(crate) mirrored: bool,
+}
+
+/// With `t` in (-1/2, 1/2), `y = start + step t` and `x = middle + y (1 + series[0] y + ...)`, in standard
+/// deviations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Narrow {
+    pub(crate) start: f64,
+    pub(crate) step: f64,
+    pub(crate) series: [f64; 4],
+}
+
+impl Window {
+    /// The window `[low, high]` in standard deviations from the mean; none where its probability is below
+    /// f32's smallest normal number. Either bound may be infinite.
+    pub(crate) fn new(low: f64, high: f64) -> Option<Self> {
+        let middle = low + (high - low) / 2.0;
+        if (high - low) * middle.abs().max(1.0) <= NARROW {
+            return (density(middle) * (high - low) >= LEAST_MASS).then(|| Self::Narrow(Narrow::new(low, high)));
+        }
+        let mirrored = low >= 0.0;
+        let (low, high) = if mirrored { (-high, -low) } else { (low, high) };
+        let (below, above) = (probability(low), probability(high));
+        if above - below < LEAST_MASS {
+            return None;
+        }
+        // far windows are scaled to between 2^62 and 2^63, whose top bit says "below a half"
+        let mut octaves = 64.0;
+        let mut scale = TWO_64;
+        while above < FAR && above * scale < TWO_64 / 4.0 {
+            octaves += 1.0;
+            scale *= 2.0;
+        }
+        let range = integer((above - below) * scale);
+        let base = integer(below * scale) + (range >> 33);
+        let centre = if octaves == 64.0 { CENTRE } else { u32::MAX };
+        Some(Self::Wide(Wide { base, range, octaves: round(octaves), centre, mirrored }))
+    }
+}
+
+impl Narrow {
+    /// The series of the quantile about the middle m: x = m + y + m y^2/2 + (2m^2+1) y^3/6 + ..., where y is the
+    /// probability from the middle on over the density there, itself a series in the half width h.
+    fn new(low: f64, high: f64) -> Self {
+        let m = low + (high - low) / 2.0;
+        let h = (high - low) / 2.0;
+        let mm = m * m;
+        let odd = h * (1.0 + h * h * ((mm - 1.0) / 6.0 + h * h * (mm * (mm - 6.0) + 3.0) / 120.0));
+        let even = -h * h * m * (0.5 + h * h * ((mm - 3.0) / 24.0 + h * h * (mm * (mm - 10.0) + 15.0) / 720.0));
+        Self {
+            start: even,
+            step: 2.0 * odd,
+            series: [
+                m / 2.0,
+                (2.0 * mm + 1.0) / 6.0,
+                m * (6.0 * mm + 7.0) / 24.0,
+                (mm * (24.0 * mm + 46.0) + 7.0) / 120.0,
+            ],
+        }
+    }
+}
+
+const TWO_64: f64 = 18_446_744_073_709_551_616.0;
+
+/// A value below 2^64 rounded down; the probability 1 as the largest integer.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 2^64, and `as` saturates")]
+const fn integer(value: f64) -> u64 {
+    value as u64
+}
+
+/// The standard normal's distribution function, to 2^-45 of itself below 0.
+pub(crate) fn probability(x: f64) -> f64 {
+    if x > 0.0 { 1.0 - tail(x) } else { tail(-x) }
+}
+
+/// The probability that a standard normal is above x, for x at or above 0.
+fn tail(x: f64) -> f64 {
+    if x > 40.0 {
+        0.0
+    } else if x < 2.0 {
+        // the integral from 0: x + x^3/3 + x^5/(3 5) + ..., times the density (Abramowitz and Stegun 26.2.11)
+        let mut term = x;
+        let mut sum = 0.0;
+        let mut odd = 1.0;
+        while term > sum * 1e-17 {
+            sum += term;
+            odd += 2.0;
+            term *= x * x / odd;
+        }
+        0.5 - density(x) * sum
+    } else {
+        // 1/(x + 1/(x + 2/(x + 3/(x + ...)))), times the density (26.2.14)
+        let fraction = (1..200).rev().fold(x, |below, k| x + f64::from(k) / below);
+        density(x) / fraction
+    }
+}
+
+/// The standard normal's density, below 40 standard deviations to 2^-45 of itself.
+fn density(x: f64) -> f64 {
+    const LN2_HIGH: f64 = 0.693_145_751_953_125; // 17 bits
+    const LN2_LOW: f64 = 1.428_606_820_309_417_2e-6;
+    const INVERSE_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
+    let y = x * x / 2.0;
+    if y > 800.0 {
+        return 0.0;
+    }
+    // exp(-y) = 2^-n exp(n ln2 - y)
+    let mut n = 0.0;
+    let mut scale = INVERSE_SQRT_TAU;
+    while n * std::f64::consts::LN_2 < y {
+        n += 1.0;
+        scale *= 0.5;
+    }
+    let r = (n * LN2_HIGH - y) + n * LN2_LOW;
+    scale * (1..20).rev().fold(1.0, |sum, k| 1.0 + sum * r / f64::from(k))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of mpmath 1.3.0 at 60 digits: `ncdf(x)`, `npdf(x)`.
+    #[test]
+    fn the_distribution_function_and_the_density_keep_45_bits() {
+        let values = [
+            (-0.01, 0.4960106436853684, 0.39892233378608216),
+            (-0.5, 0.3085375387259869, 0.35206532676429947),
+            (-1.0, 0.15865525393145705, 0.24197072451914334),
+            (-2.0, 0.02275013194817921, 0.05399096651318805),
+            (-2.99, 0.0013948872354922494, 0.004566589954670144),
+            (-3.0, 0.0013498980316300946, 0.0044318484119380075),
+            (-4.0, 3.1671241833119924e-05, 0.00013383022576488534),
+            (-6.0, 9.86587645037698e-10, 6.075882849823285e-09),
+            (-12.0, 1.776482112077679e-33, 2.1463837356630605e-32),
+            (-13.5, 7.818807305657891e-42, 1.061268813915216e-40),
+            (0.7, 0.758036347776927, 0.31225393336676127),
+            (5.0, 0.9999997133484281, 1.4867195147342977e-06),
+        ];
+        for (x, law, slope) in values {
+            assert!((probability(x) / law - 1.0).abs() < 2f64.powi(-45), "{x}: {:e}", probability(x));
+            assert!((density(x) / slope - 1.0).abs() < 2f64.powi(-45), "{x}: {:e}", density(x));
+        }
+        assert_eq!(probability(f64::NEG_INFINITY), 0.0);
+        assert_eq!(probability(f64::INFINITY), 1.0);
+    }
+}
