@@ -1,8 +1,9 @@
-//! Counts the error of the exact normals against double precision.
+//! Counts the error of the exact normals, and of the quantiles of truncated ones, against double precision.
 //!
 //! `cargo run --release --example accuracy` goes through all 2^32 words of the radius and all 2^32 of the
-//! angle, bounds the error of every pair of them, and counts 2^32 pairs. It takes about five minutes on two
-//! cores. tests/accuracy.rs counts 2^24 pairs with the same code.
+//! angle, bounds the error of every pair of them, and counts 2^32 pairs; then through every f32 that a
+//! probability can be, and 2^28 words of four windows. It takes about ten minutes on two cores.
+//! tests/accuracy.rs counts a part of it with the same code.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,
@@ -12,7 +13,8 @@
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
-use seedtensors::{box_muller, cos_sin, radius};
+use seedtensors::twins::{tail_quantile, window_quantile};
+use seedtensors::{box_muller, cos_sin, inverse_normal, radius};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`; near 2^32 by the logarithm of 1 + x.
 pub(crate) fn true_radius(w: u32) -> f64 {
@@ -51,6 +53,89 @@ pub(crate) fn counted(bits: u32) -> f64 {
         ((i as u32 & 0xffff) << 16 | low, angle)
     };
     (0..1_u64 << bits).into_par_iter().map(spread).map(|(even, odd)| pair_error(even, odd)).reduce(|| 0.0, f64::max)
+}
+
+fn density(x: f64) -> f64 {
+    (-0.5 * x * x).exp() / (2.0 * PI).sqrt()
+}
+
+/// The probability that a standard normal is above x.
+pub(crate) fn upper(x: f64) -> f64 {
+    0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+/// The x above 0 that a standard normal exceeds with probability q, by Halley's steps from one nearby.
+pub(crate) fn true_tail(q: f64, near: f64) -> f64 {
+    (0..2).fold(near, |x, _| {
+        let error = (upper(x) - q) / density(x);
+        x + error / (1.0 - 0.5 * x * error)
+    })
+}
+
+/// The x above 0 below which, from 0 on, a standard normal is with probability c, by Newton's steps.
+pub(crate) fn true_centre(c: f64, near: f64) -> f64 {
+    (0..2).fold(near, |x, _| x - (0.5 * libm::erf(x * std::f64::consts::FRAC_1_SQRT_2) - c) / density(x))
+}
+
+/// The largest error of a quantile near the middle, in units of it: for 2^bits distances from a half in each of
+/// 40 powers of two; 23 bits are every f32.
+pub(crate) fn centre_error(bits: u32) -> f64 {
+    let error = |(exponent, i): (u32, u64)| {
+        let distance = (1 << exponent) + (i << (exponent - bits));
+        let c = (distance as f64 + 0.5) / 2f64.powi(64);
+        if c > 0.3999 {
+            return 0.0;
+        }
+        let x = f64::from(inverse_normal((1 << 63) + distance));
+        (x / true_centre(c, x) - 1.0).abs()
+    };
+    let points = (23..63_u32).into_par_iter().flat_map(|e| (0..1_u64 << bits).into_par_iter().map(move |i| (e, i)));
+    points.map(error).reduce(|| 0.0, f64::max)
+}
+
+/// The same in the tails, for probabilities from 0.1 to 2^-160, and that error with the most that the rounding
+/// of the probability to f32, 1.5 * 2^-24 of it, can add.
+pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
+    let error = |(octaves, i): (u32, u64)| {
+        let q = (1 << 62) + (i << (62 - bits));
+        let probability = (q as f64 + 0.5) * 2f64.powi(-octaves.cast_signed());
+        if probability > 0.1 {
+            return (0.0, 0.0);
+        }
+        let x = f64::from(tail_quantile(q, octaves));
+        let true_x = true_tail(probability, x);
+        let error = (x / true_x - 1.0).abs();
+        (error, error + 1.5 * 2f64.powi(-24) * probability / density(true_x) / true_x)
+    };
+    let points = (66..=222_u32).into_par_iter().flat_map(|o| (0..1_u64 << bits).into_par_iter().map(move |i| (o, i)));
+    points.map(error).reduce(|| (0.0, 0.0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
+}
+
+/// Windows in standard deviations: the usual one, all that words reach, and one in the tail.
+pub(crate) const WINDOWS: [(f64, f64); 4] =
+    [(-2.0, 2.0), (f64::NEG_INFINITY, f64::INFINITY), (4.0, 6.0), (0.0, f64::INFINITY)];
+
+/// The largest error of a window's quantiles over 2^bits words spread evenly, in units of them, against
+/// `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail.
+pub(crate) fn window_error((low, high): (f64, f64), bits: u32) -> f64 {
+    let error = |i: u64| {
+        let w = (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) >> bits.min(31);
+        let share = (f64::from(w) + 0.5) / 2f64.powi(32);
+        let x = f64::from(window_quantile(low, high, w));
+        // what lies above x, and the distance from a half
+        let above = upper(high) + (1.0 - share) * (upper(low) - upper(high));
+        let below = upper(-low) + share * (upper(-high) - upper(-low));
+        let true_x = if above.min(below) > 0.1 {
+            let c = 0.5 * (libm::erf(low / 2f64.sqrt()) * (1.0 - share) + libm::erf(high / 2f64.sqrt()) * share);
+            c.signum() * true_centre(c.abs(), x.abs())
+        } else if above < below {
+            true_tail(above, x)
+        } else {
+            -true_tail(below, -x)
+        };
+        (x / true_x - 1.0).abs()
+    };
+    (0..1_u64 << bits).into_par_iter().map(error).reduce(|| 0.0, f64::max)
 }
 
 /// Errors by where the value lies: the largest above and below the true value in each cell.
@@ -113,4 +198,11 @@ fn main() {
     print("cosine and sine, all 2^32 words, absolute", largest(&cosines));
     print("normal, bound over all 2^64 pairs, of the radius", bound(&radii, &cosines));
     print("normal, counted over 2^32 pairs, of the radius", counted(32));
+    print("quantile, every distance from a half that f32 has down to 2^-41, of the quantile", centre_error(23));
+    let (counted, bounded) = tail_error(23);
+    print("quantile, every probability that f32 has from 0.1 to 2^-160, of the quantile", counted);
+    print("the same with the rounding of 64-bit probabilities, of the quantile", bounded);
+    for window in WINDOWS {
+        print(&format!("quantile, counted over 2^28 words of {window:?}, of the quantile"), window_error(window, 28));
+    }
 }

@@ -10,14 +10,16 @@ const CENTRE_TOP_2: f32 = 65.263954;
 const CENTRE_BOTTOM_1: f32 = 14.464952;
 const CENTRE_BOTTOM_2: f32 = 52.92524;
 const CENTRE_BOTTOM_3: f32 = 39.182938;
-const TAIL_TOP_0: f32 = 2.9479005;
-const TAIL_TOP_1: f32 = 5.174093;
-const TAIL_TOP_2: f32 = 0.9773869;
-const TAIL_TOP_3: f32 = 0.021639686;
-const TAIL_BOTTOM_1: f32 = 3.6925604;
-const TAIL_BOTTOM_2: f32 = 2.2456138;
-const TAIL_BOTTOM_3: f32 = 0.2403602;
-const TAIL_BOTTOM_4: f32 = 0.0032456585;
+const TAIL_SHIFT: f32 = 0.875;
+const TAIL_TOP_0: f32 = 2.2144;
+const TAIL_TOP_1: f32 = 3.1708786;
+const TAIL_TOP_2: f32 = -1.1906093;
+const TAIL_TOP_3: f32 = -0.36874998;
+const TAIL_TOP_4: f32 = -0.010991824;
+const TAIL_BOTTOM_1: f32 = 4.6687646;
+const TAIL_BOTTOM_2: f32 = 3.4670246;
+const TAIL_BOTTOM_3: f32 = 0.5043275;
+const TAIL_BOTTOM_4: f32 = 0.012670993;
 const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
 
 // top / bottom for a positive bottom
@@ -35,9 +37,10 @@ fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32
     let central = q_high >= vec2(centre);
     let high = select(q_high, q_high ^ vec2(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
-    let n_high = pin(float(high >> vec2(16u)) * 65536.0 + float(high & vec2(0xffffu)));
+    // from the lowest on, so that n is rounded but once where it has many digits
     let n_low = pin(float(low >> vec2(16u)) * 65536.0 + pin(float(low & vec2(0xffffu)) + 0.5));
-    let n = pin(n_high * 4294967296.0 + n_low);
+    let n_middle = pin(float(high & vec2(0xffffu)) * 4294967296.0 + n_low);
+    let n = pin(float(high >> vec2(16u)) * 281474976710656.0 + n_middle);
 
     let c = n * 0x1p-64f;
     let cc = pin(c * c);
@@ -50,8 +53,9 @@ fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32
 
     let parts = decompose(n);
     let e = octaves - vec2<f32>(parts.exponent);
-    let r = root(parts.m, vec2(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW));
-    var tail_top = pin(TAIL_TOP_3 * r) + TAIL_TOP_2;
+    let r = pin(root(parts.m, vec2(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW)));
+    var tail_top = pin(TAIL_TOP_4 * r) + TAIL_TOP_3;
+    tail_top = pin(tail_top * r) + TAIL_TOP_2;
     tail_top = pin(tail_top * r) + TAIL_TOP_1;
     tail_top = pin(tail_top * r) + TAIL_TOP_0;
     var tail_bottom = pin(TAIL_BOTTOM_4 * r) + TAIL_BOTTOM_3;
@@ -61,7 +65,7 @@ fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32
 
     let top = pin(select(tail_top, centre_top, central));
     let bottom = pin(select(tail_bottom, centre_bottom, central));
-    let main = pin(select(r, SQRT_TAU * c, central));
+    let main = pin(select(r - TAIL_SHIFT, SQRT_TAU * c, central));
     let factor = select(vec2(-1.0), c * cc, central);
     return main + pin(factor * quotient(top, bottom));
 }

@@ -6,7 +6,8 @@
 //!
 //! - Within 0.4 of a half the distance c from it is what is rounded, and the quantile is `sqrt(2 pi) c` and a
 //!   correction of at most a fifth, `c^3` times a rational function.
-//! - Below 0.1 it is `r - g(r)` with `r = sqrt(-2 ln q)`, the root of Box and Muller's radius, and g rational.
+//! - Below 0.1 it is `r - 7/8 - g(r)` with `r = sqrt(-2 ln q)`, the root of Box and Muller's radius, and g rational
+//!   and small.
 //!
 //! A quantile is at most `max(1, |x|) * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
 //! --example accuracy` counts it.
@@ -22,9 +23,11 @@ pub(crate) const CENTRE_SHIFT: f32 = 0.16;
 /// `(x / c - SQRT_TAU) / c^2` as a fraction whose denominator begins with 1; scripts/minimax.py.
 pub(crate) const CENTRE_TOP: [f32; 3] = [4.357_816_2, 41.557_697, 65.263_954];
 pub(crate) const CENTRE_BOTTOM: [f32; 3] = [14.464_952, 52.925_24, 39.182_938];
-/// `r - x` for r in [2.14, 15] as such a fraction of r; scripts/minimax.py.
-pub(crate) const TAIL_TOP: [f32; 4] = [2.947_900_5, 5.174_093, 0.977_386_9, 0.021_639_686];
-pub(crate) const TAIL_BOTTOM: [f32; 4] = [3.692_560_4, 2.245_613_8, 0.240_360_2, 0.003_245_658_5];
+/// In the tails the quantile is `r - TAIL_SHIFT` less a correction that is near 0 where the quantile is least.
+pub(crate) const TAIL_SHIFT: f32 = 0.875;
+/// The correction for r in [2.14, 15] as such a fraction of r; scripts/minimax.py.
+pub(crate) const TAIL_TOP: [f32; 5] = [2.214_4, 3.170_878_6, -1.190_609_3, -0.368_749_98, -0.010_991_824];
+pub(crate) const TAIL_BOTTOM: [f32; 4] = [4.668_764_6, 3.467_024_6, 0.504_327_5, 0.012_670_993];
 /// A first guess of the reciprocal, within 5.1 %.
 pub(crate) const RECIPROCAL_MAGIC: u32 = 0x7EF3_11C3;
 
@@ -45,9 +48,10 @@ fn quotient(top: f32, bottom: f32) -> f32 {
 pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> f32 {
     let central = high >= centre;
     let (high, low) = if central { (high ^ 0x7fff_ffff, !low) } else { (high, low) };
-    let n_high = float(high >> 16) * 65536.0 + float(high & 0xffff);
+    // from the lowest on, so that n is rounded but once where it has many digits
     let n_low = float(low >> 16) * 65536.0 + (float(low & 0xffff) + 0.5);
-    let n = n_high * 4_294_967_296.0 + n_low;
+    let n_middle = float(high & 0xffff) * 4_294_967_296.0 + n_low;
+    let n = float(high >> 16) * 281_474_976_710_656.0 + n_middle;
 
     let c = n * (1.0 / 18_446_744_073_709_551_616.0);
     let cc = c * c;
@@ -63,7 +67,7 @@ pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> 
 
     let top = if central { centre_top } else { tail_top };
     let bottom = if central { centre_bottom } else { tail_bottom };
-    let main = if central { SQRT_TAU * c } else { r };
+    let main = if central { SQRT_TAU * c } else { r - TAIL_SHIFT };
     let factor = if central { c * cc } else { -1.0 };
     main + factor * quotient(top, bottom)
 }

@@ -6,7 +6,7 @@ use crate::Dtype;
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::gpu::{self, Params, Side};
 use crate::inverse_normal::{
-    CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_TOP,
+    CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind};
@@ -22,7 +22,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
     let [cos_2, cos_4, cos_6, cos_8] = COS.map(f32::to_bits);
     let [centre_top_0, centre_top_1, centre_top_2] = CENTRE_TOP.map(f32::to_bits);
     let [centre_bottom_1, centre_bottom_2, centre_bottom_3] = CENTRE_BOTTOM.map(f32::to_bits);
-    let [tail_top_0, tail_top_1, tail_top_2, tail_top_3] = TAIL_TOP.map(f32::to_bits);
+    let [tail_top_0, tail_top_1, tail_top_2, tail_top_3, tail_top_4] = TAIL_TOP.map(f32::to_bits);
     let [tail_bottom_1, tail_bottom_2, tail_bottom_3, tail_bottom_4] = TAIL_BOTTOM.map(f32::to_bits);
     vec![
         ("PHILOX_M0", PHILOX_M0),
@@ -60,10 +60,12 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("CENTRE_BOTTOM_1", centre_bottom_1),
         ("CENTRE_BOTTOM_2", centre_bottom_2),
         ("CENTRE_BOTTOM_3", centre_bottom_3),
+        ("TAIL_SHIFT", TAIL_SHIFT.to_bits()),
         ("TAIL_TOP_0", tail_top_0),
         ("TAIL_TOP_1", tail_top_1),
         ("TAIL_TOP_2", tail_top_2),
         ("TAIL_TOP_3", tail_top_3),
+        ("TAIL_TOP_4", tail_top_4),
         ("TAIL_BOTTOM_1", tail_bottom_1),
         ("TAIL_BOTTOM_2", tail_bottom_2),
         ("TAIL_BOTTOM_3", tail_bottom_3),
@@ -81,6 +83,20 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("DTYPE_BF16", Dtype::BF16 as u32),
         ("WORKGROUP_SIZE", gpu::WORKGROUP_SIZE),
     ]
+}
+
+/// The quantile at `(q + 1/2) 2^-octaves`, `q` below 2^63 scaled as in a far window, for those who count its
+/// error.
+#[must_use]
+pub fn tail_quantile(q: u64, octaves: u32) -> f32 {
+    let [low, high] = crate::key::words(q);
+    crate::inverse_normal::upper_quantile(high, low, octaves as f32, u32::MAX)
+}
+
+/// The quantile of a word in a wide window, in standard deviations; NaN where the window is none.
+#[must_use]
+pub fn window_quantile(low: f64, high: f64, w: u32) -> f32 {
+    crate::coefficients::window_quantile_of(low, high, w).unwrap_or(f32::NAN)
 }
 
 /// A struct's name, its members' names and offsets in bytes, and its size.

@@ -4,7 +4,7 @@
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
 
-use accuracy::{counted, pair_error, true_radius};
+use accuracy::{WINDOWS, centre_error, counted, pair_error, tail_error, true_radius, window_error};
 use seedtensors::{box_muller, box_muller_native, radius};
 
 /// Words at which generators have failed: log(0), infinities, lost halves.
@@ -41,5 +41,16 @@ fn the_radius_keeps_its_digits_at_both_ends() {
     for w in (0..5000).chain((0..5000).map(|w| u32::MAX - w)) {
         let (r, exact) = (f64::from(radius(w)), true_radius(w));
         assert!((r / exact - 1.0).abs() < 1.15 * 2f64.powi(-24), "{w:#x}: {r}, true {exact}");
+    }
+}
+
+/// 2^11 of the probabilities between two powers of two, and 2^20 words of each window: |x| * 2^-22 is promised.
+#[test]
+fn quantiles_are_within_two_to_the_minus_22_of_themselves() {
+    let (counted, bounded) = tail_error(11);
+    let windows = WINDOWS.map(|window| window_error(window, 20));
+    for error in windows.into_iter().chain([centre_error(11), counted, bounded]) {
+        assert!(error < 2f64.powi(-22), "2^{:.3}", error.log2());
+        assert!(error > 2f64.powi(-24), "a count that finds nothing is broken: 2^{:.3}", error.log2());
     }
 }
