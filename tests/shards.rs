@@ -1,0 +1,287 @@
+//! Shards and batches: any rectangle of any tensor is that rectangle of the whole, on the CPU and the GPU, and
+//! many fills recorded together are the same as one by one.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
+
+mod common;
+
+use std::fmt::Debug;
+use std::sync::LazyLock;
+
+use common::{assert_agrees, canary, gpu, gpus};
+use half::{bf16, f16};
+use proptest::prelude::*;
+use seedtensors::gpu::{Gpu, Target};
+use seedtensors::{Bounds, Dtype, Element, Fill, Init, Key, Sampler, Shape, Shard, cpu};
+
+static GPU: LazyLock<Gpu> = LazyLock::new(gpu);
+
+fn filled<T: Element>(fill: &Fill, count: u64) -> Vec<T> {
+    let mut out = vec![T::zeroed(); count as usize];
+    cpu::fill(fill, &mut out).unwrap();
+    out
+}
+
+/// The rectangle cut out of the whole, index by index.
+fn cut<T: Element>(whole: &[T], dims: &[u64], start: &[u64], extent: &[u64]) -> Vec<T> {
+    let count = extent.iter().product();
+    let element = |mut place: u64| {
+        let (mut index, mut stride) = (0, 1);
+        for ((dim, start), extent) in dims.iter().zip(start).zip(extent).rev() {
+            index += (start + place % extent) * stride;
+            place /= extent;
+            stride *= dim;
+        }
+        whole[index as usize]
+    };
+    (0..count).map(element).collect()
+}
+
+/// Every initialiser that takes a shape of so many dimensions.
+fn inits(dims: &[u64]) -> Vec<Init> {
+    let mut inits = vec![
+        Init::Constant { value: 0.3 },
+        Init::Uniform { low: -0.3, high: 0.7 },
+        Init::Normal { mean: 0.1, std: 0.5 },
+        Init::TruncatedNormal { mean: 0.0, std: 1.0, bounds: Bounds::InStd { low: -2.0, high: 2.0 } },
+        Init::TruncatedNormal { mean: 0.0, std: 1.0, bounds: Bounds::Absolute { low: 4.0, high: f64::INFINITY } },
+        Init::TruncatedNormal { mean: 0.0, std: 1.0, bounds: Bounds::Absolute { low: 0.5, high: 0.5625 } },
+    ];
+    if dims.len() >= 2 {
+        inits.extend([Init::he_normal(), Init::Orthogonal { gain: 2.0 }]);
+    }
+    if dims.len() == 2 {
+        inits.extend([Init::Eye { gain: 3.0 }, Init::Sparse { sparsity: 0.3, std: 0.1 }]);
+    }
+    if (3..=5).contains(&dims.len()) {
+        inits.push(Init::Dirac { groups: 1 });
+        if dims[0] >= dims[1] {
+            inits.push(Init::DeltaOrthogonal { gain: 1.0 });
+        }
+    }
+    inits
+}
+
+/// A shape of 1 to 8 dimensions and at most 30,000 elements, a rectangle of it, an initialiser and a key.
+#[derive(Clone, Debug)]
+struct Case {
+    dims: Vec<u64>,
+    start: Vec<u64>,
+    extent: Vec<u64>,
+    init: Init,
+    key: Key,
+    skip: u64,
+    offset: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let dims = (1..=8_usize).prop_flat_map(|rank| {
+        let most: u64 = [2000, 170, 31, 13, 8, 6, 4, 4][rank - 1];
+        // multiples of four, too, whose rows are whole blocks
+        let dim = prop_oneof![1..=most, (1..=most.div_ceil(4)).prop_map(|quarter| 4 * quarter)];
+        prop::collection::vec(dim, rank)
+    });
+    dims.prop_flat_map(|dims| {
+        let sides: Vec<_> = dims
+            .iter()
+            .map(|&dim| {
+                let any = (0..dim).prop_flat_map(move |start| (Just(start), 0..=dim - start));
+                let whole = Just((0, dim));
+                let blocks = (0..=dim / 4, 0..=dim / 4)
+                    .prop_map(move |(a, b)| (4 * a.min(b), 4 * (a.max(b) - a.min(b))));
+                prop_oneof![any, whole, blocks]
+            })
+            .collect();
+        let count = inits(&dims).len();
+        let key = (any::<u64>(), prop_oneof![any::<u64>(), Just(u64::MAX - 50), Just(0)]);
+        (Just(dims.clone()), sides, 0..count, key, 0..20_u64, 0..5_u64).prop_map(|(dims, sides, init, (seed, offset), skip, at): (Vec<u64>, Vec<(u64, u64)>, _, _, _, _)| {
+            let (start, extent) = sides.into_iter().unzip();
+            let init = inits(&dims)[init];
+            Case { dims, start, extent, init, key: Key { seed, offset }, skip, offset: 4 * at }
+        })
+    })
+}
+
+impl Case {
+    fn check<T: Element + PartialEq + Debug>(&self) -> Result<(), TestCaseError> {
+        let shape = Shape::new(&self.dims).unwrap();
+        let fill = Fill::new(self.key, self.init.sampler(&shape).unwrap());
+        let whole: Vec<T> = filled(&fill, shape.elements());
+
+        let shard = shape.shard(&self.start, &self.extent).unwrap();
+        let expected = cut(&whole, &self.dims, &self.start, &self.extent);
+        prop_assert_eq!(shard.elements(), expected.len() as u64);
+        let part = fill.of_shard(shard);
+        prop_assert_eq!(&filled::<T>(&part, shard.elements()), &expected);
+
+        // a prefix of a shard, and what comes behind it
+        let skip = self.skip.min(shard.elements());
+        prop_assert_eq!(&filled::<T>(&part, skip)[..], &expected[..skip as usize]);
+        let rest = Fill { start: skip, ..part };
+        prop_assert_eq!(&filled::<T>(&rest, shard.elements() - skip)[..], &expected[skip as usize..]);
+        // the GPU, at any place of a buffer
+        assert_agrees::<T>(&GPU, &part, self.offset, shard.elements());
+        assert_agrees::<T>(&GPU, &rest, self.offset, shard.elements() - skip);
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Whole, part and GPU agree for every initialiser, in every dtype.
+    #[test]
+    fn a_shard_is_the_rectangle_of_the_whole(case in case(), dtype in 0..3) {
+        match dtype {
+            0 => case.check::<f32>()?,
+            1 => case.check::<f16>()?,
+            _ => case.check::<bf16>()?,
+        }
+    }
+
+    /// The first values of a tensor do not depend on how many come behind them.
+    #[test]
+    fn a_prefix_of_a_longer_tensor_is_the_shorter(seed: u64, offset: u64, long in 0..3000_u64, share in 0.0..1.0_f64, init in 0..6_usize) {
+        let short = (share * long as f64) as u64;
+        let sampler = inits(&[long])[init].sampler(&Shape::new(&[7]).unwrap()).unwrap();
+        let fill = Fill::new(Key { seed, offset }, sampler);
+        prop_assert_eq!(&filled::<f32>(&fill, long)[..short as usize], &filled::<f32>(&fill, short)[..]);
+        prop_assert_eq!(&filled::<bf16>(&fill, long)[..short as usize], &filled::<bf16>(&fill, short)[..]);
+    }
+}
+
+const NORMAL: Sampler = Sampler::Normal { mean: 0.01, std: 0.02 };
+
+fn agrees(gpu: &Gpu, dims: &[u64], start: &[u64], extent: &[u64]) {
+    let shard = Shape::new(dims).unwrap().shard(start, extent).unwrap();
+    let fill = Fill::new(Key::new(3).named("shards"), NORMAL).of_shard(shard);
+    assert_agrees::<f32>(gpu, &fill, 16, shard.elements());
+    assert_agrees::<bf16>(gpu, &fill, 4, shard.elements());
+}
+
+/// The shards of tensor parallelism, by rows, by columns and by both, whose rows are whole blocks or not.
+#[test]
+fn large_shards_agree() {
+    for gpu in gpus() {
+        agrees(&gpu, &[2048, 2048], &[1024, 0], &[512, 2048]);
+        agrees(&gpu, &[2048, 2048], &[0, 512], &[2048, 512]);
+        agrees(&gpu, &[2048, 2048], &[512, 1024], &[1024, 1024]);
+        agrees(&gpu, &[2047, 2050], &[512, 1023], &[1024, 1000]);
+        agrees(&gpu, &[7, 100_003], &[1, 5], &[5, 40_000]);
+        agrees(&gpu, &[64, 32, 16, 12], &[3, 5, 4, 4], &[60, 20, 9, 8]);
+    }
+}
+
+/// Rows larger than a dispatch counts, in a tensor of 2^62 elements: where digits overflow within a window.
+#[test]
+fn shards_of_tensors_beyond_memory_agree() {
+    for gpu in gpus() {
+        for (dims, start, extent, skip) in [
+            ([1 << 20, 1 << 21, 1 << 21], [5, 1 << 20, 3], [1 << 10, 1 << 20, (1 << 20) + 1], (1_u64 << 40) - 1000),
+            ([1 << 20, 1 << 21, 1 << 21], [5, 1 << 20, 4], [1 << 10, 1 << 20, 1 << 20], (1 << 40) - 4000),
+            ([1 << 20, 1 << 31, 1 << 11], [5, 7, 8], [1 << 10, (1 << 30) + 1, 4], (1 << 32) - 4000),
+            ([1 << 20, 1 << 31, 1 << 11], [5, 7, 9], [1 << 10, (1 << 30) + 1, 1], (1 << 30) - 4000),
+            ([1 << 20, 1 << 32, 1 << 10], [5, 1 << 31, 9], [1 << 10, 1 << 31, 3], (3 << 31) - 5000),
+        ] {
+            let shard = Shape::new(&dims).unwrap().shard(&start, &extent).unwrap();
+            let fill = Fill { start: skip, ..Fill::new(Key::new(4), NORMAL).of_shard(shard) };
+            assert_agrees::<f32>(&gpu, &fill, 0, 10_000);
+            assert_agrees::<bf16>(&gpu, &fill, 0, 10_000);
+        }
+    }
+}
+
+/// A column shard larger than a binding.
+#[test]
+fn a_shard_larger_than_a_binding_agrees() {
+    let gpu = gpu();
+    let rows = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27) / 4 / 1024 + 5;
+    let shape = Shape::new(&[rows, 2048]).unwrap();
+    let fill = Fill::new(Key::new(5), NORMAL);
+    let aligned = shape.shard(&[0, 1024], &[rows, 1024]).unwrap();
+    assert_agrees::<f32>(&gpu, &fill.of_shard(aligned), 8, aligned.elements());
+    let odd = shape.shard(&[0, 1023], &[rows, 1025]).unwrap();
+    assert_agrees::<f32>(&gpu, &fill.of_shard(odd), 8, odd.elements());
+}
+
+#[test]
+fn what_is_no_rectangle_of_the_shape_is_refused() {
+    let shape = Shape::new(&[4, 6]).unwrap();
+    for (start, extent) in [(&[0, 0][..], &[5, 6][..]), (&[4, 0], &[1, 6]), (&[0], &[4]), (&[u64::MAX, 0], &[1, 1])] {
+        let error = shape.shard(start, extent).unwrap_err().to_string();
+        assert!(error.contains("shape [4, 6]") && error.contains(&format!("start {start:?}")), "{error}");
+    }
+    let error = Shape::new(&[1; 9]).unwrap().shard(&[0; 9], &[1; 9]).unwrap_err().to_string();
+    assert_eq!(error, "a shard has at most 8 dimensions, not 9");
+    let shard: Shard = shape.shard(&[1, 1], &[2, 3]).unwrap();
+    let fill = Fill { start: 2, ..Fill::new(Key::new(1), NORMAL).of_shard(shard) };
+    let error = cpu::fill(&fill, &mut [0.0_f32; 5]).unwrap_err().to_string();
+    assert_eq!(error, "a range must lie inside its shard of 6 elements, not start 2 + 5 elements");
+    assert_eq!(gpu().tensor(&fill, Dtype::F32, 5).unwrap_err().to_string(), error);
+}
+
+/// 10,000 tensors of 1 to 4096 elements, of every dtype and many samplers, in one submission: each in a buffer of
+/// its own, or all in one, with the neighbours' bytes kept.
+#[test]
+fn ten_thousand_tensors_in_one_submission() {
+    let gpu = gpu();
+    let shape = Shape::new(&[64, 64]).unwrap();
+    let samplers: Vec<Sampler> = inits(&[64, 64]).iter().map(|init| init.sampler(&shape).unwrap()).collect();
+    // matrices are of one shape
+    let elementwise: Vec<Sampler> =
+        samplers.into_iter().filter(|sampler| !matches!(sampler, Sampler::Matrix(_))).collect();
+    let fills: Vec<(Fill, Dtype, u64)> = (0..10_000_u64)
+        .map(|i| {
+            let fill = Fill::new(Key::new(9).fold_in(i), elementwise[i as usize % elementwise.len()]);
+            (Fill { start: i % 7, ..fill }, Dtype::ALL[i as usize % 3], 1 + i * 2_654_435_761 % 4096)
+        })
+        .collect();
+    let buffers = gpu.tensors(&fills).unwrap();
+    for ((fill, dtype, count), buffer) in fills.iter().zip(&buffers).step_by(37) {
+        match dtype {
+            Dtype::F32 => assert_eq!(gpu.read::<f32>(buffer, 0, *count).unwrap(), filled::<f32>(fill, *count)),
+            Dtype::F16 => assert_eq!(gpu.read::<f16>(buffer, 0, *count).unwrap(), filled::<f16>(fill, *count)),
+            Dtype::BF16 => assert_eq!(gpu.read::<bf16>(buffer, 0, *count).unwrap(), filled::<bf16>(fill, *count)),
+        }
+    }
+
+    let bytes: u64 = fills.iter().map(|(_, dtype, count)| (count * dtype.size()).next_multiple_of(4) + 4).sum();
+    let pool = canary(&gpu, bytes);
+    let mut targets = Vec::new();
+    let mut expected = vec![0xa5_u8; bytes as usize];
+    let mut offset = 0;
+    for &(fill, dtype, count) in &fills {
+        targets.push((fill, Target { buffer: &pool, offset, count, dtype }));
+        let place = &mut expected[offset as usize..][..(count * dtype.size()) as usize];
+        match dtype {
+            Dtype::F32 => place.copy_from_slice(bytemuck::cast_slice(&filled::<f32>(&fill, count))),
+            Dtype::F16 => place.copy_from_slice(bytemuck::cast_slice(&filled::<f16>(&fill, count))),
+            Dtype::BF16 => place.copy_from_slice(bytemuck::cast_slice(&filled::<bf16>(&fill, count))),
+        }
+        offset += (count * dtype.size()).next_multiple_of(4) + 4;
+    }
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    gpu.fill_all(&mut encoder, &targets).unwrap();
+    gpu.queue().submit([encoder.finish()]);
+    let found: Vec<u8> = gpu.read(&pool, 0, bytes).unwrap();
+    assert!(found == expected, "first difference at byte {:?}", found.iter().zip(&expected).position(|(a, b)| a != b));
+}
+
+/// Fills of a batch happen in their order, matrices too, and one that is refused leaves nothing recorded.
+#[test]
+fn a_batch_keeps_its_order() {
+    let gpu = gpu();
+    let shape = Shape::new(&[33, 31]).unwrap();
+    let count = shape.elements();
+    let eye = Fill::new(Key::new(1), Init::Eye { gain: 2.0 }.sampler(&shape).unwrap());
+    let uniform = Fill::new(Key::new(1), Sampler::Uniform { low: 1.0, high: 2.0 });
+    for fills in [[eye, uniform], [uniform, eye]] {
+        let pool = canary(&gpu, 4 * count);
+        let target = Target { buffer: &pool, offset: 0, count, dtype: Dtype::F32 };
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        gpu.fill_all(&mut encoder, &fills.map(|fill| (fill, target))).unwrap();
+        let wrong = Target { count: count + 1, ..target };
+        gpu.fill_all(&mut encoder, &[(fills[0], target), (fills[0], wrong)]).unwrap_err();
+        gpu.queue().submit([encoder.finish()]);
+        assert_eq!(gpu.read::<f32>(&pool, 0, count).unwrap(), filled::<f32>(&fills[1], count));
+    }
+}
