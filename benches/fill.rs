@@ -3,7 +3,9 @@
 //! `cargo bench --bench fill`, then `scripts/figures` for the table. A name is
 //! `where/sampler/dtype/elements`: `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the
 //! queue's end, `gpu-pass` the compute pass alone by timestamps. `store` is the floor: on the GPU a shader that
-//! stores a constant, one slot a thread, on the CPU `slice::fill`.
+//! stores a constant, one slot a thread, on the CPU `slice::fill`. 2^23 elements are shards of an 8192 x 8192 tensor
+//! beside as many in a row: 1024 of its columns, a corner of 4096 x 2048, and 1024 columns from an odd one on.
+//! `model` is 10,000 tensors of 1 to 4096 elements, in one submission or each in its own.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,
@@ -30,12 +32,26 @@ fn fills(dtype: Dtype, count: u64) -> Vec<(&'static str, Fill)> {
         ("normal", normal),
         ("native-normal", Fill { arithmetic: Arithmetic::Native, ..normal }),
         ("he_normal", Fill::new(key, Init::he_normal().sampler(&shape).unwrap())),
+        ("truncated", Fill::new(key, Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 })),
         ("constant", Fill::new(key, Sampler::Constant { value: 1.0 })),
     ];
     if dtype == Dtype::F32 {
         fills.push(("words", Fill::new(key, Sampler::Words)));
     }
     fills
+}
+
+/// A run of 2^23 normals, and shards of as many.
+fn shards() -> Vec<(&'static str, Fill)> {
+    let normal = Fill::new(Key::new(42).named("bench"), Sampler::Normal { mean: 0.0, std: 1.0 });
+    let shape = Shape::new(&[8192, 8192]).unwrap();
+    let shard = |start: [u64; 2], extent: [u64; 2]| normal.of_shard(shape.shard(&start, &extent).unwrap());
+    vec![
+        ("normal", normal),
+        ("normal-columns", shard([0, 1024], [8192, 1024])),
+        ("normal-corner", shard([4096, 2048], [4096, 2048])),
+        ("normal-odd-columns", shard([0, 1023], [8192, 1024])),
+    ]
 }
 
 fn group(c: &mut Criterion, place: &str, name: &str, dtype: Dtype, count: u64, mut time: impl FnMut(u64) -> Duration) {
@@ -68,6 +84,12 @@ fn on_cpu<T: Element>(c: &mut Criterion) {
                     pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap()))
                 });
             }
+        }
+        let mut out = vec![T::zeroed(); 1 << 23];
+        for (name, fill) in shards() {
+            group(c, place, name, T::DTYPE, 1 << 23, |n| {
+                pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap()))
+            });
         }
     }
 }
@@ -168,6 +190,54 @@ fn on_gpu(c: &mut Criterion) {
     }
 }
 
+fn on_gpu_shards(c: &mut Criterion) {
+    let gpu = device();
+    let timer = Timer::new(&gpu);
+    let count = 1 << 23;
+    let target = buffer(&gpu, 4 * count, wgpu::BufferUsages::STORAGE);
+    for dtype in [Dtype::F32, Dtype::BF16] {
+        for (name, fill) in shards() {
+            let target = Target { buffer: &target, offset: 0, count, dtype };
+            both_times(c, &timer, (name, dtype, count), &mut |encoder| gpu.fill(encoder, &fill, &target).unwrap());
+        }
+    }
+}
+
+/// A whole model of small tensors, from the first call to the queue's end.
+fn model(c: &mut Criterion) {
+    let gpu = device();
+    let normal = Sampler::Normal { mean: 0.0, std: 0.02 };
+    let sizes = |i: u64| 1 + i * 2_654_435_761 % 4096;
+    let elements = (0..10_000).map(sizes).sum();
+    let buffers: Vec<_> =
+        (0..10_000).map(|i| buffer(&gpu, 4 * sizes(i), wgpu::BufferUsages::STORAGE)).collect();
+    let fills: Vec<(Fill, Target<'_>)> = (0..)
+        .zip(&buffers)
+        .map(|(i, buffer)| {
+            let target = Target { buffer, offset: 0, count: sizes(i), dtype: Dtype::F32 };
+            (Fill::new(Key::new(42).fold_in(i), normal), target)
+        })
+        .collect();
+    let submit = |fills: &[(Fill, Target<'_>)]| {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        gpu.fill_all(&mut encoder, fills).unwrap();
+        gpu.queue().submit([encoder.finish()]);
+    };
+    let wait = || gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    group(c, "gpu-call", "model-at-once", Dtype::F32, elements, |n| {
+        repeat(n, || {
+            submit(&fills);
+            wait();
+        })
+    });
+    group(c, "gpu-call", "model-one-by-one", Dtype::F32, elements, |n| {
+        repeat(n, || {
+            fills.iter().for_each(|fill| submit(std::slice::from_ref(fill)));
+            wait();
+        })
+    });
+}
+
 /// The floor: a shader that stores a constant.
 struct Store {
     pipeline: wgpu::ComputePipeline,
@@ -210,5 +280,5 @@ impl Store {
     }
 }
 
-criterion_group!(benches, on_cpu::<f32>, on_cpu::<bf16>, on_gpu);
+criterion_group!(benches, on_cpu::<f32>, on_cpu::<bf16>, on_gpu, on_gpu_shards, model);
 criterion_main!(benches);

@@ -17,14 +17,16 @@ struct Params {
     // words: how many elements of the first thread's four come before the first element
     lead: u32,
     zero: u32,
-    // shards: the first thread's place, how many of its digits are divided by, and what the digit above them
-    // adds to it from its limit on
+    // shards: the first thread's place; of the digit above those that are divided by, the distance of two of
+    // its values, and what it adds from its limit on
     origin: u32,
-    digits: u32,
     limit: u32,
+    last: vec2<u32>,
     carry: vec2<u32>,
+    // slots: how far apart a thread's slots lie in the tensor, in blocks, where that is always the same
+    jump: vec2<u32>,
     @align(16) @size(96) coefficients: Coefficients,
-    sides: array<Side, 8>,
+    sides: array<Side, 7>,
 }
 
 // A digit of a place in a shard, the innermost first: its radix with the numbers that divide by it, and how far
@@ -43,34 +45,74 @@ struct Side {
 // fill_words only: half-precision elements that start at an odd index, so that words straddle blocks.
 override STRADDLE: bool;
 
-// fill_slots only: the elements are a shard's, whose rows are whole blocks.
-override SHARD: bool;
+// How many digits of a place in a shard are divided by; more than 7 where there is no shard.
+override DIGITS: u32;
+// Whether the places of a dispatch lie 2^32 or more apart.
+override WIDE: bool;
+// fill_slots only: whether a thread's slots lie equally far apart in the tensor, too.
+override EVEN: bool;
+
+fn add_places(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    if !WIDE {
+        return vec2(a.x + b.x, 0u);
+    }
+    return add_wide(a, b);
+}
 
 fn add_wide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     let low = a.x + b.x;
     return vec2(low, a.y + b.y + select(0u, 1u, low < b.x));
 }
 
+// The place with its lowest digit, `side`'s, counted in and taken off the rest, which is below 2^31.
+fn divide(place: Place, side: Side) -> Place {
+    let above = mul_wide(place.rest, side.magic).y >> side.shift;
+    return Place(add_places(place.found, steps(side.stride, place.rest - above * side.extent)), above);
+}
+
+struct Place {
+    found: vec2<u32>,
+    rest: u32,
+}
+
 // How far into the tensor the shard's place `index` lies, from its first element on; both in blocks for
-// `fill_slots`, in elements for `fill_scattered`.
+// `fill_slots`, in elements for `fill_scattered`. Without a loop, to which wgpu adds a counter.
 fn locate(index: u32) -> vec2<u32> {
-    var rest = params.origin + index;
-    var place = vec2(0u);
-    var digit = 0u;
-    for (; digit < params.digits; digit++) {
-        let side = params.sides[digit];
-        // rest / extent, for a rest below 2^31
-        let above = mul_wide(rest, side.magic).y >> side.shift;
-        place = add_wide(place, steps(side.stride, rest - above * side.extent));
-        rest = above;
+    if DIGITS > 7u {
+        return vec2(index, 0u);
     }
-    if rest >= params.limit {
-        place = add_wide(place, params.carry);
+    var place = Place(vec2(0u), params.origin + index);
+    if DIGITS > 0u {
+        place = divide(place, params.sides[0]);
     }
-    return add_wide(place, steps(params.sides[digit].stride, rest));
+    if DIGITS > 1u {
+        place = divide(place, params.sides[1]);
+    }
+    if DIGITS > 2u {
+        place = divide(place, params.sides[2]);
+    }
+    if DIGITS > 3u {
+        place = divide(place, params.sides[3]);
+    }
+    if DIGITS > 4u {
+        place = divide(place, params.sides[4]);
+    }
+    if DIGITS > 5u {
+        place = divide(place, params.sides[5]);
+    }
+    if DIGITS > 6u {
+        place = divide(place, params.sides[6]);
+    }
+    if place.rest >= params.limit {
+        place.found = add_places(place.found, params.carry);
+    }
+    return add_places(place.found, steps(params.last, place.rest));
 }
 
 fn steps(stride: vec2<u32>, count: u32) -> vec2<u32> {
+    if !WIDE {
+        return vec2(stride.x * count, 0u);
+    }
     let low = mul_wide(stride.x, count);
     return vec2(low.x, low.y + stride.y * count);
 }
@@ -81,18 +123,22 @@ fn quad_at(blocks: vec2<u32>) -> vec4<u32> {
     return sample(philox4x32_10(vec4(counter, 0u, 0u), params.key), params.coefficients);
 }
 
-fn quad(index: u32) -> vec4<u32> {
-    if SHARD {
-        return quad_at(locate(index));
+fn store_slot(slot: u32, place: vec2<u32>) {
+    if DTYPE == DTYPE_F32 {
+        slots[params.first + slot] = quad_at(place);
+    } else {
+        let next = add_places(place, vec2(1u, 0u));
+        slots[params.first + slot] = vec4(pack_halves(quad_at(place)), pack_halves(quad_at(next)));
     }
-    return quad_at(vec2(index, 0u));
 }
 
-fn store_slot(slot: u32) {
+// Where the two blocks of a slot of halves may lie apart.
+fn store_uneven_slot(slot: u32) {
     if DTYPE == DTYPE_F32 {
-        slots[params.first + slot] = quad(slot);
+        slots[params.first + slot] = quad_at(locate(slot));
     } else {
-        slots[params.first + slot] = vec4(pack_halves(quad(2u * slot)), pack_halves(quad(2u * slot + 1u)));
+        let halves = pack_halves(quad_at(locate(2u * slot)));
+        slots[params.first + slot] = vec4(halves, pack_halves(quad_at(locate(2u * slot + 1u))));
     }
 }
 
@@ -104,10 +150,20 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
-    store_slot(i);
-    store_slot(i + params.count);
-    store_slot(i + 2u * params.count);
-    store_slot(i + 3u * params.count);
+    if EVEN {
+        let first = locate(select(2u * i, i, DTYPE == DTYPE_F32));
+        let second = add_places(first, params.jump);
+        let third = add_places(second, params.jump);
+        store_slot(i, first);
+        store_slot(i + params.count, second);
+        store_slot(i + 2u * params.count, third);
+        store_slot(i + 3u * params.count, add_places(third, params.jump));
+    } else {
+        store_uneven_slot(i);
+        store_uneven_slot(i + params.count);
+        store_uneven_slot(i + 2u * params.count);
+        store_uneven_slot(i + 3u * params.count);
+    }
 }
 
 // `position` may be below 0 (wrapped), which is not below the count either.
@@ -138,9 +194,9 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
-    var values = quad(i);
+    var values = quad_at(vec2(i, 0u));
     if STRADDLE {
-        values = vec4(values.yzw, quad(i + 1u).x);
+        values = vec4(values.yzw, quad_at(vec2(i + 1u, 0u)).x);
     }
     if DTYPE == DTYPE_F32 {
         store_f32(position, values.x);
@@ -154,6 +210,12 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
+// The block of an element of a shard, counted from the first thread's, and the element's word in it.
+fn block_of(place: vec2<u32>) -> vec3<u32> {
+    let element = add_places(place, vec2(params.lead, 0u));
+    return vec3((element.x >> 2u) | (element.y << 30u), element.y >> 2u, element.x & 3u);
+}
+
 // Four elements a thread, the first of which begins a word.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -162,18 +224,20 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
-    var values: vec4<u32>;
-    var block: vec2<u32>;
-    var found: vec4<u32>;
-    for (var i = 0u; i < 4u; i++) {
-        let place = add_wide(locate(position + i), vec2(params.lead, 0u));
-        let next = vec2((place.x >> 2u) | (place.y << 30u), place.y >> 2u);
-        // the neighbour's block serves again where it is the same
-        if i == 0u || any(next != block) {
-            block = next;
-            values = quad_at(block);
+    let place = locate(position);
+    let first = block_of(place);
+    // four in a row lie in two blocks, of which the first is shifted out
+    let a = quad_at(first.xy);
+    let b = quad_at(add_wide(first.xy, vec2(1u, 0u)));
+    let odd = vec4((first.z & 1u) == 1u);
+    let low = select(a, vec4(a.yzw, b.x), odd);
+    let high = select(b, vec4(b.yzw, 0u), odd);
+    var found = select(low, vec4(low.zw, high.xy), vec4(first.z >= 2u));
+    if any(locate(position + 3u) != add_places(place, vec2(3u, 0u))) {
+        for (var i = 1u; i < 4u; i++) {
+            let other = block_of(locate(position + i));
+            found[i] = quad_at(other.xy)[other.z];
         }
-        found[i] = values[place.x & 3u];
     }
     if DTYPE == DTYPE_F32 {
         store_f32(position, found.x);

@@ -117,7 +117,7 @@ pub fn structs() -> Vec<Layout> {
         }),
         layout!(Side { extent, magic, shift, stride }),
         layout!(Params {
-            key, block, count, width, first, lead, zero, origin, digits, limit, carry, coefficients, sides
+            key, block, count, width, first, lead, zero, origin, limit, last, carry, jump, coefficients, sides
         }),
     ]
 }

@@ -54,12 +54,22 @@ impl Multiply {
 /// An entry point of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Entry {
-    /// 16-byte slots, four to a thread; `shard` where they are a shard's.
-    Slots { shard: bool },
+    /// 16-byte slots, four to a thread; of a shard where there are digits; `even` where a thread's slots lie
+    /// equally far apart in the tensor.
+    Slots { digits: Option<Digits>, even: bool },
     /// Word by word; `straddle` where half-precision words straddle blocks.
     Words { straddle: bool },
     /// Element by element, from anywhere in a tensor.
-    Scattered,
+    Scattered { digits: Digits },
+}
+
+/// What finding a shard's places takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Digits {
+    /// How many digits are divided by.
+    pub(super) count: u32,
+    /// Whether they lie 2^32 or more apart.
+    pub(super) wide: bool,
 }
 
 /// What a pipeline is compiled for.
@@ -136,15 +146,17 @@ impl Gpu {
     }
 
     fn compile(&self, variant: Variant) -> Result<wgpu::ComputePipeline> {
-        let (entry_point, shard, straddle) = match variant.entry {
-            Entry::Slots { shard } => ("fill_slots", shard, false),
-            Entry::Words { straddle } => ("fill_words", false, straddle),
-            Entry::Scattered => ("fill_scattered", true, false),
+        let (entry_point, digits, even, straddle) = match variant.entry {
+            Entry::Slots { digits, even } => ("fill_slots", digits, even, false),
+            Entry::Words { straddle } => ("fill_words", None, false, straddle),
+            Entry::Scattered { digits } => ("fill_scattered", Some(digits), false, false),
         };
         let constants = [
             ("SAMPLER", f64::from(variant.kind as u32)),
             ("DTYPE", f64::from(variant.dtype as u32)),
-            ("SHARD", f64::from(u8::from(shard))),
+            ("DIGITS", digits.map_or(f64::from(u32::MAX), |digits| f64::from(digits.count))),
+            ("WIDE", f64::from(u8::from(digits.is_some_and(|digits| digits.wide)))),
+            ("EVEN", f64::from(u8::from(even))),
             ("STRADDLE", f64::from(u8::from(straddle))),
         ];
         self.scoped(0, || {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::pipeline::Entry;
+use super::pipeline::{Digits, Entry};
 use crate::key::words;
 use crate::sampler::Coefficients;
 use crate::{Dtype, Fill, Shard};
@@ -17,8 +17,10 @@ pub(crate) const WORKGROUP_SIZE: u32 = 256;
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
 const THREAD: u64 = 4 * SLOT;
+/// Digits of a shard's place that a shader divides by at most.
+pub(super) const MOST_DIGITS: usize = 7;
 /// Elements from which on a fill is worth a dispatch for its slots and others for its ends.
-const WORTH_SLOTS: u64 = 1024;
+const WORTH_SLOTS: u64 = 1 << 14;
 /// Elements from which on a row of a shard is worth dispatches of its own.
 const LONG_ROW: u64 = 1 << 14;
 /// Places of a shard that the digits of one dispatch count at most, so that a place is below 2^31.
@@ -38,13 +40,15 @@ pub(crate) struct Params {
     pub(crate) lead: u32,
     pub(crate) zero: u32,
     pub(crate) origin: u32,
-    pub(crate) digits: u32,
     pub(crate) limit: u32,
+    pub(crate) padding: u32,
+    pub(crate) last: [u32; 2],
     pub(crate) carry: [u32; 2],
-    pub(crate) padding: [u32; 2],
+    pub(crate) jump: [u32; 2],
+    pub(crate) space: [u32; 2],
     pub(crate) coefficients: Coefficients,
     pub(crate) gap: [u32; 2],
-    pub(crate) sides: [Side; 8],
+    pub(crate) sides: [Side; MOST_DIGITS],
 }
 
 /// The `Side` of shaders/fill.wgsl.
@@ -156,12 +160,13 @@ impl Piece<'_> {
     fn run(&mut self, range: Range<u64>, index: u64) {
         let index_at = |at: u64| index + (at - range.start) / self.dtype.size();
         let slots = Self::whole_slots(&range);
-        let worth = range.end - range.start >= WORTH_SLOTS * self.dtype.size();
+        let worth = slots == range || range.end - range.start >= WORTH_SLOTS * self.dtype.size();
         if worth && index_at(slots.start).is_multiple_of(4) {
             let (first, last) = (index_at(slots.start), index_at(slots.end));
             self.words(range.start..slots.start, index);
-            let params = Params { block: self.block(first / 4), ..Params::default() };
-            self.slots(slots.clone(), Entry::Slots { shard: false }, params);
+            let jump = (last - first) / 16;
+            let params = Params { block: self.block(first / 4), jump: words(jump), ..Params::default() };
+            self.slots(slots.clone(), Entry::Slots { digits: None, even: true }, params);
             self.words(slots.end..range.end, last);
         } else {
             self.words(range, index);
@@ -175,8 +180,11 @@ impl Piece<'_> {
         let in_words = |count: u64| (count * size).is_multiple_of(4);
         if shard.is_of_blocks() && slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
             self.scattered(shard, range.start..slots.start);
-            let params = self.places(shard, self.element(slots.start) / 4, 4);
-            self.slots(slots.clone(), Entry::Slots { shard: true }, params);
+            let places = self.element(slots.start) / 4..self.element(slots.end) / 4;
+            let jump = self.jump(shard, &places);
+            let (digits, params) = self.places(shard, places, 4);
+            let params = Params { jump: words(jump.unwrap_or(0)), ..params };
+            self.slots(slots.clone(), Entry::Slots { digits: Some(digits), even: jump.is_some() }, params);
             self.scattered(shard, slots.end..range.end);
         } else if shard.run() >= LONG_ROW && in_words(shard.run()) && in_words(elements.start) {
             let mut at = range.start;
@@ -195,18 +203,27 @@ impl Piece<'_> {
         if count == 0 {
             return;
         }
-        let params = Params {
-            count: small(count),
-            first: small((range.start - self.binding.start) / 4),
-            ..self.places(shard, self.element(range.start), 1)
-        };
-        self.dispatch(Entry::Scattered, count.div_ceil(4), params);
+        let first = self.element(range.start);
+        let (digits, params) = self.places(shard, first..first + count, 1);
+        let params =
+            Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
+        self.dispatch(Entry::Scattered { digits }, count.div_ceil(4), params);
+    }
+
+    /// How many blocks apart the four quarters of a shard's places lie in the tensor, where that is the same for
+    /// each of them and the blocks of a slot lie together: where they are whole rows of an even number of blocks.
+    fn jump(&self, shard: &Shard, places: &Range<u64>) -> Option<u64> {
+        let (row, quarter) = (shard.run() / 4, (places.end - places.start) / 4);
+        let together = self.dtype.size() == 4 || (row.is_multiple_of(2) && places.start.is_multiple_of(2));
+        let [side] = shard.sides() else { return None };
+        (together && quarter.is_multiple_of(row)).then(|| quarter / row * (side.stride / 4))
     }
 
     /// The parameters that say where in the tensor a shard's places lie from this one on, each of `unit`
-    /// elements: the place's digits, the innermost first, of which the shader divides as many as keep below
+    /// elements: the place's digits, the innermost first, of which the shader divides by as many as keep below
     /// `MOST_PLACES`. The next may overflow once within a window.
-    fn places(&self, shard: &Shard, place: u64, unit: u64) -> Params {
+    fn places(&self, shard: &Shard, places: Range<u64>, unit: u64) -> (Digits, Params) {
+        let place = places.start;
         let row = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
         let sides = shard.sides().iter().map(|side| (side.extent, side.stride / unit));
         let sides: Vec<(u64, u64)> = row.into_iter().chain(sides).collect();
@@ -222,7 +239,6 @@ impl Piece<'_> {
             block: self.block(index / 4),
             lead: small(index % 4),
             origin: small(origin),
-            digits: digits as u32,
             limit: u32::MAX,
             ..Params::default()
         };
@@ -230,7 +246,7 @@ impl Piece<'_> {
             *side = Side::new(extent, stride);
         }
         if let Some(&(extent, stride)) = sides.get(digits) {
-            params.sides[digits].stride = words(stride);
+            params.last = words(stride);
             let left = extent - place / below % extent;
             let next = place - origin + left * below;
             if digits + 1 < sides.len() && left < u64::from(u32::MAX) && next * unit < shard.elements() {
@@ -238,7 +254,9 @@ impl Piece<'_> {
                 params.carry = words((shard.index(next * unit) - index) / unit - left * stride);
             }
         }
-        params
+        // the threads behind the last element look one further place up
+        let wide = (shard.index((places.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
+        (Digits { count: digits as u32, wide }, params)
     }
 
     fn slots(&mut self, range: Range<u64>, entry: Entry, params: Params) {
