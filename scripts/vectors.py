@@ -10,6 +10,7 @@ import pathlib
 
 import jax
 import torch
+from jax._src import random
 from jax._src.nn.initializers import _compute_fans
 from torch.nn.init import _calculate_fan_in_and_fan_out, calculate_gain
 
@@ -68,8 +69,8 @@ def jax_row(shape):
     row = {"shape": shape, "fan_in": float(fan_in), "fan_out": float(fan_out)}
     small = [1] * len(shape)
     ones = lambda *_, **__: jax.numpy.ones(small, jax.numpy.float64)
-    originals = jax.random.normal, jax.random.uniform, jax.random.truncated_normal
-    jax.random.normal, jax.random.uniform, jax.random.truncated_normal = ones, ones, ones
+    originals = random.normal, random.uniform, random.truncated_normal
+    random.normal, random.uniform, random.truncated_normal = ones, ones, ones
     try:
         for name, init in {
             "glorot_uniform_bound": jax.nn.initializers.glorot_uniform(),
@@ -80,7 +81,7 @@ def jax_row(shape):
         }.items():
             row[name] = float(init(jax.random.key(0), shape, jax.numpy.float64).ravel()[0])
     finally:
-        jax.random.normal, jax.random.uniform, jax.random.truncated_normal = originals
+        random.normal, random.uniform, random.truncated_normal = originals
     return row
 
 

@@ -1,0 +1,90 @@
+//! Fans, gains, stds and bounds against PyTorch's and JAX's, in the file that scripts/vectors.py makes.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
+
+use seedtensors::{Distribution, Fans, Gain, Init, Layout, Mode, Sampler, Shape};
+use serde_json::Value;
+
+fn table() -> Value {
+    let path = format!("{}/tests/vectors/initialisers.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+fn shape(value: &Value, layout: Layout) -> Shape {
+    let dims: Vec<u64> = value.as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap()).collect();
+    Shape::new(&dims).unwrap().with_layout(layout)
+}
+
+/// The sampler's std, or its bound, equals the peer's f64 rounded to f32, to a unit in the last place: the order
+/// of the peer's own operations differs.
+fn assert_is(init: Init, shape: &Shape, peer: &Value) {
+    let found = match init.sampler(shape).unwrap() {
+        Sampler::Uniform { low, high } => {
+            assert_eq!(low, -high);
+            high
+        }
+        Sampler::Normal { mean: 0.0, std } => std,
+        Sampler::TruncatedNormal { mean: 0.0, std, low, high } => {
+            assert_eq!((low, high), (-2.0 * std, 2.0 * std));
+            std
+        }
+        other => panic!("{other:?}"),
+    };
+    let peer = number(peer) as f32;
+    assert!((found.to_bits()).abs_diff(peer.to_bits()) <= 1, "{init:?} of {:?}: {found}, the peer's {peer}", shape.dims());
+}
+
+#[test]
+fn fans_stds_and_bounds_are_those_of_pytorch_and_jax() {
+    let table = table();
+    let rows = table["shapes"].as_array().unwrap();
+    assert!(rows.len() >= 30);
+    let truncated = |init: Init| init.with_distribution(Distribution::TruncatedNormal).unwrap();
+    for row in rows {
+        let torch = &row["torch"];
+        let s = shape(&row["shape"], Layout::OutIn);
+        let fans = Fans { fan_in: torch["fan_in"].as_u64().unwrap(), fan_out: torch["fan_out"].as_u64().unwrap() };
+        assert_eq!(s.fans().unwrap(), fans, "{:?}", s.dims());
+        assert_is(Init::xavier_uniform(), &s, &torch["xavier_uniform_bound"]);
+        assert_is(Init::xavier_normal().with_gain(Gain::Tanh).unwrap(), &s, &torch["xavier_normal_std"]);
+        assert_is(Init::he_uniform(), &s, &torch["kaiming_uniform_bound"]);
+        assert_is(Init::he_normal().with_mode(Mode::FanOut).unwrap(), &s, &torch["kaiming_normal_std"]);
+        let default = Gain::LeakyRelu { negative_slope: 5f64.sqrt() };
+        assert_is(Init::he_uniform().with_gain(default).unwrap(), &s, &torch["default_bound"]);
+
+        let jax = &row["jax"];
+        let s = shape(&jax["shape"], Layout::InOut);
+        assert_eq!(s.fans().unwrap(), fans, "{:?}", s.dims());
+        assert_eq!((number(&jax["fan_in"]), number(&jax["fan_out"])), (fans.fan_in as f64, fans.fan_out as f64));
+        assert_is(Init::xavier_uniform(), &s, &jax["glorot_uniform_bound"]);
+        assert_is(Init::he_uniform(), &s, &jax["he_uniform_bound"]);
+        assert_is(truncated(Init::he_normal()), &s, &jax["he_normal_std"]);
+        assert_is(truncated(Init::lecun_normal()), &s, &jax["lecun_normal_std"]);
+        let geometric =
+            Init::VarianceScaling { scale: 0.5, mode: Mode::FanGeoAvg, distribution: Distribution::Normal };
+        assert_is(geometric, &s, &jax["fan_geo_avg_normal_std"]);
+    }
+}
+
+#[test]
+fn gains_are_those_of_pytorch() {
+    let table = table();
+    let rows = table["gains"].as_array().unwrap();
+    assert_eq!(rows.len(), 9);
+    for row in rows {
+        let gain = match (row["activation"].as_str().unwrap(), row["param"].as_f64()) {
+            ("linear", _) => Gain::Linear,
+            ("conv2d", _) => Gain::Conv,
+            ("sigmoid", _) => Gain::Sigmoid,
+            ("tanh", _) => Gain::Tanh,
+            ("relu", _) => Gain::Relu,
+            ("leaky_relu", slope) => Gain::LeakyRelu { negative_slope: slope.unwrap_or(0.01) },
+            ("selu", _) => Gain::Selu,
+            other => panic!("{other:?}"),
+        };
+        assert!((gain.value() / number(&row["gain"]) - 1.0).abs() < 1e-15, "{row}");
+    }
+}
