@@ -1,0 +1,177 @@
+//! Eye, dirac, orthogonal, delta-orthogonal and sparse: their definitions, on the CPU and in a GPU's buffer.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
+
+mod common;
+
+use common::{assert_agrees, gpu};
+use half::{bf16, f16};
+use seedtensors::{Dtype, Element, Fill, Init, Key, Layout, Shape, cpu};
+
+fn key() -> Key {
+    Key::new(42).named("matrix")
+}
+
+fn filled<T: Element>(init: Init, shape: &Shape) -> Vec<T> {
+    let mut out = vec![T::zeroed(); shape.elements() as usize];
+    cpu::fill(&Fill::new(key(), init.sampler(shape).unwrap()), &mut out).unwrap();
+    out
+}
+
+fn shape(dims: &[u64]) -> Shape {
+    Shape::new(dims).unwrap()
+}
+
+/// `max |QtQ - gain^2 I|` of the columns, or of the rows where there are fewer.
+fn defect(values: &[f64], rows: usize, columns: usize, gain: f64) -> f64 {
+    let at = |i: usize, j: usize| if rows < columns { values[j * columns + i] } else { values[i * columns + j] };
+    let (long, short) = (rows.max(columns), rows.min(columns));
+    let mut worst = 0.0_f64;
+    for a in 0..short {
+        for b in 0..=a {
+            let product: f64 = (0..long).map(|i| at(i, a) * at(i, b)).sum();
+            worst = worst.max((product - if a == b { gain * gain } else { 0.0 }).abs());
+        }
+    }
+    worst
+}
+
+#[test]
+fn eye_and_dirac_are_those_of_pytorch() {
+    assert_eq!(filled::<f32>(Init::Eye { gain: 2.0 }, &shape(&[2, 3])), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+    assert_eq!(filled::<f32>(Init::Eye { gain: 1.0 }, &shape(&[3, 2])), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    // torch.nn.init.dirac_(torch.empty(4, 2, 3, 2), groups=2): ones at [0,0,1,1], [1,1,1,1], [2,0,1,1], [3,1,1,1]
+    let index = |a: usize, b: usize, c: usize, d: usize| ((a * 2 + b) * 3 + c) * 2 + d;
+    let mut expected = vec![0.0_f32; 48];
+    for (a, b) in [(0, 0), (1, 1), (2, 0), (3, 1)] {
+        expected[index(a, b, 1, 1)] = 1.0;
+    }
+    assert_eq!(filled::<f32>(Init::Dirac { groups: 2 }, &shape(&[4, 2, 3, 2])), expected);
+    // more outputs than inputs, and the same weight in JAX's layout
+    let out_in = filled::<f32>(Init::Dirac { groups: 1 }, &shape(&[3, 2, 3]));
+    let in_out = filled::<f32>(Init::Dirac { groups: 1 }, &shape(&[3, 2, 3]).with_layout(Layout::InOut));
+    let ones = |values: &[f32]| -> Vec<usize> { (0..18).filter(|&i| values[i] == 1.0).collect() };
+    assert_eq!(ones(&out_in), [1, 10]); // w[0, 0, 1], w[1, 1, 1]
+    assert_eq!(ones(&in_out), [6, 10]); // w[1, 0, 0], w[1, 1, 1]
+}
+
+#[test]
+fn orthogonal_rows_or_columns_are_orthonormal() {
+    for dims in [&[64, 64][..], &[100, 30], &[30, 100], &[16, 8, 3, 3], &[200, 4, 3, 3], &[1, 7], &[7, 1]] {
+        let shape = shape(dims);
+        let (rows, columns) = (dims[0] as usize, dims[1..].iter().product::<u64>() as usize);
+        let values: Vec<f64> = filled::<f32>(Init::Orthogonal { gain: 1.5 }, &shape).into_iter().map(f64::from).collect();
+        let defect = defect(&values, rows, columns, 1.5);
+        assert!(defect < 1e-6, "{dims:?}: {defect:e}");
+        // half precision is the f32 value rounded
+        let halves = filled::<bf16>(Init::Orthogonal { gain: 1.5 }, &shape);
+        assert!(halves.iter().zip(&values).all(|(half, value)| *half == bf16::from_f64(*value)));
+    }
+}
+
+/// The sign fix makes Q Haar-distributed: over 2,000 keys the diagonal of a 3 x 3 matrix has mean 0, within 5
+/// standard errors of sqrt(1/3), and a square of mean 1/3; without the fix a Householder Q has a first entry of
+/// one sign.
+#[test]
+fn orthogonal_matrices_are_uniform() {
+    let (shape, count) = (shape(&[3, 3]), 2000);
+    let sampler = Init::Orthogonal { gain: 1.0 }.sampler(&shape).unwrap();
+    let mut sums = [[0.0_f64; 2]; 9];
+    for i in 0..count {
+        let mut q = [0.0_f32; 9];
+        cpu::fill(&Fill::new(Key::new(7).fold_in(i), sampler), &mut q).unwrap();
+        for (sum, value) in sums.iter_mut().zip(q) {
+            sum[0] += f64::from(value);
+            sum[1] += f64::from(value).powi(2);
+        }
+    }
+    let n = count as f64;
+    for [sum, squares] in sums {
+        assert!((sum / n).abs() < 5.0 * (1.0 / 3.0 / n).sqrt(), "mean {}", sum / n);
+        // the variance of a squared coordinate on the sphere is 4/45
+        assert!((squares / n - 1.0 / 3.0).abs() < 5.0 * (4.0 / 45.0 / n).sqrt(), "square {}", squares / n);
+    }
+}
+
+#[test]
+fn delta_orthogonal_is_orthogonal_at_its_centre_and_zero_elsewhere() {
+    let (outs, ins) = (12, 8);
+    let values = filled::<f32>(Init::DeltaOrthogonal { gain: 2.0 }, &shape(&[outs, ins, 3, 4]));
+    // the centre of JAX: (size - 1) / 2
+    let centre: Vec<f64> = (0..96).map(|channel| f64::from(values[channel * 12 + 4 + 1])).collect();
+    assert!(defect(&centre, 12, 8, 2.0) < 1e-6);
+    let zeros = values.iter().filter(|&&value| value == 0.0).count();
+    assert_eq!(zeros, values.len() - 96);
+    let in_out = filled::<f32>(Init::DeltaOrthogonal { gain: 2.0 }, &shape(&[3, 4, ins, outs]).with_layout(Layout::InOut));
+    for out in 0..12 {
+        for input in 0..8 {
+            assert_eq!(f64::from(in_out[((4 + 1) * 8 + input) * 12 + out]), centre[out * 8 + input]);
+        }
+    }
+}
+
+#[test]
+fn sparse_columns_have_their_zeros() {
+    let (rows, columns) = (101, 37);
+    let shape = shape(&[rows, columns]);
+    let sparse = filled::<f32>(Init::Sparse { sparsity: 0.3, std: 0.1 }, &shape);
+    let normal = filled::<f32>(Init::Normal { mean: 0.0, std: 0.1 }, &shape);
+    let mut positions = vec![0_u32; rows as usize];
+    for column in 0..columns as usize {
+        let values = (0..rows as usize).map(|row| row * columns as usize + column);
+        let zeros: Vec<usize> = values.clone().filter(|&i| sparse[i] == 0.0).collect();
+        assert_eq!(zeros.len(), 31); // ceil(0.3 * 101)
+        zeros.iter().for_each(|&i| positions[i / columns as usize] += 1);
+        values.filter(|&i| sparse[i] != 0.0).for_each(|i| assert_eq!(sparse[i], normal[i]));
+    }
+    // 37 columns' zeros fall on every row alike: chi-square of 101 rows, whose 1e-6 quantile is below 180
+    let expected = 37.0 * 31.0 / 101.0;
+    let chi: f64 = positions.iter().map(|&n| (f64::from(n) - expected).powi(2) / (expected * (1.0 - 31.0 / 101.0))).sum();
+    assert!((40.0..180.0).contains(&chi), "{chi}");
+    assert!(filled::<f32>(Init::Sparse { sparsity: 1.0, std: 0.1 }, &shape).iter().all(|&value| value == 0.0));
+    assert_eq!(filled::<f32>(Init::Sparse { sparsity: 0.0, std: 0.1 }, &shape), normal);
+}
+
+#[test]
+fn matrices_reach_the_gpu_with_their_neighbours_kept() {
+    let gpu = gpu();
+    let square = shape(&[33, 33]);
+    let kernel = shape(&[9, 5, 3]);
+    for (init, shape) in [
+        (Init::Eye { gain: 0.3 }, &square),
+        (Init::Orthogonal { gain: 1.0 }, &square),
+        (Init::Sparse { sparsity: 0.5, std: 1.0 }, &square),
+        (Init::Dirac { groups: 3 }, &kernel),
+        (Init::DeltaOrthogonal { gain: 1.0 }, &kernel),
+    ] {
+        let fill = Fill { start: 3, ..Fill::new(key(), init.sampler(shape).unwrap()) };
+        assert_agrees::<f32>(&gpu, &fill, 12, shape.elements() - 3);
+        assert_agrees::<f16>(&gpu, &fill, 4, shape.elements() - 4);
+        assert_agrees::<bf16>(&gpu, &fill, 8, shape.elements() - 3);
+        assert_agrees::<bf16>(&gpu, &fill, 8, 1);
+    }
+}
+
+#[test]
+fn what_a_matrix_cannot_be_is_refused() {
+    let message = |init: Init, dims: &[u64], dtype| {
+        init.sampler(&shape(dims)).and_then(|sampler| sampler.check(dtype)).unwrap_err().to_string()
+    };
+    let f32 = Dtype::F32;
+    assert_eq!(message(Init::Eye { gain: 1.0 }, &[2, 2, 2], f32), "eye needs 2 dimensions, not shape [2, 2, 2]");
+    assert_eq!(message(Init::Dirac { groups: 1 }, &[2, 2], f32), "dirac needs 3 to 5 dimensions, not shape [2, 2]");
+    assert_eq!(message(Init::Dirac { groups: 3 }, &[4, 2, 3], f32), "dirac's groups must divide the 4 outputs, not 3");
+    assert_eq!(message(Init::Dirac { groups: 0 }, &[4, 2, 3], f32), "dirac's groups must divide the 4 outputs, not 0");
+    assert_eq!(message(Init::Orthogonal { gain: 1.0 }, &[4], f32), "orthogonal needs at least 2 dimensions, not shape [4]");
+    let delta = Init::DeltaOrthogonal { gain: 1.0 };
+    assert_eq!(message(delta, &[2, 3, 3], f32), "delta_orthogonal needs at least as many outputs as its 3 inputs, not 2");
+    let sparse = |sparsity: f64| Init::Sparse { sparsity, std: 1.0 };
+    assert_eq!(message(sparse(1.1), &[2, 3], f32), "sparse's sparsity must be from 0 to 1, not 1.1");
+    assert!(message(sparse(f64::NAN), &[2, 3], f32).contains("from 0 to 1"));
+    assert!(message(Init::Sparse { sparsity: 0.1, std: -1.0 }, &[2, 3], f32).contains("std must be at least 0"));
+    assert!(message(Init::Eye { gain: f64::NAN }, &[2, 2], f32).contains("eye's gain must be finite"));
+    assert!(message(Init::Orthogonal { gain: 1e5 }, &[2, 2], Dtype::F16).contains("must be finite in f16"));
+    // nothing is no error
+    for init in [Init::Eye { gain: 1.0 }, Init::Dirac { groups: 3 }, Init::Orthogonal { gain: 1.0 }, sparse(0.5)] {
+        assert_eq!(filled::<f32>(init, &shape(&[0])), []);
+    }
+}
