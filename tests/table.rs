@@ -1,7 +1,7 @@
 //! Fans, gains, stds and bounds against PyTorch's and JAX's, in the file that scripts/vectors.py makes.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
-use seedtensors::{Distribution, Fans, Gain, Init, Layout, Mode, Sampler, Shape};
+use seedtensors::{Distribution, Fans, Gain, Init, Layer, Layout, Mode, Recurrent, Sampler, Shape};
 use serde_json::Value;
 
 fn table() -> Value {
@@ -86,5 +86,60 @@ fn gains_are_those_of_pytorch() {
             other => panic!("{other:?}"),
         };
         assert!((gain.value() / number(&row["gain"]) - 1.0).abs() < 1e-15, "{row}");
+    }
+}
+
+fn layers() -> Vec<(&'static str, Layer)> {
+    let recurrent = Recurrent { inputs: 10, hidden: 20, layers: 2, bias: true, bidirectional: false };
+    let conv = |kernel: &[u64], groups, bias| Layer::Conv { inputs: 4, outputs: 8, kernel: kernel.to_vec(), groups, bias };
+    vec![
+        ("Linear(64, 10)", Layer::Linear { inputs: 64, outputs: 10, bias: true }),
+        ("Conv2d(4, 8, (3, 5), groups=2)", conv(&[3, 5], 2, true)),
+        ("Conv1d(6, 4, 7, bias=False)", Layer::Conv { inputs: 6, outputs: 4, kernel: vec![7], groups: 1, bias: false }),
+        (
+            "ConvTranspose2d(6, 4, (3, 2), groups=2)",
+            Layer::ConvTranspose { inputs: 6, outputs: 4, kernel: vec![3, 2], groups: 2, bias: true },
+        ),
+        ("Embedding(100, 16)", Layer::Embedding { count: 100, size: 16 }),
+        ("LayerNorm((5, 7))", Layer::LayerNorm { shape: vec![5, 7], bias: true }),
+        ("RMSNorm(9)", Layer::RmsNorm { shape: vec![9] }),
+        ("BatchNorm2d(11)", Layer::ChannelNorm { channels: 11 }),
+        ("RNN(10, 20, 2)", Layer::Rnn(recurrent)),
+        ("LSTM(10, 20, 2, bidirectional=True)", Layer::Lstm(Recurrent { bidirectional: true, ..recurrent })),
+        ("GRU(10, 20, bias=False)", Layer::Gru(Recurrent { layers: 1, bias: false, ..recurrent })),
+        ("MultiheadAttention(24, 2)", Layer::MultiheadAttention { size: 24, bias: true }),
+    ]
+}
+
+/// Names, shapes and order; and the law, which PyTorch does not tell, by the values of 200 layers that it made:
+/// the largest of n uniforms misses the bound by more than 20 / n of it once in 5e8.
+#[test]
+fn layers_are_those_of_pytorch() {
+    let table = table();
+    let rows = table["layers"].as_array().unwrap();
+    assert_eq!(rows.len(), layers().len());
+    for (row, (name, layer)) in rows.iter().zip(layers()) {
+        assert_eq!(row["layer"], name);
+        let parameters = layer.parameters().unwrap();
+        let peers = row["parameters"].as_array().unwrap();
+        let names: Vec<&str> = peers.iter().map(|peer| peer["name"].as_str().unwrap()).collect();
+        // PyTorch lists the bias of attention's output projection in the order of ours
+        assert_eq!(parameters.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), names, "{name}");
+        for (parameter, peer) in parameters.iter().zip(peers) {
+            assert_eq!(parameter.shape.dims(), shape(&peer["shape"], Layout::OutIn).dims(), "{name} {}", parameter.name);
+            let n = 200.0 * parameter.shape.elements() as f64;
+            let (mean, std, largest) = (number(&peer["mean"]), number(&peer["std"]), number(&peer["largest"]));
+            match parameter.init.sampler(&parameter.shape).unwrap() {
+                Sampler::Constant { value } => assert_eq!((f64::from(value), 0.0), (mean, std), "{name} {}", parameter.name),
+                Sampler::Uniform { low, high } => {
+                    assert_eq!(low, -high);
+                    let high = f64::from(high);
+                    assert!(largest <= high * 1.000_001 && largest > high * (1.0 - 20.0 / n), "{name} {}: {largest} of {high}", parameter.name);
+                    assert!((std - high / 3f64.sqrt()).abs() < 5.0 * high / n.sqrt(), "{name} {}", parameter.name);
+                }
+                Sampler::Normal { std: ours, .. } => assert!((std / f64::from(ours) - 1.0).abs() < 5.0 / n.sqrt(), "{name}"),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

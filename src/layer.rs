@@ -1,0 +1,234 @@
+//! PyTorch's layers by name: the parameters that each has, and how PyTorch initialises them by default.
+
+use crate::{Error, Init, Mode, Distribution, Result, Shape};
+
+/// A layer of `torch.nn`, whose [`parameters`](Layer::parameters) are named, shaped and initialised as PyTorch's
+/// own by default (torch 2.15, each module's `reset_parameters`).
+///
+/// A convolution's `kernel` has 1 to 3 dimensions and gives Conv1d, Conv2d or Conv3d.
+///
+/// ```
+/// use seedtensors::{Init, Layer, Sampler};
+///
+/// let [weight, bias] = &Layer::Linear { inputs: 64, outputs: 10, bias: true }.parameters()?[..] else { panic!() };
+/// assert_eq!((weight.name.as_str(), weight.shape.dims()), ("weight", &[10, 64][..]));
+/// assert_eq!(weight.init.sampler(&weight.shape)?, Sampler::Uniform { low: -0.125, high: 0.125 });
+/// assert_eq!(bias.init.sampler(&bias.shape)?, Sampler::Uniform { low: -0.125, high: 0.125 });
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// `Linear(inputs, outputs)`: weight and bias in +-1 / sqrt(inputs).
+    Linear {
+        /// `in_features`.
+        inputs: u64,
+        /// `out_features`.
+        outputs: u64,
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// `Conv1d` to `Conv3d`: weight and bias in +-1 / sqrt(fan_in).
+    Conv {
+        /// `in_channels`.
+        inputs: u64,
+        /// `out_channels`.
+        outputs: u64,
+        /// `kernel_size`.
+        kernel: Vec<u64>,
+        /// Divides both channels.
+        groups: u64,
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// `ConvTranspose1d` to `ConvTranspose3d`: as PyTorch does, the fan_in is that of the shape (inputs, outputs /
+    /// groups, *kernel) read as (out, in, *kernel).
+    ConvTranspose {
+        /// `in_channels`.
+        inputs: u64,
+        /// `out_channels`.
+        outputs: u64,
+        /// `kernel_size`.
+        kernel: Vec<u64>,
+        /// Divides both channels.
+        groups: u64,
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// `Embedding`: standard normals. (PyTorch zeroes the row `padding_idx` afterwards, where there is one.)
+    Embedding {
+        /// `num_embeddings`.
+        count: u64,
+        /// `embedding_dim`.
+        size: u64,
+    },
+    /// `LayerNorm`: ones, and a bias of zeros.
+    LayerNorm {
+        /// `normalized_shape`.
+        shape: Vec<u64>,
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// `RMSNorm`: ones.
+    RmsNorm {
+        /// `normalized_shape`.
+        shape: Vec<u64>,
+    },
+    /// `BatchNorm1d` to `BatchNorm3d`, `GroupNorm`, and affine `InstanceNorm`: ones, and a bias of zeros.
+    ChannelNorm {
+        /// `num_features`, or `num_channels`.
+        channels: u64,
+    },
+    /// `RNN`: everything in +-1 / sqrt(hidden).
+    Rnn(Recurrent),
+    /// `LSTM`: everything in +-1 / sqrt(hidden), four gates stacked.
+    Lstm(Recurrent),
+    /// `GRU`: everything in +-1 / sqrt(hidden), three gates stacked.
+    Gru(Recurrent),
+    /// `MultiheadAttention` of equal sizes: Xavier's uniform for the three stacked projections, a linear layer's
+    /// weight for the last, biases of zeros.
+    MultiheadAttention {
+        /// `embed_dim`.
+        size: u64,
+        /// Whether there are biases.
+        bias: bool,
+    },
+}
+
+/// The sizes of a recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recurrent {
+    /// `input_size`.
+    pub inputs: u64,
+    /// `hidden_size`.
+    pub hidden: u64,
+    /// `num_layers`.
+    pub layers: u64,
+    /// Whether there are biases.
+    pub bias: bool,
+    /// Whether there is a second, reversed direction.
+    pub bidirectional: bool,
+}
+
+/// A parameter of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name within the layer, such as `weight` or `weight_ih_l0`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// How it is initialised.
+    pub init: Init,
+}
+
+/// U(+-1 / sqrt(fan_in)), which PyTorch writes `kaiming_uniform_(a = sqrt(5))`.
+const DEFAULT: Init =
+    Init::VarianceScaling { scale: 1.0 / 3.0, mode: Mode::FanIn, distribution: Distribution::Uniform };
+
+fn parameter(name: &str, dims: &[u64], init: Init) -> Result<Parameter> {
+    Ok(Parameter { name: name.to_owned(), shape: Shape::new(dims)?, init })
+}
+
+/// U(+-1 / sqrt(n)); zeros where n is 0, as PyTorch's bound is then 0.
+fn within(n: u64) -> Init {
+    match n {
+        0 => Init::zeros(),
+        _ => {
+            let high = 1.0 / (n as f64).sqrt();
+            Init::Uniform { low: -high, high }
+        }
+    }
+}
+
+/// A weight by PyTorch's default, and its bias.
+fn weight(dims: &[u64], outputs: u64, bias: bool) -> Result<Vec<Parameter>> {
+    let weight = parameter("weight", dims, DEFAULT)?;
+    let mut parameters = Vec::new();
+    if bias {
+        let fan_in = if weight.shape.elements() == 0 { 0 } else { weight.shape.fans()?.fan_in };
+        parameters.push(parameter("bias", &[outputs], within(fan_in))?);
+    }
+    parameters.insert(0, weight);
+    Ok(parameters)
+}
+
+/// `(first, second / groups, *kernel)` of a convolution.
+fn conv(channels: [u64; 2], kernel: &[u64], groups: u64) -> Result<Vec<u64>> {
+    let [first, second] = channels;
+    if !(1..=3).contains(&kernel.len()) {
+        return Err(Error::bad("a convolution's kernel needs 1 to 3 dimensions", format!("{kernel:?}")));
+    }
+    if groups == 0 || !first.is_multiple_of(groups) || !second.is_multiple_of(groups) {
+        return Err(Error::bad(&format!("a convolution's groups must divide its {first} and {second} channels"), groups));
+    }
+    Ok([&[first, second / groups], kernel].concat())
+}
+
+impl Layer {
+    /// The layer's parameters, in PyTorch's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] for groups that do not divide the channels and kernels of other than 1 to 3
+    /// dimensions, and the errors of [`Shape::new`].
+    pub fn parameters(&self) -> Result<Vec<Parameter>> {
+        match self {
+            Self::Linear { inputs, outputs, bias } => weight(&[*outputs, *inputs], *outputs, *bias),
+            Self::Conv { inputs, outputs, kernel, groups, bias } => {
+                weight(&conv([*outputs, *inputs], kernel, *groups)?, *outputs, *bias)
+            }
+            Self::ConvTranspose { inputs, outputs, kernel, groups, bias } => {
+                weight(&conv([*inputs, *outputs], kernel, *groups)?, *outputs, *bias)
+            }
+            Self::Embedding { count, size } => {
+                Ok(vec![parameter("weight", &[*count, *size], Init::Normal { mean: 0.0, std: 1.0 })?])
+            }
+            Self::LayerNorm { shape, bias } => norm(shape, *bias),
+            Self::RmsNorm { shape } => norm(shape, false),
+            Self::ChannelNorm { channels } => norm(&[*channels], true),
+            Self::Rnn(sizes) => sizes.parameters(1),
+            Self::Lstm(sizes) => sizes.parameters(4),
+            Self::Gru(sizes) => sizes.parameters(3),
+            Self::MultiheadAttention { size, bias } => {
+                let mut parameters = vec![parameter("in_proj_weight", &[3 * size, *size], Init::xavier_uniform())?];
+                if *bias {
+                    parameters.push(parameter("in_proj_bias", &[3 * size], Init::zeros())?);
+                }
+                parameters.push(parameter("out_proj.weight", &[*size, *size], DEFAULT)?);
+                if *bias {
+                    parameters.push(parameter("out_proj.bias", &[*size], Init::zeros())?);
+                }
+                Ok(parameters)
+            }
+        }
+    }
+}
+
+fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
+    let mut parameters = vec![parameter("weight", dims, Init::ones())?];
+    if bias {
+        parameters.push(parameter("bias", dims, Init::zeros())?);
+    }
+    Ok(parameters)
+}
+
+impl Recurrent {
+    fn parameters(&self, gates: u64) -> Result<Vec<Parameter>> {
+        let init = within(self.hidden);
+        let directions: &[&str] = if self.bidirectional { &["", "_reverse"] } else { &[""] };
+        let overflow = || Error::ShapeOverflow { what: format!("{gates} gates of {} units", self.hidden) };
+        let rows = gates.checked_mul(self.hidden).ok_or_else(overflow)?;
+        let mut parameters = Vec::new();
+        for layer in 0..self.layers {
+            let inputs = if layer == 0 { self.inputs } else { self.hidden * directions.len() as u64 };
+            for direction in directions {
+                for (name, dims) in [("weight_ih", vec![rows, inputs]), ("weight_hh", vec![rows, self.hidden])] {
+                    parameters.push(parameter(&format!("{name}_l{layer}{direction}"), &dims, init)?);
+                }
+                for name in ["bias_ih", "bias_hh"].iter().filter(|_| self.bias) {
+                    parameters.push(parameter(&format!("{name}_l{layer}{direction}"), &[rows], init)?);
+                }
+            }
+        }
+        Ok(parameters)
+    }
+}
