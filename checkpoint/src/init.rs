@@ -2,30 +2,12 @@
 
 use std::fmt;
 
-use seedtensors::{Distribution, Gain, Init, Mode};
+use seedtensors::{Bounds, Distribution, Gain, Init, Mode};
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-/// Every name that a recipe may use.
-const NAMES: &[&str] = &[
-    "zeros",
-    "ones",
-    "constant",
-    "uniform",
-    "normal",
-    "variance_scaling",
-    "xavier_uniform",
-    "xavier_normal",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "kaiming_uniform",
-    "kaiming_normal",
-    "lecun_uniform",
-    "lecun_normal",
-];
+use crate::INITIALISERS;
 
 /// An [`Init`] read from a recipe.
 #[derive(Clone, Copy, Debug)]
@@ -75,13 +57,23 @@ impl<'de> DeserializeSeed<'de> for Named {
             "uniform" => Uniform::deserialize(d)?.init(),
             "normal" => Normal::deserialize(d)?.init(),
             "variance_scaling" => VarianceScaling::deserialize(d)?.init(),
-            "xavier_uniform" | "glorot_uniform" => Xavier::deserialize(d)?.of(Distribution::Uniform),
-            "xavier_normal" | "glorot_normal" => Xavier::deserialize(d)?.of(Distribution::Normal),
-            "he_uniform" | "kaiming_uniform" => He::deserialize(d)?.of(Distribution::Uniform),
-            "he_normal" | "kaiming_normal" => He::deserialize(d)?.of(Distribution::Normal),
+            "truncated_normal" => TruncatedNormal::deserialize(d)?.init(),
+            "xavier_uniform" | "glorot_uniform" => XavierUniform::deserialize(d)?.init(),
+            "xavier_normal" | "glorot_normal" => XavierNormal::deserialize(d)?.init(),
+            "he_uniform" | "kaiming_uniform" => HeUniform::deserialize(d)?.init(),
+            "he_normal" | "kaiming_normal" => HeNormal::deserialize(d)?.init(),
             "lecun_uniform" => Nothing::deserialize(d)?.of(Init::lecun_uniform()),
-            "lecun_normal" => Nothing::deserialize(d)?.of(Init::lecun_normal()),
-            unknown => return Err(D::Error::unknown_variant(unknown, NAMES)),
+            "lecun_normal" => LecunNormal::deserialize(d)?.init(),
+            "eye" => Init::Eye { gain: Factor::deserialize(d)?.gain },
+            "dirac" => Init::Dirac { groups: Dirac::deserialize(d)?.groups },
+            "orthogonal" => Init::Orthogonal { gain: Factor::deserialize(d)?.gain },
+            "delta_orthogonal" => Init::DeltaOrthogonal { gain: Factor::deserialize(d)?.gain },
+            "sparse" => Sparse::deserialize(d)?.init(),
+            unknown => {
+                let names: Vec<String> = INITIALISERS.iter().flat_map(|i| i.names).map(|n| format!("`{n}`")).collect();
+                let message = format!("unknown initialiser `{unknown}`, expected one of {}", names.join(", "));
+                return Err(D::Error::custom(message));
+            }
         })
     }
 }
@@ -155,40 +147,184 @@ impl VarianceScaling {
         Init::VarianceScaling {
             scale: self.scale,
             mode: self.mode.mode(),
-            distribution: match self.distribution {
-                DistributionName::Uniform => Distribution::Uniform,
-                DistributionName::Normal => Distribution::Normal,
-            },
+            distribution: self.distribution.distribution(),
         }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "{ xavier_normal = { gain = \"tanh\" } }")]
-struct Xavier {
+#[serde(deny_unknown_fields, expecting = "{ truncated_normal = { mean = 0.0, std = 0.02, low = -2.0, high = 2.0, bounds = \"std\" } }")]
+struct TruncatedNormal {
+    #[serde(default)]
+    mean: f64,
+    #[serde(default = "one")]
+    std: f64,
+    #[serde(default = "minus_two")]
+    low: f64,
+    #[serde(default = "two")]
+    high: f64,
+    #[serde(default)]
+    bounds: BoundsName,
+}
+
+impl TruncatedNormal {
+    const fn init(&self) -> Init {
+        let (low, high) = (self.low, self.high);
+        let bounds = match self.bounds {
+            BoundsName::Absolute => Bounds::Absolute { low, high },
+            BoundsName::Std => Bounds::InStd { low, high },
+        };
+        Init::TruncatedNormal { mean: self.mean, std: self.std, bounds }
+    }
+}
+
+const fn minus_two() -> f64 {
+    -2.0
+}
+
+const fn two() -> f64 {
+    2.0
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BoundsName {
+    #[default]
+    Absolute,
+    Std,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ xavier_uniform = { gain = \"tanh\" } }")]
+struct XavierUniform {
     #[serde(default = "linear")]
     gain: GainSpec,
 }
 
-impl Xavier {
-    fn of(&self, distribution: Distribution) -> Init {
+impl XavierUniform {
+    fn init(&self) -> Init {
+        Init::VarianceScaling { scale: self.gain.square(), mode: Mode::FanAvg, distribution: Distribution::Uniform }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ xavier_normal = { gain = \"tanh\" } }")]
+struct XavierNormal {
+    #[serde(default = "linear")]
+    gain: GainSpec,
+    #[serde(default)]
+    distribution: NormalName,
+}
+
+impl XavierNormal {
+    fn init(&self) -> Init {
+        let distribution = self.distribution.distribution();
         Init::VarianceScaling { scale: self.gain.square(), mode: Mode::FanAvg, distribution }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "{ he_normal = { mode = \"fan_out\", gain = \"relu\" } }")]
-struct He {
+#[serde(deny_unknown_fields, expecting = "{ he_uniform = { mode = \"fan_out\", gain = \"relu\" } }")]
+struct HeUniform {
     #[serde(default)]
     mode: ModeName,
     #[serde(default = "relu")]
     gain: GainSpec,
 }
 
-impl He {
-    fn of(&self, distribution: Distribution) -> Init {
+impl HeUniform {
+    fn init(&self) -> Init {
+        Init::VarianceScaling {
+            scale: self.gain.square(),
+            mode: self.mode.mode(),
+            distribution: Distribution::Uniform,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ he_normal = { mode = \"fan_out\", gain = \"relu\" } }")]
+struct HeNormal {
+    #[serde(default)]
+    mode: ModeName,
+    #[serde(default = "relu")]
+    gain: GainSpec,
+    #[serde(default)]
+    distribution: NormalName,
+}
+
+impl HeNormal {
+    fn init(&self) -> Init {
+        let distribution = self.distribution.distribution();
         Init::VarianceScaling { scale: self.gain.square(), mode: self.mode.mode(), distribution }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ lecun_normal = { distribution = \"truncated_normal\" } }")]
+struct LecunNormal {
+    #[serde(default)]
+    distribution: NormalName,
+}
+
+impl LecunNormal {
+    const fn init(&self) -> Init {
+        Init::VarianceScaling { scale: 1.0, mode: Mode::FanIn, distribution: self.distribution.distribution() }
+    }
+}
+
+/// A normal, plain as in PyTorch or truncated as in JAX and Keras.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NormalName {
+    #[default]
+    Normal,
+    TruncatedNormal,
+}
+
+impl NormalName {
+    const fn distribution(self) -> Distribution {
+        match self {
+            Self::Normal => Distribution::Normal,
+            Self::TruncatedNormal => Distribution::TruncatedNormal,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ orthogonal = { gain = 1.0 } }")]
+struct Factor {
+    #[serde(default = "one")]
+    gain: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ dirac = { groups = 1 } }")]
+struct Dirac {
+    #[serde(default = "one_group")]
+    groups: u64,
+}
+
+const fn one_group() -> u64 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ sparse = { sparsity = 0.1, std = 0.01 } }")]
+struct Sparse {
+    sparsity: f64,
+    #[serde(default = "hundredth")]
+    std: f64,
+}
+
+impl Sparse {
+    const fn init(&self) -> Init {
+        Init::Sparse { sparsity: self.sparsity, std: self.std }
+    }
+}
+
+const fn hundredth() -> f64 {
+    0.01
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -219,6 +355,17 @@ enum DistributionName {
     Uniform,
     #[default]
     Normal,
+    TruncatedNormal,
+}
+
+impl DistributionName {
+    const fn distribution(self) -> Distribution {
+        match self {
+            Self::Uniform => Distribution::Uniform,
+            Self::Normal => Distribution::Normal,
+            Self::TruncatedNormal => Distribution::TruncatedNormal,
+        }
+    }
 }
 
 /// A [`Gain`]: an activation's name, a number, or `{ leaky_relu = 0.2 }`.

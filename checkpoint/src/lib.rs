@@ -24,8 +24,11 @@
 //! ```
 
 mod init;
+mod initialisers;
+mod layer;
 mod recipe;
 mod write;
 
+pub use initialisers::{INITIALISERS, Initialiser};
 pub use recipe::{Recipe, RecipeError, Tensor};
 pub use write::{Error, Source, Write, write};

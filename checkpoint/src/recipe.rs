@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use seedtensors::{Dtype, Fans, Layout, Sampler, Shape};
+use seedtensors::{Dtype, Fans, Layout, Sampler, Shape, Shard};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::init::InitSpec;
+use crate::layer::LayerSpec;
 
 /// One tensor of a recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,22 @@ pub struct Tensor {
     pub dtype: Dtype,
     /// What its values are.
     pub sampler: Sampler,
+    /// The part of it that the file holds, and that part's own dimensions; none is the whole.
+    pub shard: Option<(Shard, Vec<u64>)>,
+}
+
+impl Tensor {
+    /// The dimensions that it has in the file.
+    #[must_use]
+    pub fn dims(&self) -> &[u64] {
+        self.shard.as_ref().map_or(self.shape.dims(), |(_, extent)| extent)
+    }
+
+    /// The number of elements that the file holds.
+    #[must_use]
+    pub fn elements(&self) -> u64 {
+        self.shard.as_ref().map_or(self.shape.elements(), |(shard, _)| shard.elements())
+    }
 }
 
 /// The tensors of a checkpoint, in the order of the file, with names that differ.
@@ -71,6 +88,8 @@ struct File {
     defaults: Defaults,
     #[serde(default)]
     tensor: Vec<Spanned<Entry>>,
+    #[serde(default)]
+    layer: Vec<Spanned<LayerEntry>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,6 +112,23 @@ struct Entry {
     transposed: bool,
     fans: Option<FansEntry>,
     init: Option<Spanned<InitSpec>>,
+    shard: Option<Spanned<ShardEntry>>,
+}
+
+/// A layer's parameters, named `name.parameter`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerEntry {
+    name: Spanned<String>,
+    dtype: Option<DtypeName>,
+    layer: Spanned<LayerSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ start = [0, 1024], extent = [8192, 1024] }")]
+struct ShardEntry {
+    start: Vec<u64>,
+    extent: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -130,25 +166,54 @@ impl Recipe {
             line: error.span().map(|span| line_of(text, span.start)),
             message: plain(error.message()),
         })?;
-        if file.tensor.is_empty() {
-            let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init".to_owned();
-            return Err(RecipeError { line: None, message });
+        if file.tensor.is_empty() && file.layer.is_empty() {
+            let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init, or a [[layer]]";
+            return Err(RecipeError { line: None, message: message.to_owned() });
         }
         let dtype = dtype.or(file.defaults.dtype.map(Into::into)).unwrap_or(Dtype::F32);
+        let tensors = file.tensor.iter().map(|entry| {
+            let tensor = entry.get_ref().tensor(&file.defaults, dtype, &entry.span());
+            (entry.span().start, entry.get_ref().name.span(), tensor.map(|tensor| vec![tensor]))
+        });
+        let layers = file.layer.iter().map(|entry| {
+            (entry.span().start, entry.get_ref().name.span(), entry.get_ref().tensors(dtype))
+        });
+        // in the order of the text
+        let mut entries: Vec<_> = tensors.chain(layers).collect();
+        entries.sort_by_key(|(start, ..)| *start);
         let mut names = HashSet::new();
-        let mut tensors = Vec::with_capacity(file.tensor.len());
-        for entry in &file.tensor {
-            let (span, entry) = (entry.span(), entry.get_ref());
-            let tensor = entry.tensor(&file.defaults, dtype, &span).map_err(|(span, message)| at(span, message))?;
-            if !names.insert(tensor.name.clone()) {
-                return Err(at(
-                    entry.name.span(),
-                    format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name),
-                ));
+        let mut tensors = Vec::with_capacity(entries.len());
+        for (_, name, made) in entries {
+            for tensor in made.map_err(|(span, message)| at(span, message))? {
+                if !names.insert(tensor.name.clone()) {
+                    let message =
+                        format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
+                    return Err(at(name, message));
+                }
+                tensors.push(tensor);
             }
-            tensors.push(tensor);
         }
         Ok(Self { tensors })
+    }
+}
+
+impl LayerEntry {
+    /// The tensors of a layer, or where in the text what is wrong.
+    fn tensors(&self, dtype: Dtype) -> Result<Vec<Tensor>, (Range<usize>, String)> {
+        let name = self.name.get_ref();
+        if name.is_empty() {
+            return Err((self.name.span(), "a layer needs a name, which its parameters' names begin with".to_owned()));
+        }
+        let refuse = |error: seedtensors::Error| (self.layer.span(), format!("layer {name:?}: {error}"));
+        let dtype = self.dtype.map_or(dtype, Into::into);
+        let parameters = self.layer.get_ref().layer().parameters().map_err(refuse)?;
+        let tensor = |parameter: seedtensors::Parameter| {
+            let sampler = parameter.init.sampler(&parameter.shape).map_err(refuse)?;
+            sampler.check(dtype).map_err(refuse)?;
+            let name = format!("{name}.{}", parameter.name);
+            Ok(Tensor { name, shape: parameter.shape, dtype, sampler, shard: None })
+        };
+        parameters.into_iter().map(tensor).collect()
     }
 }
 
@@ -176,7 +241,16 @@ impl Entry {
         let dtype = self.dtype.map_or(dtype, Into::into);
         let sampler = init.sampler(&shape).and_then(|sampler| sampler.check(dtype).map(|()| sampler));
         let sampler = sampler.map_err(|error| (span, format!("tensor {name:?}: {error}")))?;
-        Ok(Tensor { name, shape, dtype, sampler })
+        let shard = match &self.shard {
+            None => None,
+            Some(entry) => {
+                let ShardEntry { start, extent } = entry.get_ref();
+                let shard = shape.shard(start, extent);
+                let shard = shard.map_err(|error| (entry.span(), format!("tensor {name:?}: {error}")))?;
+                Some((shard, extent.clone()))
+            }
+        };
+        Ok(Tensor { name, shape, dtype, sampler, shard })
     }
 
     fn shape(&self, defaults: &Defaults) -> seedtensors::Result<Shape> {

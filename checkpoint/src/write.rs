@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use half::{bf16, f16};
 use safetensors::tensor::TensorInfo;
 use seedtensors::gpu::Gpu;
-use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, VALUES_VERSION, cpu};
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, VALUES_VERSION, cpu};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tempfile::NamedTempFile;
 
@@ -136,9 +136,15 @@ fn write_tensor<T: Element>(
     out: &mut BufWriter<NamedTempFile>,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Error> {
-    let fill = Fill { arithmetic: how.arithmetic, ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler) };
-    for start in (0..tensor.shape.elements()).step_by(PIECE) {
-        let count = usize::try_from(tensor.shape.elements() - start).unwrap_or(PIECE).min(PIECE);
+    let fill = Fill {
+        shard: tensor.shard.as_ref().map(|(shard, _)| *shard),
+        arithmetic: how.arithmetic,
+        ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler)
+    };
+    // a matrix is worked out whole for any piece of it
+    let most = if matches!(tensor.sampler, Sampler::Matrix(_)) { usize::MAX } else { PIECE };
+    for start in (0..tensor.elements()).step_by(most) {
+        let count = usize::try_from(tensor.elements() - start).unwrap_or(most).min(most);
         let fill = Fill { start, ..fill };
         let elements = piece::<T>(how.source, &fill, count);
         let elements = elements.map_err(|source| Error::Fill { name: tensor.name.clone(), source })?;
@@ -173,9 +179,9 @@ fn header(tensors: &[&Tensor], how: &Write<'_>) -> Result<Vec<u8>, Error> {
     let mut entries = Vec::with_capacity(tensors.len());
     for tensor in tensors {
         let bytes =
-            tensor.shape.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
+            tensor.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
         let end = bytes.and_then(|bytes| begin.checked_add(bytes)).ok_or_else(overflow)?;
-        let shape = tensor.shape.dims().iter().map(|&dim| usize::try_from(dim).map_err(|_| overflow()));
+        let shape = tensor.dims().iter().map(|&dim| usize::try_from(dim).map_err(|_| overflow()));
         entries.push((
             tensor.name.as_str(),
             TensorInfo {

@@ -16,6 +16,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Write the tensors of a recipe to a safetensors file
     Init(Init),
+    /// List the initialisers that a recipe can name, with their formulas and their names elsewhere
+    #[command(alias = "initializers")]
+    Initialisers,
     /// List the devices that `--device` can name
     Devices,
 }

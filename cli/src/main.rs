@@ -4,6 +4,7 @@
 mod args;
 mod devices;
 mod init;
+mod initialisers;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,10 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Init(arguments) => init::run(&arguments),
+        Command::Initialisers => {
+            initialisers::run();
+            Ok(())
+        }
         Command::Devices => devices::run(),
     };
     match result {

@@ -188,10 +188,10 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
     let cases = [
         ("".to_owned(), ": a recipe needs at least one [[tensor]]"),
         ("[[tensor]]\nname = \"w\"\nshape = [4, 4\n".to_owned(), ":3: "),
-        (format!("{tensor}init = \"he_normall\""), ":4: unknown variant `he_normall`, expected one of `zeros`"),
+        (format!("{tensor}init = \"he_normall\""), ":4: unknown initialiser `he_normall`, expected one of `zeros`"),
         (
             format!("{tensor}init = {{ he_normal = {{ gian = \"tanh\" }} }}"),
-            ":4: unknown field `gian`, expected `mode` or `gain`",
+            ":4: unknown field `gian`, expected one of `mode`, `gain`, `distribution`",
         ),
         (
             format!("{tensor}init = {{ he_normal = {{ gain = \"tan\" }} }}"),
@@ -248,7 +248,33 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
             "[[tensor]]\nname = \"w\"\nshape = 5".to_owned(),
             ":3: invalid type: integer `5`, expected a list: [512, 784]",
         ),
-        ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected `defaults` or `tensor`"),
+        (
+            format!("{tensor}init = {{ truncated_normal = {{ low = 2.0, high = -2.0 }} }}"),
+            ":4: tensor \"w\": truncated normal's low must be below high, not [2.0, -2.0]",
+        ),
+        (
+            format!("{tensor}init = {{ he_normal = {{ distribution = \"uniform\" }} }}"),
+            ":4: unknown variant `uniform`, expected `normal` or `truncated_normal`",
+        ),
+        (format!("{tensor}init = \"sparse\""), ":4: missing field `sparsity`"),
+        (format!("{tensor}init = \"dirac\""), ":4: tensor \"w\": dirac needs 3 to 5 dimensions, not shape [4, 4]"),
+        (
+            format!("{tensor}init = \"ones\"\nshard = {{ start = [0, 1], extent = [4, 4] }}"),
+            ":5: tensor \"w\": a shard must lie inside shape [4, 4], not start [0, 1] and extent [4, 4]",
+        ),
+        (
+            "[[layer]]\nname = \"fc\"\nlayer = { linear = { inputs = 3 } }".to_owned(),
+            ":3: missing field `outputs`",
+        ),
+        (
+            "[[layer]]\nname = \"fc\"\nlayer = { conv = { inputs = 3, outputs = 4, kernel = [3], groups = 2 } }".to_owned(),
+            ":3: layer \"fc\": a convolution's groups must divide its 4 and 3 channels, not 2",
+        ),
+        (
+            format!("{tensor}init = \"ones\"\n[[tensor]]\nname = \"fc.bias\"\nshape = [2]\ninit = \"ones\"\n[[layer]]\nname = \"fc\"\nlayer = {{ linear = {{ inputs = 1, outputs = 2 }} }}"),
+            ":10: a name may stand once, \"fc.bias\"",
+        ),
+        ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected one of `defaults`, `tensor`, `layer`"),
     ];
     for (text, told) in cases {
         let folder = TempDir::new().unwrap();
@@ -279,6 +305,13 @@ fn a_recipe_knows_every_initialiser_layout_and_dtype() {
         "{ kaiming_uniform = { gain = { leaky_relu = 2.23606797749979 } } }",
         "\"lecun_uniform\"",
         "\"lecun_normal\"",
+        "{ lecun_normal = { distribution = \"truncated_normal\" } }",
+        "{ xavier_normal = { distribution = \"truncated_normal\", gain = \"relu\" } }",
+        "\"truncated_normal\"",
+        "{ truncated_normal = { std = 0.02, low = 0, high = inf, bounds = \"std\" } }",
+        "{ dirac = { groups = 2 } }",
+        "{ orthogonal = { gain = 2 } }",
+        "\"delta_orthogonal\"",
     ];
     let mut text = "[defaults]\ndtype = \"bf16\"\nlayout = \"in_out\"\n".to_owned();
     for (i, init) in inits.iter().enumerate() {
@@ -301,6 +334,87 @@ fn a_recipe_knows_every_initialiser_layout_and_dtype() {
     let largest =
         values.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().abs()).fold(0.0, f32::max);
     assert!(largest <= 1.0 / 24f32.sqrt() && largest > 0.95 / 24f32.sqrt(), "{largest}");
+}
+
+/// A shard in a recipe is that rectangle of the whole tensor, for word samplers and matrices, on the CPU and the
+/// GPU; fans come from the whole.
+#[test]
+fn a_shard_of_a_recipe_is_the_rectangle_of_the_whole() {
+    let folder = TempDir::new().unwrap();
+    let recipe = |shard: &str| {
+        ["\"he_normal\"", "\"orthogonal\"", "{ sparse = { sparsity = 0.25 } }", "\"eye\""]
+            .iter()
+            .enumerate()
+            .map(|(i, init)| format!("[[tensor]]\nname = \"{i}\"\nshape = [24, 40]\ninit = {init}\n{shard}\n"))
+            .collect::<String>()
+    };
+    let (whole, part) = (folder.path().join("whole"), folder.path().join("part"));
+    init(&write_recipe(&folder, &recipe("")), &whole, &["--device", "cpu"]).assert().code(0);
+    let whole = fs::read(whole).unwrap();
+    let whole = SafeTensors::deserialize(&whole).unwrap();
+    for device in ["cpu", "gpu"] {
+        let text = recipe("shard = { start = [3, 8], extent = [20, 12] }");
+        init(&write_recipe(&folder, &text), &part, &["--device", device, "--force"]).assert().code(0);
+        let part = fs::read(&part).unwrap();
+        let part = SafeTensors::deserialize(&part).unwrap();
+        for name in ["0", "1", "2", "3"] {
+            let (whole, part) = (whole.tensor(name).unwrap(), part.tensor(name).unwrap());
+            assert_eq!(part.shape(), [20, 12]);
+            let expected: Vec<u8> =
+                (3..23).flat_map(|row| whole.data()[(row * 40 + 8) * 4..][..48].to_vec()).collect();
+            assert!(part.data() == expected, "tensor {name} on {device}");
+        }
+    }
+}
+
+#[test]
+fn layers_stand_in_the_order_of_the_text_with_pytorchs_names() {
+    let folder = TempDir::new().unwrap();
+    let text = "[[layer]]\nname = \"fc\"\nlayer = { linear = { inputs = 64, outputs = 10 } }\n\
+        [[tensor]]\nname = \"between\"\nshape = [2]\ninit = \"ones\"\n\
+        [[layer]]\nname = \"rnn\"\nlayer = { gru = { inputs = 3, hidden = 4, bidirectional = true, bias = false } }\n";
+    let out = folder.path().join("out");
+    init(&write_recipe(&folder, text), &out, &["--device", "cpu"]).assert().code(0);
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> = file.iter().collect();
+    tensors.sort_by_key(|(_, view)| view.data().as_ptr());
+    let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "fc.weight",
+            "fc.bias",
+            "between",
+            "rnn.weight_ih_l0",
+            "rnn.weight_hh_l0",
+            "rnn.weight_ih_l0_reverse",
+            "rnn.weight_hh_l0_reverse"
+        ]
+    );
+    assert_eq!(file.tensor("rnn.weight_ih_l0").unwrap().shape(), [12, 3]);
+}
+
+/// What is listed can be written in a recipe, and stands in the README.
+#[test]
+fn initialisers_are_listed() {
+    let output = seedtensors().arg("initialisers").assert().code(0).get_output().stdout.clone();
+    let text = String::from_utf8(output).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let names: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ') && !line.contains(':')).flat_map(|line| line.split(", ")).filter(|name| !name.is_empty()).collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+        let folder = TempDir::new().unwrap();
+        let parameters = match name {
+            "constant" => "value = 1",
+            "sparse" => "sparsity = 0.5",
+            _ => "",
+        };
+        let shape = if ["dirac", "delta_orthogonal"].contains(&name) { "[4, 4, 3]" } else { "[4, 4]" };
+        let recipe = format!("[[tensor]]\nname = \"w\"\nshape = {shape}\ninit = {{ {name} = {{ {parameters} }} }}\n");
+        init(&write_recipe(&folder, &recipe), &folder.path().join("out"), &["--device", "cpu"]).assert().code(0);
+    }
 }
 
 /// Ctrl-C while a file of 8 GB is being made.
