@@ -209,8 +209,7 @@ fn model(c: &mut Criterion) {
     let normal = Sampler::Normal { mean: 0.0, std: 0.02 };
     let sizes = |i: u64| 1 + i * 2_654_435_761 % 4096;
     let elements = (0..10_000).map(sizes).sum();
-    let buffers: Vec<_> =
-        (0..10_000).map(|i| buffer(&gpu, 4 * sizes(i), wgpu::BufferUsages::STORAGE)).collect();
+    let buffers: Vec<_> = (0..10_000).map(|i| buffer(&gpu, 4 * sizes(i), wgpu::BufferUsages::STORAGE)).collect();
     let fills: Vec<(Fill, Target<'_>)> = (0..)
         .zip(&buffers)
         .map(|(i, buffer)| {

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Finds the coefficients of src/box_muller.rs: minimax polynomials by linear programming on Chebyshev nodes,
-each coefficient rounded to f32 before the rest is solved for again, the lowest power first.
+"""Finds the coefficients of src/box_muller.rs and src/inverse_normal.rs: minimax polynomials and fractions by linear
+programming on Chebyshev nodes, each coefficient rounded to f32 before the rest is solved for again; a polynomial's
+lowest power first, a fraction's highest power of the denominator first.
 
     pip install numpy scipy mpmath && scripts/minimax.py
 """
 
 import numpy
-from mpmath import cos, log, mp, mpf, pi, sin
+from mpmath import cos, erfinv, log, mp, mpf, pi, sin, sqrt
 from scipy.optimize import linprog
+from scipy.special import log_ndtr
 
 mp.prec = 120
 
@@ -61,3 +63,73 @@ fit(
 )
 fit("SIN", [1, 3, 5, 7], lambda x: sin(pi / 2 * x), lambda x: 1, nodes(1e-6, 0.5, 300))
 fit("COS", [2, 4, 6, 8], lambda x: cos(pi / 2 * x) - 1, lambda x: 1, nodes(1e-6, 0.5, 300))
+
+
+def fit_fraction(name, x, target, top_degree, bottom_degree, weight):
+    """A fraction whose denominator begins with 1, by Loeb's iteration: the last denominator weighs the next."""
+    keys = [("top", i) for i in range(top_degree + 1)] + [("bottom", i) for i in range(1, bottom_degree + 1)]
+    order = keys[: top_degree : -1] + keys[top_degree::-1]
+    fixed = {}
+    bottom = numpy.ones_like(x)
+    evaluate = lambda c: (
+        sum(c["top", i] * x**i for i in range(top_degree + 1)),
+        1 + sum(c["bottom", i] * x**i for i in range(1, bottom_degree + 1)),
+    )
+    while len(fixed) < len(keys):
+        free = [key for key in keys if key not in fixed]
+        best = None
+        for _ in range(14):
+            columns, right = [], weight * target / bottom
+            for part, power in keys:
+                column = weight / bottom * x**power * (1 if part == "top" else -target)
+                if (part, power) in fixed:
+                    right = right - column * fixed[part, power]
+                else:
+                    columns.append(column)
+            columns = numpy.stack(columns, 1)
+            scales = numpy.abs(columns).max(0)
+            columns, ones = columns / scales, numpy.ones((len(x), 1))
+            for larger in (1e7, 1e5, 1e6, 1e4, 1e3):  # so that the solver's tolerance is below the error
+                result = linprog(
+                    [0] * len(free) + [1],
+                    A_ub=numpy.block([[columns, -ones], [-columns, -ones]]),
+                    b_ub=numpy.concatenate([right, -right]) * larger,
+                    bounds=[(None, None)] * len(free) + [(0, None)],
+                    method="highs",
+                )
+                if result.x is not None:
+                    break
+            if result.x is None:
+                break
+            found = fixed | dict(zip(free, result.x[:-1] / larger / scales))
+            top, bottom = evaluate(found)
+            error = numpy.abs(weight * (top / bottom - target)).max()
+            if best is None or error < best[0]:
+                best = (error, found)
+        key = next(key for key in order if key not in fixed)
+        fixed[key] = float(numpy.float32(best[1][key]))
+        _, bottom = evaluate(best[1])
+    top, bottom = evaluate(fixed)
+    error = numpy.abs(weight * (top / bottom - target)).max()
+    print(f"{name}: error 2^{numpy.log2(error):.2f}", {key: str(numpy.float32(value)) for key, value in fixed.items()})
+
+
+def quantile_of_radius(r):
+    """The x with P(-x) = exp(-r^2 / 2), by Newton's steps on the logarithm."""
+    x = numpy.maximum(r - 1, 0.1)
+    for _ in range(60):
+        slope = -numpy.exp(-x * x / 2 - log_ndtr(-x)) / numpy.sqrt(2 * numpy.pi)
+        x = x - (log_ndtr(-x) + r * r / 2) / slope
+    return x
+
+
+# the quantile near a half, x = sqrt(2 pi) c + c^3 fraction(0.16 - c^2), relative to x
+squares = numpy.array(nodes(1e-4, 0.160016))
+quantiles = [sqrt(2) * erfinv(2 * sqrt(mpf(v))) for v in squares]
+slope = mpf(float(numpy.float32(numpy.sqrt(2 * numpy.pi))))
+target = numpy.array([float((x / sqrt(mpf(v)) - slope) / mpf(v)) for x, v in zip(quantiles, squares)])
+ratio = numpy.array([float(x / sqrt(mpf(v))) for x, v in zip(quantiles, squares)])
+fit_fraction("CENTRE", 0.16 - squares, target, 2, 3, squares / ratio)
+# in the tails, x = r - 7/8 - fraction(r), relative to x
+radii = numpy.array(nodes(2.1457, 15, 500))
+fit_fraction("TAIL", radii, radii - 0.875 - quantile_of_radius(radii), 4, 4, 1 / quantile_of_radius(radii))

@@ -133,7 +133,10 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
         Window::Narrow(narrow) => {
             check_finite("truncated normal's low", low.into(), dtype)?;
             check_finite("truncated normal's high", high.into(), dtype)?;
-            Ok((Kind::TruncatedNarrow, narrow_coefficients(&narrow, f64::from(low) / 2.0 + f64::from(high) / 2.0, std, inside)))
+            Ok((
+                Kind::TruncatedNarrow,
+                narrow_coefficients(&narrow, f64::from(low) / 2.0 + f64::from(high) / 2.0, std, inside),
+            ))
         }
         Window::Wide(wide) => {
             let coefficients = wide_coefficients(&wide, mean, std, inside);
@@ -240,4 +243,3 @@ pub(crate) const fn round(value: f64) -> f32 {
 fn flush(value: f32) -> f32 {
     if value.is_normal() { value } else { 0.0 }
 }
-

@@ -60,13 +60,16 @@ impl Fill {
     /// shard that the tensor has in one piece as the range that it is.
     pub(crate) fn of_range(&self, count: u64) -> Result<Self> {
         let end = self.start.checked_add(count);
-        let end = end.ok_or_else(|| Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) })?;
+        let end =
+            end.ok_or_else(|| Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) })?;
         match self.shard {
             Some(shard) if end > shard.elements() => Err(Error::bad(
                 &format!("a range must lie inside its shard of {} elements", shard.elements()),
                 format!("start {} + {count} elements", self.start),
             )),
-            Some(shard) if shard.sides().is_empty() => Ok(Self { shard: None, start: shard.index(0) + self.start, ..*self }),
+            Some(shard) if shard.sides().is_empty() => {
+                Ok(Self { shard: None, start: shard.index(0) + self.start, ..*self })
+            }
             _ => Ok(*self),
         }
     }

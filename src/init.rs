@@ -320,7 +320,9 @@ impl Init {
             Self::VarianceScaling { scale, mode, distribution } => scaled(scale, mode, distribution, shape),
             Self::Eye { gain } => Matrix::eye(known("eye's gain", gain)?, shape).map(Sampler::Matrix),
             Self::Dirac { groups } => Matrix::dirac(groups, shape).map(Sampler::Matrix),
-            Self::Orthogonal { gain } => Matrix::orthogonal(known("orthogonal's gain", gain)?, shape).map(Sampler::Matrix),
+            Self::Orthogonal { gain } => {
+                Matrix::orthogonal(known("orthogonal's gain", gain)?, shape).map(Sampler::Matrix)
+            }
             Self::DeltaOrthogonal { gain } => {
                 Matrix::delta_orthogonal(known("delta_orthogonal's gain", gain)?, shape).map(Sampler::Matrix)
             }
@@ -372,9 +374,7 @@ fn scaled(scale: f64, mode: Mode, distribution: Distribution, shape: &Shape) -> 
         Distribution::Normal => Ok(Sampler::Normal { mean: 0.0, std: finite("the normal's std", std)? }),
         // nothing is left of a variance of 0 to be cut
         Distribution::TruncatedNormal if std == 0.0 => Ok(Sampler::Constant { value: 0.0 }),
-        Distribution::TruncatedNormal => {
-            truncated(0.0, std / STD_WITHIN_TWO, Bounds::InStd { low: -2.0, high: 2.0 })
-        }
+        Distribution::TruncatedNormal => truncated(0.0, std / STD_WITHIN_TWO, Bounds::InStd { low: -2.0, high: 2.0 }),
     }
 }
 

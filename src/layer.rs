@@ -1,6 +1,6 @@
 //! PyTorch's layers by name: the parameters that each has, and how PyTorch initialises them by default.
 
-use crate::{Error, Init, Mode, Distribution, Result, Shape};
+use crate::{Distribution, Error, Init, Mode, Result, Shape};
 
 /// A layer of `torch.nn`, whose [`parameters`](Layer::parameters) are named, shaped and initialised as PyTorch's
 /// own by default (torch 2.15, each module's `reset_parameters`).
@@ -158,7 +158,10 @@ fn conv(channels: [u64; 2], kernel: &[u64], groups: u64) -> Result<Vec<u64>> {
         return Err(Error::bad("a convolution's kernel needs 1 to 3 dimensions", format!("{kernel:?}")));
     }
     if groups == 0 || !first.is_multiple_of(groups) || !second.is_multiple_of(groups) {
-        return Err(Error::bad(&format!("a convolution's groups must divide its {first} and {second} channels"), groups));
+        return Err(Error::bad(
+            &format!("a convolution's groups must divide its {first} and {second} channels"),
+            groups,
+        ));
     }
     Ok([&[first, second / groups], kernel].concat())
 }

@@ -68,7 +68,10 @@ impl Kernel {
 }
 
 fn two(what: &str, shape: &Shape) -> Result<[u64; 2]> {
-    shape.dims().try_into().map_err(|_| Error::bad(&format!("{what} needs 2 dimensions"), format!("shape {:?}", shape.dims())))
+    shape
+        .dims()
+        .try_into()
+        .map_err(|_| Error::bad(&format!("{what} needs 2 dimensions"), format!("shape {:?}", shape.dims())))
 }
 
 impl Matrix {
@@ -242,11 +245,8 @@ fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     fill_normals(&Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 }), &mut normals)?;
     let normal = |row: usize, column: usize| f64::from(normals[row * columns + column]);
     let wide = rows < columns;
-    let tall = if wide {
-        Mat::from_fn(columns, rows, |i, j| normal(j, i))
-    } else {
-        Mat::from_fn(rows, columns, normal)
-    };
+    let tall =
+        if wide { Mat::from_fn(columns, rows, |i, j| normal(j, i)) } else { Mat::from_fn(rows, columns, normal) };
     drop(normals);
     let qr = tall.qr();
     let (q, r) = (qr.compute_thin_Q(), qr.thin_R());

@@ -65,12 +65,16 @@ impl Shape {
         let dims = self.dims();
         let given = || format!("start {start:?} and extent {extent:?}");
         if start.len() != dims.len() || extent.len() != dims.len() {
-            return Err(Error::bad(&format!("a shard needs a start and an extent for each dimension of shape {dims:?}"), given()));
+            return Err(Error::bad(
+                &format!("a shard needs a start and an extent for each dimension of shape {dims:?}"),
+                given(),
+            ));
         }
         if dims.len() > MOST_DIMS {
             return Err(Error::bad(&format!("a shard has at most {MOST_DIMS} dimensions"), dims.len()));
         }
-        let inside = |((&start, &extent), &dim): ((&u64, &u64), &u64)| start.checked_add(extent).is_some_and(|end| end <= dim);
+        let inside =
+            |((&start, &extent), &dim): ((&u64, &u64), &u64)| start.checked_add(extent).is_some_and(|end| end <= dim);
         if !start.iter().zip(extent).zip(dims).all(inside) {
             return Err(Error::bad(&format!("a shard must lie inside shape {dims:?}"), given()));
         }

@@ -112,12 +112,42 @@ pub fn structs() -> Vec<Layout> {
     }
     vec![
         layout!(Coefficients {
-            scale, bias, top, bottom, lift, pattern, flip, centre, base, range, octaves, residue, shift, start, step,
-            series_2, series_3, series_4, series_5
+            scale,
+            bias,
+            top,
+            bottom,
+            lift,
+            pattern,
+            flip,
+            centre,
+            base,
+            range,
+            octaves,
+            residue,
+            shift,
+            start,
+            step,
+            series_2,
+            series_3,
+            series_4,
+            series_5
         }),
         layout!(Side { extent, magic, shift, stride }),
         layout!(Params {
-            key, block, count, width, first, lead, zero, origin, limit, last, carry, jump, coefficients, sides
+            key,
+            block,
+            count,
+            width,
+            first,
+            lead,
+            zero,
+            origin,
+            limit,
+            last,
+            carry,
+            jump,
+            coefficients,
+            sides
         }),
     ]
 }

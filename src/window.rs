@@ -1,8 +1,8 @@
 //! The window of a truncated normal as the samplers' numbers, worked out on the host in f64 by add, subtract,
 //! multiply and divide alone, so that every host gets the same.
 
-use crate::inverse_normal::CENTRE;
 use crate::coefficients::round;
+use crate::inverse_normal::CENTRE;
 
 /// Windows whose width times `max(1, |middle|)`, in standard deviations, is at most this are narrow.
 const NARROW: f64 = 1.0 / 16.0;

@@ -59,7 +59,8 @@ fn orthogonal_rows_or_columns_are_orthonormal() {
     for dims in [&[64, 64][..], &[100, 30], &[30, 100], &[16, 8, 3, 3], &[200, 4, 3, 3], &[1, 7], &[7, 1]] {
         let shape = shape(dims);
         let (rows, columns) = (dims[0] as usize, dims[1..].iter().product::<u64>() as usize);
-        let values: Vec<f64> = filled::<f32>(Init::Orthogonal { gain: 1.5 }, &shape).into_iter().map(f64::from).collect();
+        let values: Vec<f64> =
+            filled::<f32>(Init::Orthogonal { gain: 1.5 }, &shape).into_iter().map(f64::from).collect();
         let defect = defect(&values, rows, columns, 1.5);
         assert!(defect < 1e-6, "{dims:?}: {defect:e}");
         // half precision is the f32 value rounded
@@ -101,7 +102,8 @@ fn delta_orthogonal_is_orthogonal_at_its_centre_and_zero_elsewhere() {
     assert!(defect(&centre, 12, 8, 2.0) < 1e-6);
     let zeros = values.iter().filter(|&&value| value == 0.0).count();
     assert_eq!(zeros, values.len() - 96);
-    let in_out = filled::<f32>(Init::DeltaOrthogonal { gain: 2.0 }, &shape(&[3, 4, ins, outs]).with_layout(Layout::InOut));
+    let in_out =
+        filled::<f32>(Init::DeltaOrthogonal { gain: 2.0 }, &shape(&[3, 4, ins, outs]).with_layout(Layout::InOut));
     for out in 0..12 {
         for input in 0..8 {
             assert_eq!(f64::from(in_out[((4 + 1) * 8 + input) * 12 + out]), centre[out * 8 + input]);
@@ -125,7 +127,8 @@ fn sparse_columns_have_their_zeros() {
     }
     // 37 columns' zeros fall on every row alike: chi-square of 101 rows, whose 1e-6 quantile is below 180
     let expected = 37.0 * 31.0 / 101.0;
-    let chi: f64 = positions.iter().map(|&n| (f64::from(n) - expected).powi(2) / (expected * (1.0 - 31.0 / 101.0))).sum();
+    let chi: f64 =
+        positions.iter().map(|&n| (f64::from(n) - expected).powi(2) / (expected * (1.0 - 31.0 / 101.0))).sum();
     assert!((40.0..180.0).contains(&chi), "{chi}");
     assert!(filled::<f32>(Init::Sparse { sparsity: 1.0, std: 0.1 }, &shape).iter().all(|&value| value == 0.0));
     assert_eq!(filled::<f32>(Init::Sparse { sparsity: 0.0, std: 0.1 }, &shape), normal);
@@ -161,9 +164,15 @@ fn what_a_matrix_cannot_be_is_refused() {
     assert_eq!(message(Init::Dirac { groups: 1 }, &[2, 2], f32), "dirac needs 3 to 5 dimensions, not shape [2, 2]");
     assert_eq!(message(Init::Dirac { groups: 3 }, &[4, 2, 3], f32), "dirac's groups must divide the 4 outputs, not 3");
     assert_eq!(message(Init::Dirac { groups: 0 }, &[4, 2, 3], f32), "dirac's groups must divide the 4 outputs, not 0");
-    assert_eq!(message(Init::Orthogonal { gain: 1.0 }, &[4], f32), "orthogonal needs at least 2 dimensions, not shape [4]");
+    assert_eq!(
+        message(Init::Orthogonal { gain: 1.0 }, &[4], f32),
+        "orthogonal needs at least 2 dimensions, not shape [4]"
+    );
     let delta = Init::DeltaOrthogonal { gain: 1.0 };
-    assert_eq!(message(delta, &[2, 3, 3], f32), "delta_orthogonal needs at least as many outputs as its 3 inputs, not 2");
+    assert_eq!(
+        message(delta, &[2, 3, 3], f32),
+        "delta_orthogonal needs at least as many outputs as its 3 inputs, not 2"
+    );
     let sparse = |sparsity: f64| Init::Sparse { sparsity, std: 1.0 };
     assert_eq!(message(sparse(1.1), &[2, 3], f32), "sparse's sparsity must be from 0 to 1, not 1.1");
     assert!(message(sparse(f64::NAN), &[2, 3], f32).contains("from 0 to 1"));

@@ -86,18 +86,20 @@ fn case() -> impl Strategy<Value = Case> {
             .map(|&dim| {
                 let any = (0..dim).prop_flat_map(move |start| (Just(start), 0..=dim - start));
                 let whole = Just((0, dim));
-                let blocks = (0..=dim / 4, 0..=dim / 4)
-                    .prop_map(move |(a, b)| (4 * a.min(b), 4 * (a.max(b) - a.min(b))));
+                let blocks =
+                    (0..=dim / 4, 0..=dim / 4).prop_map(move |(a, b)| (4 * a.min(b), 4 * (a.max(b) - a.min(b))));
                 prop_oneof![any, whole, blocks]
             })
             .collect();
         let count = inits(&dims).len();
         let key = (any::<u64>(), prop_oneof![any::<u64>(), Just(u64::MAX - 50), Just(0)]);
-        (Just(dims.clone()), sides, 0..count, key, 0..20_u64, 0..5_u64).prop_map(|(dims, sides, init, (seed, offset), skip, at): (Vec<u64>, Vec<(u64, u64)>, _, _, _, _)| {
-            let (start, extent) = sides.into_iter().unzip();
-            let init = inits(&dims)[init];
-            Case { dims, start, extent, init, key: Key { seed, offset }, skip, offset: 4 * at }
-        })
+        (Just(dims.clone()), sides, 0..count, key, 0..20_u64, 0..5_u64).prop_map(
+            |(dims, sides, init, (seed, offset), skip, at): (Vec<u64>, Vec<(u64, u64)>, _, _, _, _)| {
+                let (start, extent) = sides.into_iter().unzip();
+                let init = inits(&dims)[init];
+                Case { dims, start, extent, init, key: Key { seed, offset }, skip, offset: 4 * at }
+            },
+        )
     })
 }
 

@@ -34,7 +34,11 @@ fn assert_is(init: Init, shape: &Shape, peer: &Value) {
         other => panic!("{other:?}"),
     };
     let peer = number(peer) as f32;
-    assert!((found.to_bits()).abs_diff(peer.to_bits()) <= 1, "{init:?} of {:?}: {found}, the peer's {peer}", shape.dims());
+    assert!(
+        (found.to_bits()).abs_diff(peer.to_bits()) <= 1,
+        "{init:?} of {:?}: {found}, the peer's {peer}",
+        shape.dims()
+    );
 }
 
 #[test]
@@ -63,8 +67,7 @@ fn fans_stds_and_bounds_are_those_of_pytorch_and_jax() {
         assert_is(Init::he_uniform(), &s, &jax["he_uniform_bound"]);
         assert_is(truncated(Init::he_normal()), &s, &jax["he_normal_std"]);
         assert_is(truncated(Init::lecun_normal()), &s, &jax["lecun_normal_std"]);
-        let geometric =
-            Init::VarianceScaling { scale: 0.5, mode: Mode::FanGeoAvg, distribution: Distribution::Normal };
+        let geometric = Init::VarianceScaling { scale: 0.5, mode: Mode::FanGeoAvg, distribution: Distribution::Normal };
         assert_is(geometric, &s, &jax["fan_geo_avg_normal_std"]);
     }
 }
@@ -91,7 +94,8 @@ fn gains_are_those_of_pytorch() {
 
 fn layers() -> Vec<(&'static str, Layer)> {
     let recurrent = Recurrent { inputs: 10, hidden: 20, layers: 2, bias: true, bidirectional: false };
-    let conv = |kernel: &[u64], groups, bias| Layer::Conv { inputs: 4, outputs: 8, kernel: kernel.to_vec(), groups, bias };
+    let conv =
+        |kernel: &[u64], groups, bias| Layer::Conv { inputs: 4, outputs: 8, kernel: kernel.to_vec(), groups, bias };
     vec![
         ("Linear(64, 10)", Layer::Linear { inputs: 64, outputs: 10, bias: true }),
         ("Conv2d(4, 8, (3, 5), groups=2)", conv(&[3, 5], 2, true)),
@@ -126,18 +130,31 @@ fn layers_are_those_of_pytorch() {
         // PyTorch lists the bias of attention's output projection in the order of ours
         assert_eq!(parameters.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), names, "{name}");
         for (parameter, peer) in parameters.iter().zip(peers) {
-            assert_eq!(parameter.shape.dims(), shape(&peer["shape"], Layout::OutIn).dims(), "{name} {}", parameter.name);
+            assert_eq!(
+                parameter.shape.dims(),
+                shape(&peer["shape"], Layout::OutIn).dims(),
+                "{name} {}",
+                parameter.name
+            );
             let n = 200.0 * parameter.shape.elements() as f64;
             let (mean, std, largest) = (number(&peer["mean"]), number(&peer["std"]), number(&peer["largest"]));
             match parameter.init.sampler(&parameter.shape).unwrap() {
-                Sampler::Constant { value } => assert_eq!((f64::from(value), 0.0), (mean, std), "{name} {}", parameter.name),
+                Sampler::Constant { value } => {
+                    assert_eq!((f64::from(value), 0.0), (mean, std), "{name} {}", parameter.name)
+                }
                 Sampler::Uniform { low, high } => {
                     assert_eq!(low, -high);
                     let high = f64::from(high);
-                    assert!(largest <= high * 1.000_001 && largest > high * (1.0 - 20.0 / n), "{name} {}: {largest} of {high}", parameter.name);
+                    assert!(
+                        largest <= high * 1.000_001 && largest > high * (1.0 - 20.0 / n),
+                        "{name} {}: {largest} of {high}",
+                        parameter.name
+                    );
                     assert!((std - high / 3f64.sqrt()).abs() < 5.0 * high / n.sqrt(), "{name} {}", parameter.name);
                 }
-                Sampler::Normal { std: ours, .. } => assert!((std / f64::from(ours) - 1.0).abs() < 5.0 / n.sqrt(), "{name}"),
+                Sampler::Normal { std: ours, .. } => {
+                    assert!((std / f64::from(ours) - 1.0).abs() < 5.0 / n.sqrt(), "{name}")
+                }
                 other => panic!("{other:?}"),
             }
         }

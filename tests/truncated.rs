@@ -50,7 +50,8 @@ fn law((mean, std, low, high): Window) -> impl Fn(f64) -> f64 {
         if b - a < 1e-3 {
             // where the difference of two probabilities would cancel: Simpson's rule over the density
             let density = |x: f64| (-0.5 * x * x).exp();
-            (b - a) / 6.0 * (density(a) + 4.0 * density(0.5 * (a + b)) + density(b)) / (2.0 * std::f64::consts::PI).sqrt()
+            (b - a) / 6.0 * (density(a) + 4.0 * density(0.5 * (a + b)) + density(b))
+                / (2.0 * std::f64::consts::PI).sqrt()
         } else if a > 0.0 {
             upper(a) - upper(b)
         } else {
@@ -63,7 +64,8 @@ fn law((mean, std, low, high): Window) -> impl Fn(f64) -> f64 {
 /// Kolmogorov's p for the distance `d` of n values.
 fn kolmogorov_p(d: f64, n: f64) -> f64 {
     let t = d * n.sqrt();
-    let sum: f64 = (1..100).map(|k: i32| if k % 2 == 1 { 2.0 } else { -2.0 } * (-2.0 * f64::from(k * k) * t * t).exp()).sum();
+    let sum: f64 =
+        (1..100).map(|k: i32| if k % 2 == 1 { 2.0 } else { -2.0 } * (-2.0 * f64::from(k * k) * t * t).exp()).sum();
     if t < 0.2 { 1.0 } else { sum.clamp(0.0, 1.0) }
 }
 
@@ -92,7 +94,13 @@ fn neighbours_bf16(x: f64) -> (f64, f64) {
         let bits = bf16::from_f64(x).to_bits();
         let away = up == (x > 0.0);
         let next = match bits & 0x7fff {
-            0 => if up { 0x0080 } else { 0x8080 },
+            0 => {
+                if up {
+                    0x0080
+                } else {
+                    0x8080
+                }
+            }
             _ if away => bits + 1,
             _ => bits - 1,
         };
@@ -138,7 +146,10 @@ fn the_law_the_std_and_the_bounds_of_16_windows() {
             let (before, after) = neighbours_f32(bound);
             let error = (bound - f64::from(mean)).abs() * 2f64.powi(-22);
             let expected = (law(after + error) - law(before - error)) * COUNT as f64;
-            assert!(found <= expected + 6.0 * expected.sqrt() + 6.0, "{window:?}: {found} at {bound}, {expected} expected");
+            assert!(
+                found <= expected + 6.0 * expected.sqrt() + 6.0,
+                "{window:?}: {found} at {bound}, {expected} expected"
+            );
         }
 
         // infinite bounds end where 2^-40 of the law is left
@@ -160,7 +171,9 @@ fn the_law_the_std_and_the_bounds_of_16_windows() {
 #[test]
 fn bf16_keeps_the_law_and_the_bounds() {
     // a window whose bounds bf16 does not have, and a wide one
-    for (index, window) in [(0.0, 1.0, -1.999, 2.001), (0.0, 0.02, -0.04, 0.04), (0.0, 1.0, 4.0, 6.0)].into_iter().enumerate() {
+    for (index, window) in
+        [(0.0, 1.0, -1.999, 2.001), (0.0, 0.02, -0.04, 0.04), (0.0, 1.0, 4.0, 6.0)].into_iter().enumerate()
+    {
         let (_, _, low, high): Window = window;
         let values = sorted(&values::<bf16>(window, index as u64));
         assert!(values[0] >= f64::from(low) && values[COUNT - 1] <= f64::from(high), "{window:?}");

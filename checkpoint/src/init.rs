@@ -153,7 +153,10 @@ impl VarianceScaling {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "{ truncated_normal = { mean = 0.0, std = 0.02, low = -2.0, high = 2.0, bounds = \"std\" } }")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "{ truncated_normal = { mean = 0.0, std = 0.02, low = -2.0, high = 2.0, bounds = \"std\" } }"
+)]
 struct TruncatedNormal {
     #[serde(default)]
     mean: f64,
@@ -234,11 +237,7 @@ struct HeUniform {
 
 impl HeUniform {
     fn init(&self) -> Init {
-        Init::VarianceScaling {
-            scale: self.gain.square(),
-            mode: self.mode.mode(),
-            distribution: Distribution::Uniform,
-        }
+        Init::VarianceScaling { scale: self.gain.square(), mode: self.mode.mode(), distribution: Distribution::Uniform }
     }
 }
 

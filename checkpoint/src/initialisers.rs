@@ -92,18 +92,6 @@ pub const INITIALISERS: &[Initialiser] = &[
         "orthogonal_",
         "orthogonal",
     ),
-    of(
-        &["delta_orthogonal"],
-        "gain = 1",
-        "orthogonal at the kernel's centre, else 0",
-        "",
-        "delta_orthogonal",
-    ),
-    of(
-        &["sparse"],
-        "sparsity, std = 0.01",
-        "N(0, std^2), but ceil(sparsity rows) zeros in each column",
-        "sparse_",
-        "",
-    ),
+    of(&["delta_orthogonal"], "gain = 1", "orthogonal at the kernel's centre, else 0", "", "delta_orthogonal"),
+    of(&["sparse"], "sparsity, std = 0.01", "N(0, std^2), but ceil(sparsity rows) zeros in each column", "sparse_", ""),
 ];

@@ -116,13 +116,9 @@ impl LayerSpec {
             Self::Linear(Sizes { inputs, outputs, bias }) => {
                 Layer::Linear { inputs: *inputs, outputs: *outputs, bias: *bias }
             }
-            Self::Conv(Conv { inputs, outputs, kernel, groups, bias }) => Layer::Conv {
-                inputs: *inputs,
-                outputs: *outputs,
-                kernel: kernel.clone(),
-                groups: *groups,
-                bias: *bias,
-            },
+            Self::Conv(Conv { inputs, outputs, kernel, groups, bias }) => {
+                Layer::Conv { inputs: *inputs, outputs: *outputs, kernel: kernel.clone(), groups: *groups, bias: *bias }
+            }
             Self::ConvTranspose(Conv { inputs, outputs, kernel, groups, bias }) => Layer::ConvTranspose {
                 inputs: *inputs,
                 outputs: *outputs,

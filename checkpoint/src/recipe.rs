@@ -175,9 +175,10 @@ impl Recipe {
             let tensor = entry.get_ref().tensor(&file.defaults, dtype, &entry.span());
             (entry.span().start, entry.get_ref().name.span(), tensor.map(|tensor| vec![tensor]))
         });
-        let layers = file.layer.iter().map(|entry| {
-            (entry.span().start, entry.get_ref().name.span(), entry.get_ref().tensors(dtype))
-        });
+        let layers = file
+            .layer
+            .iter()
+            .map(|entry| (entry.span().start, entry.get_ref().name.span(), entry.get_ref().tensors(dtype)));
         // in the order of the text
         let mut entries: Vec<_> = tensors.chain(layers).collect();
         entries.sort_by_key(|(start, ..)| *start);
@@ -186,8 +187,7 @@ impl Recipe {
         for (_, name, made) in entries {
             for tensor in made.map_err(|(span, message)| at(span, message))? {
                 if !names.insert(tensor.name.clone()) {
-                    let message =
-                        format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
+                    let message = format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
                     return Err(at(name, message));
                 }
                 tensors.push(tensor);

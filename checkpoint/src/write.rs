@@ -178,8 +178,7 @@ fn header(tensors: &[&Tensor], how: &Write<'_>) -> Result<Vec<u8>, Error> {
     let mut begin = 0_usize;
     let mut entries = Vec::with_capacity(tensors.len());
     for tensor in tensors {
-        let bytes =
-            tensor.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes = tensor.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
         let end = bytes.and_then(|bytes| begin.checked_add(bytes)).ok_or_else(overflow)?;
         let shape = tensor.dims().iter().map(|&dim| usize::try_from(dim).map_err(|_| overflow()));
         entries.push((

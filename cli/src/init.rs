@@ -20,8 +20,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
         }
     };
     let recipe = recipe(&arguments.recipe, arguments)?;
-    let bytes =
-        recipe.tensors.iter().map(|t| u128::from(t.elements()) * u128::from(t.dtype.size())).sum::<u128>();
+    let bytes = recipe.tensors.iter().map(|t| u128::from(t.elements()) * u128::from(t.dtype.size())).sum::<u128>();
     if !arguments.force && arguments.out.symlink_metadata().is_ok() {
         return Err(Error::Exists(arguments.out.clone()).into());
     }

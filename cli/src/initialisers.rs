@@ -14,6 +14,10 @@ pub(crate) fn run() {
     println!();
     println!("modes: fan_in, fan_out, fan_avg, fan_geo_avg");
     println!("gains: linear, conv, sigmoid, tanh, relu, leaky_relu (0.01), selu, a number, {{ leaky_relu = slope }}");
-    println!("distributions: uniform, normal, truncated_normal (cut at 2 std, the variance kept: JAX's and Keras's normal)");
-    println!("in a recipe: init = \"he_normal\", or init = {{ he_normal = {{ mode = \"fan_out\", gain = \"tanh\" }} }}");
+    println!(
+        "distributions: uniform, normal, truncated_normal (cut at 2 std, the variance kept: JAX's and Keras's normal)"
+    );
+    println!(
+        "in a recipe: init = \"he_normal\", or init = {{ he_normal = {{ mode = \"fan_out\", gain = \"tanh\" }} }}"
+    );
 }

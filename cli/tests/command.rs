@@ -262,19 +262,22 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
             format!("{tensor}init = \"ones\"\nshard = {{ start = [0, 1], extent = [4, 4] }}"),
             ":5: tensor \"w\": a shard must lie inside shape [4, 4], not start [0, 1] and extent [4, 4]",
         ),
+        ("[[layer]]\nname = \"fc\"\nlayer = { linear = { inputs = 3 } }".to_owned(), ":3: missing field `outputs`"),
         (
-            "[[layer]]\nname = \"fc\"\nlayer = { linear = { inputs = 3 } }".to_owned(),
-            ":3: missing field `outputs`",
-        ),
-        (
-            "[[layer]]\nname = \"fc\"\nlayer = { conv = { inputs = 3, outputs = 4, kernel = [3], groups = 2 } }".to_owned(),
+            "[[layer]]\nname = \"fc\"\nlayer = { conv = { inputs = 3, outputs = 4, kernel = [3], groups = 2 } }"
+                .to_owned(),
             ":3: layer \"fc\": a convolution's groups must divide its 4 and 3 channels, not 2",
         ),
         (
-            format!("{tensor}init = \"ones\"\n[[tensor]]\nname = \"fc.bias\"\nshape = [2]\ninit = \"ones\"\n[[layer]]\nname = \"fc\"\nlayer = {{ linear = {{ inputs = 1, outputs = 2 }} }}"),
+            format!(
+                "{tensor}init = \"ones\"\n[[tensor]]\nname = \"fc.bias\"\nshape = [2]\ninit = \"ones\"\n[[layer]]\nname = \"fc\"\nlayer = {{ linear = {{ inputs = 1, outputs = 2 }} }}"
+            ),
             ":10: a name may stand once, \"fc.bias\"",
         ),
-        ("[default]\ndtype = \"f32\"".to_owned(), ":1: unknown field `default`, expected one of `defaults`, `tensor`, `layer`"),
+        (
+            "[default]\ndtype = \"f32\"".to_owned(),
+            ":1: unknown field `default`, expected one of `defaults`, `tensor`, `layer`",
+        ),
     ];
     for (text, told) in cases {
         let folder = TempDir::new().unwrap();
@@ -360,8 +363,7 @@ fn a_shard_of_a_recipe_is_the_rectangle_of_the_whole() {
         for name in ["0", "1", "2", "3"] {
             let (whole, part) = (whole.tensor(name).unwrap(), part.tensor(name).unwrap());
             assert_eq!(part.shape(), [20, 12]);
-            let expected: Vec<u8> =
-                (3..23).flat_map(|row| whole.data()[(row * 40 + 8) * 4..][..48].to_vec()).collect();
+            let expected: Vec<u8> = (3..23).flat_map(|row| whole.data()[(row * 40 + 8) * 4..][..48].to_vec()).collect();
             assert!(part.data() == expected, "tensor {name} on {device}");
         }
     }
@@ -401,7 +403,12 @@ fn initialisers_are_listed() {
     let output = seedtensors().arg("initialisers").assert().code(0).get_output().stdout.clone();
     let text = String::from_utf8(output).unwrap();
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let names: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ') && !line.contains(':')).flat_map(|line| line.split(", ")).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with(' ') && !line.contains(':'))
+        .flat_map(|line| line.split(", "))
+        .filter(|name| !name.is_empty())
+        .collect();
     assert!(names.len() >= 20, "{names:?}");
     for name in names {
         assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");

@@ -45,7 +45,9 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let buffer = gpu.buffer(4 * words, usage)?;
     fills().par_iter().try_for_each(|(sampler, dtype)| match sampler.work(*dtype, Arithmetic::Exact)? {
-        Work::Words(kind, _) => gpu.pipeline(Variant { entry: Entry::Slots { digits: None, even: true }, kind, dtype: *dtype }).map(drop),
+        Work::Words(kind, _) => {
+            gpu.pipeline(Variant { entry: Entry::Slots { digits: None, even: true }, kind, dtype: *dtype }).map(drop)
+        }
         Work::Matrix(_) => Ok(()),
     })?;
     let mut encoder = gpu.encoder()?;

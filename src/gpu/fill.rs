@@ -206,20 +206,23 @@ impl Gpu {
             let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
             let group = |(dispatch, buffer): (&Dispatch, _)| {
                 let Range { start, end } = dispatch.binding;
-                made.entry((buffer, start..end)).or_insert_with(|| {
-                    self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                        label: Some("seedtensors"),
-                        layout: self.pipelines.bindings(),
-                        entries: &[
-                            entry(0, &params, 0, size_of::<Params>() as u64),
-                            entry(1, buffer, start, end - start),
-                        ],
+                made.entry((buffer, start..end))
+                    .or_insert_with(|| {
+                        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                            label: Some("seedtensors"),
+                            layout: self.pipelines.bindings(),
+                            entries: &[
+                                entry(0, &params, 0, size_of::<Params>() as u64),
+                                entry(1, buffer, start, end - start),
+                            ],
+                        })
                     })
-                }).clone()
+                    .clone()
             };
             dispatches().map(group).collect()
         })?;
-        let stride = u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
+        let stride =
+            u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
         Ok((groups, stride))
     }
 

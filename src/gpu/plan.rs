@@ -205,8 +205,7 @@ impl Piece<'_> {
         }
         let first = self.element(range.start);
         let (digits, params) = self.places(shard, first..first + count, 1);
-        let params =
-            Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
+        let params = Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
         self.dispatch(Entry::Scattered { digits }, count.div_ceil(4), params);
     }
 
@@ -255,14 +254,14 @@ impl Piece<'_> {
             }
         }
         // the threads behind the last element look one further place up
-        let wide = (shard.index((places.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
+        let wide =
+            (shard.index((places.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
         (Digits { count: digits as u32, wide }, params)
     }
 
     fn slots(&mut self, range: Range<u64>, entry: Entry, params: Params) {
         let count = (range.end - range.start) / THREAD;
-        let params =
-            Params { count: small(count), first: small((range.start - self.binding.start) / SLOT), ..params };
+        let params = Params { count: small(count), first: small((range.start - self.binding.start) / SLOT), ..params };
         self.dispatch(entry, count, params);
     }
 

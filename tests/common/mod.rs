@@ -84,7 +84,14 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
         module: &module,
         entry_point: Some("test_entry"),
         compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &[("SAMPLER", 0.0), ("DTYPE", 0.0), ("DIGITS", 0.0), ("WIDE", 0.0), ("EVEN", 0.0), ("STRADDLE", 0.0)],
+            constants: &[
+                ("SAMPLER", 0.0),
+                ("DTYPE", 0.0),
+                ("DIGITS", 0.0),
+                ("WIDE", 0.0),
+                ("EVEN", 0.0),
+                ("STRADDLE", 0.0),
+            ],
             ..Default::default()
         },
         cache: None,
