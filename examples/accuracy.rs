@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example accuracy` goes through all 2^32 words of the radius and all 2^32 of the
 //! angle, bounds the error of every pair of them, and counts 2^32 pairs; then through every f32 that a
-//! probability can be, and 2^28 words of four windows. It takes about ten minutes on two cores.
+//! probability can be, and 2^28 words of four windows. It takes about twelve minutes on two cores; `normals` or
+//! `quantiles` behind `--` asks for one half.
 //! tests/accuracy.rs counts a part of it with the same code.
 #![allow(
     clippy::cast_possible_truncation,
@@ -182,9 +183,20 @@ fn bound(radii: &Cells, cosines: &Cells) -> f64 {
 
 #[allow(dead_code, reason = "the test that shares this file has no use for it")]
 fn main() {
-    let largest = |cells: &Cells| cells.iter().flatten().copied().fold(0.0, f64::max);
     let print =
         |what: &str, error: f64| println!("{what}: {:.4} * 2^-24 = 2^{:.4}", error * 2f64.powi(24), error.log2());
+    let only = std::env::args().nth(1);
+    if only.as_deref() != Some("quantiles") {
+        normals(&print);
+    }
+    if only.as_deref() != Some("normals") {
+        quantiles(&print);
+    }
+}
+
+#[allow(dead_code, reason = "the test that shares this file has no use for it")]
+fn normals(print: &dyn Fn(&str, f64)) {
+    let largest = |cells: &Cells| cells.iter().flatten().copied().fold(0.0, f64::max);
     let radii = cells(|w, cells| {
         let r = true_radius(w);
         record(cells, r / 2f64.powi(r.log2().floor() as i32) - 1.0, f64::from(radius(w)) / r - 1.0);
@@ -198,6 +210,10 @@ fn main() {
     print("cosine and sine, all 2^32 words, absolute", largest(&cosines));
     print("normal, bound over all 2^64 pairs, of the radius", bound(&radii, &cosines));
     print("normal, counted over 2^32 pairs, of the radius", counted(32));
+}
+
+#[allow(dead_code, reason = "the test that shares this file has no use for it")]
+fn quantiles(print: &dyn Fn(&str, f64)) {
     print("quantile, every distance from a half that f32 has down to 2^-41, of the quantile", centre_error(23));
     let (counted, bounded) = tail_error(23);
     print("quantile, every probability that f32 has from 0.1 to 2^-160, of the quantile", counted);

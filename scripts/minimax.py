@@ -124,12 +124,13 @@ def quantile_of_radius(r):
 
 
 # the quantile near a half, x = sqrt(2 pi) c + c^3 fraction(0.16 - c^2), relative to x
-squares = numpy.array(nodes(1e-4, 0.160016))
-quantiles = [sqrt(2) * erfinv(2 * sqrt(mpf(v))) for v in squares]
+squares = numpy.array(nodes(1e-4, (0.5 - 0.1) ** 2 * 1.0001))
+centres = numpy.sqrt(squares)
+quantiles = [sqrt(2) * erfinv(2 * mpf(c)) for c in centres]
 slope = mpf(float(numpy.float32(numpy.sqrt(2 * numpy.pi))))
-target = numpy.array([float((x / sqrt(mpf(v)) - slope) / mpf(v)) for x, v in zip(quantiles, squares)])
-ratio = numpy.array([float(x / sqrt(mpf(v))) for x, v in zip(quantiles, squares)])
-fit_fraction("CENTRE", 0.16 - squares, target, 2, 3, squares / ratio)
+target = numpy.array([float((x / mpf(c) - slope) / mpf(v)) for x, c, v in zip(quantiles, centres, squares)])
+quantiles = numpy.array([float(x) for x in quantiles])
+fit_fraction("CENTRE", 0.16 - squares, target, 2, 3, squares / (quantiles / centres))
 # in the tails, x = r - 7/8 - fraction(r), relative to x
-radii = numpy.array(nodes(2.1457, 15, 500))
+radii = numpy.array(nodes(numpy.sqrt(-2 * numpy.log(0.1)) * 0.9999, 15, 500))
 fit_fraction("TAIL", radii, radii - 0.875 - quantile_of_radius(radii), 4, 4, 1 / quantile_of_radius(radii))

@@ -105,10 +105,10 @@ fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<C
 fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result<(Kind, Coefficients)> {
     check_finite("truncated normal's mean", mean.into(), dtype)?;
     check_finite("truncated normal's std", std.into(), Dtype::F32)?;
-    if !(std >= f32::MIN_POSITIVE) {
+    if std < f32::MIN_POSITIVE {
         return Err(Error::bad("truncated normal's std must be above 0 (at least 2^-126)", format!("{std:?}")));
     }
-    if !(low < high) {
+    if low.is_nan() || high.is_nan() || low >= high {
         return Err(Error::bad("truncated normal's low must be below high", format!("[{low:?}, {high:?}]")));
     }
     let [low, high] = [low, high].map(|bound| if bound.is_infinite() { bound } else { flush(bound) });

@@ -95,7 +95,7 @@ pub enum Bounds {
 }
 
 /// The std of a standard normal cut at -2 and 2.
-const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_78;
+const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_8;
 
 /// An initialiser: with a shape it gives a [`Sampler`].
 ///

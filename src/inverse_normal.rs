@@ -21,13 +21,13 @@ pub(crate) const CENTRE: u32 = 0x1999_999a;
 /// The rational functions' variable at the centre is `CENTRE_SHIFT - c^2`, so that every term is positive.
 pub(crate) const CENTRE_SHIFT: f32 = 0.16;
 /// `(x / c - SQRT_TAU) / c^2` as a fraction whose denominator begins with 1; scripts/minimax.py.
-pub(crate) const CENTRE_TOP: [f32; 3] = [4.357_816_2, 41.557_697, 65.263_954];
-pub(crate) const CENTRE_BOTTOM: [f32; 3] = [14.464_952, 52.925_24, 39.182_938];
+pub(crate) const CENTRE_TOP: [f32; 3] = [4.357_816, 41.557_693, 65.263_94];
+pub(crate) const CENTRE_BOTTOM: [f32; 3] = [14.464_951, 52.925_232, 39.182_93];
 /// In the tails the quantile is `r - TAIL_SHIFT` less a correction that is near 0 where the quantile is least.
 pub(crate) const TAIL_SHIFT: f32 = 0.875;
 /// The correction for r in [2.14, 15] as such a fraction of r; scripts/minimax.py.
-pub(crate) const TAIL_TOP: [f32; 5] = [2.214_4, 3.170_878_6, -1.190_609_3, -0.368_749_98, -0.010_991_824];
-pub(crate) const TAIL_BOTTOM: [f32; 4] = [4.668_764_6, 3.467_024_6, 0.504_327_5, 0.012_670_993];
+pub(crate) const TAIL_TOP: [f32; 5] = [2.214_398_9, 3.170_874, -1.190_608_7, -0.368_749_17, -0.010_991_786];
+pub(crate) const TAIL_BOTTOM: [f32; 4] = [4.668_761, 3.467_019_3, 0.504_326_3, 0.012_670_949];
 /// A first guess of the reciprocal, within 5.1 %.
 pub(crate) const RECIPROCAL_MAGIC: u32 = 0x7EF3_11C3;
 

@@ -35,6 +35,7 @@ pub(crate) fn elements<T: Element>(kind: Kind, coefficients: &Coefficients, fill
         .for_each(|(i, chunk)| fill_chunk(kind, &rest_fill(i * CHUNK), coefficients, chunk));
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a run within a slice")]
 /// Fills a piece on one thread: a run, or a shard's runs one after another.
 fn fill_chunk<T: Element>(kind: Kind, fill: &Fill, coefficients: &Coefficients, mut out: &mut [T]) {
     match fill.shard {

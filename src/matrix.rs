@@ -132,6 +132,7 @@ impl Matrix {
     }
 
     /// Fills `out` with a range that has been checked.
+    #[expect(clippy::cast_possible_truncation, reason = "an index of a matrix in memory")]
     pub(crate) fn fill<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<()> {
         let mut place = Place { fill, out };
         match self.form {
@@ -218,6 +219,7 @@ fn element_of<T: Element>(value: f64) -> T {
 
 /// The rows of a column that are zero: those whose words are the least, of a stream of their own in which the
 /// column stands in a row.
+#[expect(clippy::cast_possible_truncation, reason = "no more zeros than rows in memory")]
 fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64) -> impl Iterator<Item = u64> {
     let key = key.named("sparse");
     let word = |index: u64| key.block(index / 4)[(index % 4) as usize];

@@ -213,9 +213,10 @@ mod tests {
         }
         let indices: Vec<u64> = (0..72).map(|element| shard.index(element)).collect();
         assert_eq!(indices, expected);
-        for range in [0..72, 5..70, 7..8, 30..30] {
-            let runs: Vec<u64> = shard.runs(range.clone()).flat_map(|(index, count)| index..index + count).collect();
-            assert_eq!(runs, expected[range.start as usize..range.end as usize]);
+        for range in [0..72_usize, 5..70, 7..8, 30..30] {
+            let runs = shard.runs(range.start as u64..range.end as u64);
+            let runs: Vec<u64> = runs.flat_map(|(index, count)| index..index + count).collect();
+            assert_eq!(runs, expected[range]);
         }
         let elements: Vec<Option<u64>> = (0..360).map(|index| shard.element(index)).collect();
         for (index, element) in elements.into_iter().enumerate() {

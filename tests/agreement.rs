@@ -20,6 +20,10 @@ const SAMPLERS: [Sampler; 9] = [
     Sampler::Words,
 ];
 
+const fn truncated(mean: f32, std: f32, low: f32, high: f32) -> Sampler {
+    Sampler::TruncatedNormal { mean, std, low, high }
+}
+
 fn key() -> Key {
     Key::new(0xdead_beef_0bad_cafe).named("agreement")
 }
@@ -145,6 +149,17 @@ fn parameters_at_the_ends_of_their_range() {
         Sampler::Uniform { low: 2.0, high: 2.0 },
         Sampler::Uniform { low: -1.7e38, high: 1.7e38 },
         Sampler::Uniform { low: -1.0, high: 0.0 },
+        truncated(0.0, 1e-30, -1e-30, 3e-30),
+        truncated(1e-38, 2e-38, 0.0, 3e-38),
+        truncated(0.0, 1.0, 1.2e-37, 2.4e-37),
+        truncated(0.0, 1.0, -5e-7, 5e-7),
+        truncated(-1.0, 1.0, 0.0, 1e-6),
+        truncated(-12.0, 1.0, 0.0, 0.5),
+        truncated(0.0, 1.0, 8.0, f32::INFINITY),
+        truncated(0.0, 1.0, f32::NEG_INFINITY, f32::INFINITY),
+        truncated(0.0, 3e37, -1e38, 1e38),
+        truncated(1e-3, 1e-25, -1.0, 1.0),
+        truncated(0.0, 1e-20, -1.0, 1e-20),
         Sampler::Constant { value: -0.0 },
         Sampler::Constant { value: 1e-40 },
     ];

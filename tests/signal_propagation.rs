@@ -3,7 +3,11 @@
 //! The second moment of one network wanders: its logarithm has a std of about 0.7 behind 50 ReLU layers of this
 //! width, so that the median of 16 lies within 0.9 of its own expectation, 4 standard errors, once in 16,000 sets
 //! of keys; these keys are fixed.
-#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "numbers of a test are known to fit, and those that it found are worth reading"
+)]
 
 #[path = "../examples/signal_propagation.rs"]
 mod signal_propagation;

@@ -27,6 +27,8 @@ fn words_keys_and_values_are_those_of_version_1() {
     assert_eq!(VALUES_VERSION, 1);
     let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
     let uniform = Sampler::Uniform { low: -0.1, high: 0.3 };
+    let truncated = |low, high| Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
+    let sparse = Init::Sparse { sparsity: 0.3, std: 1.0 }.sampler(&Shape::new(&[1000, 100]).unwrap()).unwrap();
     let digests = [
         digest::<f32>(normal, 0),
         digest::<f32>(normal, (1 << 40) + 1),
@@ -34,6 +36,11 @@ fn words_keys_and_values_are_those_of_version_1() {
         digest::<bf16>(normal, 0),
         digest::<f32>(uniform, 0),
         digest::<bf16>(uniform, 0),
+        digest::<f32>(truncated(-2.0, 2.0), 0),
+        digest::<bf16>(truncated(-2.0, 2.0), 0),
+        digest::<f32>(truncated(4.0, f32::INFINITY), 0),
+        digest::<f32>(truncated(1.0, 1.0625), 0),
+        digest::<f32>(sparse, 0),
     ];
     let expected = [
         "3a507cc9593e2dfe 0.69424707 -0.08593764 0.8483331",
@@ -42,6 +49,11 @@ fn words_keys_and_values_are_those_of_version_1() {
         "f1cac0eda7fe0ea8 0.6953125 -0.0859375 0.84765625",
         "5ece8b3738711208 0.07442302 0.29282215 0.12523183",
         "efea04a646803e81 0.07421875 0.29296875 0.125",
+        "1d076ab9abb27911 0.7391067 1.7339938 0.49167427",
+        "731f6f2bf0102eb2 0.73828125 1.734375 0.4921875",
+        "488c75d6e7e75c1a 4.347843 4.848881 4.274457",
+        "489b3c87e5a34345 1.0485861 1.0612351 1.0431643",
+        "7b4f0266f01e4dfb 0 -0.08593764 0",
     ];
     assert_eq!(digests, expected);
 }

@@ -2,7 +2,11 @@
 //!
 //! The Kolmogorov-Smirnov p is asserted above 1e-3 and the std within 4 standard errors. The seeds are fixed, so
 //! a correct sampler fails once in 1000 changes of its values for each window's KS, once in 16,000 for its std.
-#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "numbers of a test are known to fit, and those that it found are worth reading"
+)]
 
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
@@ -71,7 +75,7 @@ fn kolmogorov_p(d: f64, n: f64) -> f64 {
 
 /// The largest distance of the law and the sorted values, which stand for whatever rounds to them: below a value
 /// is what is below the middle to the one before it in the dtype, and up to it what is below the next middle.
-fn ks<T: Element>(sorted: &[f64], law: &impl Fn(f64) -> f64, middles: impl Fn(f64) -> (f64, f64)) -> f64 {
+fn ks(sorted: &[f64], law: &impl Fn(f64) -> f64, middles: impl Fn(f64) -> (f64, f64)) -> f64 {
     let n = sorted.len() as f64;
     let mut worst = 0.0_f64;
     let mut below = 0;
@@ -137,7 +141,7 @@ fn the_law_the_std_and_the_bounds_of_16_windows() {
         let (least, greatest) = (values[0], values[COUNT - 1]);
         assert!(least >= f64::from(low) && greatest <= f64::from(high), "{window:?}: {least} to {greatest}");
         let law = law(window);
-        let p = kolmogorov_p(ks::<f32>(&values, &law, neighbours_f32), COUNT as f64);
+        let p = kolmogorov_p(ks(&values, &law, neighbours_f32), COUNT as f64);
 
         // no mass is moved to a bound: what is there is no more than what rounds to it, or lies within the
         // quantile's error of it, and 6 standard errors
@@ -183,7 +187,7 @@ fn bf16_keeps_the_law_and_the_bounds() {
             let (before, after) = neighbours_bf16(x);
             (if x == ends.0 { f64::from(low) } else { before }, if x == ends.1 { f64::from(high) } else { after })
         };
-        let p = kolmogorov_p(ks::<bf16>(&values, &law(window), middles), COUNT as f64);
+        let p = kolmogorov_p(ks(&values, &law(window), middles), COUNT as f64);
         println!("bf16 {window:?}: KS p {p:.4}");
         assert!(p > 1e-3, "{window:?}: p {p}");
     }
@@ -198,10 +202,10 @@ fn the_test_has_power() {
     let mut clamped = vec![0.0_f32; COUNT];
     cpu::fill(&Fill::new(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 }), &mut clamped).unwrap();
     clamped.iter_mut().for_each(|value| *value = value.clamp(-2.0, 2.0));
-    assert!(kolmogorov_p(ks::<f32>(&sorted(&clamped), &law(window), neighbours_f32), COUNT as f64) < 1e-9);
+    assert!(kolmogorov_p(ks(&sorted(&clamped), &law(window), neighbours_f32), COUNT as f64) < 1e-9);
     // a window that is 1 % too narrow
     let narrow = values::<f32>((0.0, 1.0, -1.98, 1.98), 0);
-    assert!(kolmogorov_p(ks::<f32>(&sorted(&narrow), &law(window), neighbours_f32), COUNT as f64) < 1e-9);
+    assert!(kolmogorov_p(ks(&sorted(&narrow), &law(window), neighbours_f32), COUNT as f64) < 1e-9);
 }
 
 #[test]

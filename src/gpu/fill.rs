@@ -149,7 +149,7 @@ impl Gpu {
                 self.check_exact(kind)?;
                 for dispatch in plan(&fill, target.dtype, coefficients, target.offset, target.count, bounds) {
                     let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind, dtype: target.dtype })?;
-                    steps.push(Step::Dispatch(dispatch, pipeline, target.buffer));
+                    steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer));
                 }
                 Ok(())
             }
@@ -203,6 +203,7 @@ impl Gpu {
         }
         let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
         let groups = self.scoped(0, || {
+            #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
             let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
             let group = |(dispatch, buffer): (&Dispatch, _)| {
                 let Range { start, end } = dispatch.binding;
@@ -305,13 +306,13 @@ impl Gpu {
 
 /// One command of a recorded fill.
 enum Step<'a> {
-    Dispatch(Dispatch, wgpu::ComputePipeline, &'a wgpu::Buffer),
+    Dispatch(Box<Dispatch>, wgpu::ComputePipeline, &'a wgpu::Buffer),
     /// The whole of the first buffer to a byte of the second.
     Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
 }
 
 impl<'a> Step<'a> {
-    const fn dispatch(&self) -> Option<(&Dispatch, &'a wgpu::Buffer)> {
+    fn dispatch(&self) -> Option<(&Dispatch, &'a wgpu::Buffer)> {
         match self {
             Self::Dispatch(dispatch, _, buffer) => Some((dispatch, buffer)),
             Self::Copy(..) => None,

@@ -256,7 +256,7 @@ impl Piece<'_> {
         // the threads behind the last element look one further place up
         let wide =
             (shard.index((places.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
-        (Digits { count: digits as u32, wide }, params)
+        (Digits { count: small(digits as u64), wide }, params)
     }
 
     fn slots(&mut self, range: Range<u64>, entry: Entry, params: Params) {
