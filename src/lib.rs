@@ -2,7 +2,8 @@
 //!
 //! A tensor's values are a pure function of its [`Key`], its [`Sampler`] and its [`Dtype`]: the same on every
 //! device, whole or in parts. An [`Init`] such as [`Init::he_normal`] works a sampler out from a [`Shape`]; a
-//! [`Fill`] joins it with a key; [`cpu::fill`] and [`gpu::Gpu::fill`] carry it out.
+//! [`Fill`] joins it with a key; [`cpu::fill`] and [`gpu::Gpu::fill`] carry it out, for the whole tensor or a
+//! [`Shard`] of it. [`Layer`] knows what PyTorch's layers begin with.
 //!
 //! ```
 //! use seedtensors::{Fill, Init, Key, Shape, cpu};
@@ -20,6 +21,10 @@
 //!
 //! Random values for weights, from words to buffers. Random numbers for anything else are `rand`'s, which
 //! [`Philox`] feeds; tensors, their storage and their arithmetic are the caller's.
+//!
+//! # Features
+//!
+//! `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
 //!
 //! # Errors
 //!
