@@ -9,7 +9,7 @@
 //! - Below 0.1 it is `r - 7/8 - g(r)` with `r = sqrt(-2 ln q)`, the root of Box and Muller's radius, and g rational
 //!   and small.
 //!
-//! A quantile is at most `max(1, |x|) * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
+//! A quantile is at most `|x| * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
 //! --example accuracy` counts it.
 
 use crate::box_muller::{LN2_HIGH, LN2_LOW, decompose, polynomial, root};
@@ -79,7 +79,7 @@ fn float(bits: u32) -> f32 {
 }
 
 /// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and
-/// 9.13, and at most `max(1, |x|) * 2^-22` from the true value.
+/// 9.13, and at most `|x| * 2^-22` from the true value.
 ///
 /// The sampler of truncated normals takes p from the window; this is the whole line.
 ///

@@ -90,7 +90,7 @@ impl Gpu {
     }
 
     /// Records many fills into the caller's encoder, as if one after the other: their dispatches stand in one
-    /// compute pass (another begins behind a [`Matrix`](crate::Matrix), which is copied), with the pipelines, the
+    /// compute pass (another begins behind a [`Matrix`], which is copied), with the pipelines, the
     /// bind groups of a buffer and one buffer of parameters shared between them. A whole model is then one
     /// submission.
     ///
