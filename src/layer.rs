@@ -128,6 +128,11 @@ fn parameter(name: &str, dims: &[u64], init: Init) -> Result<Parameter> {
     Ok(Parameter { name: name.to_owned(), shape: Shape::new(dims)?, init })
 }
 
+/// The rows of so many gates, directions or projections on top of each other.
+fn stacked(count: u64, size: u64) -> Result<u64> {
+    count.checked_mul(size).ok_or_else(|| Error::ShapeOverflow { what: format!("{count} times {size} units") })
+}
+
 /// U(+-1 / sqrt(n)); zeros where n is 0, as PyTorch's bound is then 0.
 fn within(n: u64) -> Init {
     match n {
@@ -192,9 +197,10 @@ impl Layer {
             Self::Lstm(sizes) => sizes.parameters(4),
             Self::Gru(sizes) => sizes.parameters(3),
             Self::MultiheadAttention { size, bias } => {
-                let mut parameters = vec![parameter("in_proj_weight", &[3 * size, *size], Init::xavier_uniform())?];
+                let rows = stacked(3, *size)?;
+                let mut parameters = vec![parameter("in_proj_weight", &[rows, *size], Init::xavier_uniform())?];
                 if *bias {
-                    parameters.push(parameter("in_proj_bias", &[3 * size], Init::zeros())?);
+                    parameters.push(parameter("in_proj_bias", &[rows], Init::zeros())?);
                 }
                 parameters.push(parameter("out_proj.weight", &[*size, *size], DEFAULT)?);
                 if *bias {
@@ -218,11 +224,11 @@ impl Recurrent {
     fn parameters(&self, gates: u64) -> Result<Vec<Parameter>> {
         let init = within(self.hidden);
         let directions: &[&str] = if self.bidirectional { &["", "_reverse"] } else { &[""] };
-        let overflow = || Error::ShapeOverflow { what: format!("{gates} gates of {} units", self.hidden) };
-        let rows = gates.checked_mul(self.hidden).ok_or_else(overflow)?;
+        let rows = stacked(gates, self.hidden)?;
+        let both = stacked(directions.len() as u64, self.hidden)?;
         let mut parameters = Vec::new();
         for layer in 0..self.layers {
-            let inputs = if layer == 0 { self.inputs } else { self.hidden * directions.len() as u64 };
+            let inputs = if layer == 0 { self.inputs } else { both };
             for direction in directions {
                 for (name, dims) in [("weight_ih", vec![rows, inputs]), ("weight_hh", vec![rows, self.hidden])] {
                     parameters.push(parameter(&format!("{name}_l{layer}{direction}"), &dims, init)?);

@@ -160,3 +160,14 @@ fn layers_are_those_of_pytorch() {
         }
     }
 }
+
+#[test]
+fn sizes_that_no_integer_counts_are_refused() {
+    let recurrent = Recurrent { inputs: 1, hidden: u64::MAX, layers: 2, bias: false, bidirectional: true };
+    for layer in
+        [Layer::Lstm(recurrent), Layer::Rnn(recurrent), Layer::MultiheadAttention { size: u64::MAX, bias: false }]
+    {
+        let error = layer.parameters().unwrap_err().to_string();
+        assert!(error.ends_with("times 18446744073709551615 units is more than an integer can count"), "{error}");
+    }
+}
