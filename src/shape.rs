@@ -107,6 +107,24 @@ impl Shape {
         self.layout
     }
 
+    /// The groups that the layer's channels are split into; 1 unless given.
+    #[must_use]
+    pub const fn groups(&self) -> u64 {
+        self.groups
+    }
+
+    /// Whether the layer was said to be a transposed convolution.
+    #[must_use]
+    pub const fn transposed(&self) -> bool {
+        self.transposed
+    }
+
+    /// The fans that were given outright.
+    #[must_use]
+    pub const fn given_fans(&self) -> Option<Fans> {
+        self.fans
+    }
+
     /// The number of elements.
     #[must_use]
     pub const fn elements(&self) -> u64 {

@@ -45,10 +45,11 @@ pub(crate) struct Conv {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "{ embedding = { count = 50257, size = 768 } }")]
+#[serde(deny_unknown_fields, expecting = "{ embedding = { count = 50257, size = 768, padding = 0 } }")]
 pub(crate) struct Embedding {
     count: u64,
     size: u64,
+    padding: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +112,14 @@ impl From<&Recurring> for Recurrent {
 }
 
 impl LayerSpec {
+    /// An embedding's index that is zeros.
+    pub(crate) const fn padding(&self) -> Option<u64> {
+        match self {
+            Self::Embedding(embedding) => embedding.padding,
+            _ => None,
+        }
+    }
+
     pub(crate) fn layer(&self) -> Layer {
         match self {
             Self::Linear(Sizes { inputs, outputs, bias }) => {
@@ -126,7 +135,7 @@ impl LayerSpec {
                 groups: *groups,
                 bias: *bias,
             },
-            Self::Embedding(Embedding { count, size }) => Layer::Embedding { count: *count, size: *size },
+            Self::Embedding(Embedding { count, size, .. }) => Layer::Embedding { count: *count, size: *size },
             Self::LayerNorm(Norm { shape, bias }) => Layer::LayerNorm { shape: shape.clone(), bias: *bias },
             Self::RmsNorm(RmsNorm { shape }) => Layer::RmsNorm { shape: shape.clone() },
             Self::ChannelNorm(ChannelNorm { channels }) => Layer::ChannelNorm { channels: *channels },

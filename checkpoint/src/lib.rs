@@ -1,9 +1,11 @@
-//! Checkpoints of initialised weights: a recipe says which tensors, and a safetensors file holds them.
+//! Checkpoints of initialised weights: a recipe says which tensors, and safetensors files hold them.
 //!
-//! A [`Recipe`] is read from TOML; [`write()`] makes the file, on the CPU or a GPU, with the same bytes.
+//! A [`Recipe`] is read from TOML. A [`Plan`] says which file holds which of its tensors, and [`write()`] makes the
+//! files, on the CPU or a GPU, with the same bytes.
 //!
 //! ```
-//! use seedtensors_checkpoint::{Recipe, Source, Write, write};
+//! use seedtensors::Arithmetic;
+//! use seedtensors_checkpoint::{MAX_SHARD_SIZE, Plan, Recipe, Source, Write, write};
 //!
 //! let recipe = Recipe::parse(
 //!     r#"
@@ -14,21 +16,34 @@
 //!     "#,
 //! )?;
 //! let folder = tempfile::tempdir()?;
-//! let path = folder.path().join("model.safetensors");
-//! write(&recipe, &Write::new(42, &Source::Cpu, &path), &mut |_| true)?;
+//! let out = folder.path().join("model.safetensors");
+//! let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &out, MAX_SHARD_SIZE, 1)?;
+//! write(&plan, &Write::new(42, &Source::Cpu, &out), &|_| true)?;
 //!
-//! let bytes = std::fs::read(&path)?;
+//! let bytes = std::fs::read(&out)?;
 //! let file = safetensors::SafeTensors::deserialize(&bytes)?;
 //! assert_eq!(file.tensor("fc1.weight")?.shape(), [256, 128]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod at;
+mod header;
 mod init;
 mod initialisers;
 mod layer;
+mod plan;
 mod recipe;
+mod record;
+mod template;
+mod text;
+mod values;
 mod write;
 
+pub use header::{Entry, Header};
 pub use initialisers::{INITIALISERS, Initialiser};
-pub use recipe::{Recipe, RecipeError, Tensor};
-pub use write::{Error, Source, Write, write};
+pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
+pub use recipe::{Part, Recipe, RecipeError, Tensor};
+pub use record::Record;
+pub use template::{Config, Style, families, render, styles};
+pub use values::Source;
+pub use write::{Error, Progress, Write, write};

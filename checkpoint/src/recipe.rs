@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use seedtensors::{Dtype, Fans, Layout, Sampler, Shape, Shard};
+use seedtensors::{Dtype, Fans, Init, Layout, Sampler, Shape};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -19,23 +19,56 @@ pub struct Tensor {
     pub shape: Shape,
     /// What it is stored as.
     pub dtype: Dtype,
-    /// What its values are.
+    /// Its initialiser.
+    pub init: Init,
+    /// What its values are: the initialiser's for this shape.
     pub sampler: Sampler,
-    /// The part of it that the file holds, and that part's own dimensions; none is the whole.
-    pub shard: Option<(Shard, Vec<u64>)>,
+    /// The index in its first dimension that is zeros whatever the initialiser says, as an embedding's
+    /// `padding_idx` is in PyTorch.
+    pub padding: Option<u64>,
+    /// The part of it that the file holds; none is the whole.
+    pub shard: Option<Part>,
+}
+
+/// A rectangle of a tensor: its first element and its extent in every dimension.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ start = [0, 1024], extent = [8192, 1024] }")]
+pub struct Part {
+    /// The first element's index in every dimension.
+    pub start: Vec<u64>,
+    /// The number of elements in every dimension.
+    pub extent: Vec<u64>,
 }
 
 impl Tensor {
     /// The dimensions that it has in the file.
     #[must_use]
     pub fn dims(&self) -> &[u64] {
-        self.shard.as_ref().map_or(self.shape.dims(), |(_, extent)| extent)
+        self.shard.as_ref().map_or(self.shape.dims(), |part| &part.extent)
     }
 
     /// The number of elements that the file holds.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.shard.as_ref().map_or(self.shape.elements(), |(shard, _)| shard.elements())
+        // a part is inside its tensor, whose elements fit in 64 bits
+        self.shard.as_ref().map_or(self.shape.elements(), |part| part.extent.iter().product())
+    }
+
+    /// The number of bytes that the file holds.
+    #[must_use]
+    pub fn bytes(&self) -> u128 {
+        u128::from(self.elements()) * u128::from(self.dtype.size())
+    }
+
+    /// The elements of the file, in row-major order, that are padding.
+    pub(crate) fn padding_elements(&self) -> Range<u64> {
+        let start = self.shard.as_ref().map_or(0, |part| part.start.first().copied().unwrap_or(0));
+        let row = match (self.dims(), self.padding.and_then(|padding| padding.checked_sub(start))) {
+            ([rows, ..], Some(row)) if row < *rows => row..row + 1,
+            _ => return 0..0,
+        };
+        let size = self.dims()[1..].iter().product::<u64>();
+        row.start * size..row.end * size
     }
 }
 
@@ -112,7 +145,8 @@ struct Entry {
     transposed: bool,
     fans: Option<FansEntry>,
     init: Option<Spanned<InitSpec>>,
-    shard: Option<Spanned<ShardEntry>>,
+    padding: Option<Spanned<u64>>,
+    shard: Option<Spanned<Part>>,
 }
 
 /// A layer's parameters, named `name.parameter`.
@@ -122,13 +156,6 @@ struct LayerEntry {
     name: Spanned<String>,
     dtype: Option<DtypeName>,
     layer: Spanned<LayerSpec>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "{ start = [0, 1024], extent = [8192, 1024] }")]
-struct ShardEntry {
-    start: Vec<u64>,
-    extent: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -207,11 +234,13 @@ impl LayerEntry {
         let refuse = |error: seedtensors::Error| (self.layer.span(), format!("layer {name:?}: {error}"));
         let dtype = self.dtype.map_or(dtype, Into::into);
         let parameters = self.layer.get_ref().layer().parameters().map_err(refuse)?;
+        let padding = self.layer.get_ref().padding();
         let tensor = |parameter: seedtensors::Parameter| {
             let sampler = parameter.init.sampler(&parameter.shape).map_err(refuse)?;
             sampler.check(dtype).map_err(refuse)?;
             let name = format!("{name}.{}", parameter.name);
-            Ok(Tensor { name, shape: parameter.shape, dtype, sampler, shard: None })
+            check_padding(&name, &parameter.shape, padding).map_err(|message| (self.layer.span(), message))?;
+            Ok(Tensor { name, shape: parameter.shape, dtype, init: parameter.init, sampler, padding, shard: None })
         };
         parameters.into_iter().map(tensor).collect()
     }
@@ -226,9 +255,7 @@ impl Entry {
         whole: &Range<usize>,
     ) -> Result<Tensor, (Range<usize>, String)> {
         let name = self.name.get_ref().clone();
-        if name.is_empty() || name == "__metadata__" {
-            return Err((self.name.span(), format!("a tensor cannot be named {name:?} in a safetensors file")));
-        }
+        check_name(&name).map_err(|message| (self.name.span(), message))?;
         let shape = self.shape(defaults).map_err(|error| (self.shape.span(), error.to_string()))?;
         let (span, init) = match (&self.init, &defaults.init) {
             (Some(init), _) => (init.span(), init.get_ref().0),
@@ -241,16 +268,15 @@ impl Entry {
         let dtype = self.dtype.map_or(dtype, Into::into);
         let sampler = init.sampler(&shape).and_then(|sampler| sampler.check(dtype).map(|()| sampler));
         let sampler = sampler.map_err(|error| (span, format!("tensor {name:?}: {error}")))?;
-        let shard = match &self.shard {
-            None => None,
-            Some(entry) => {
-                let ShardEntry { start, extent } = entry.get_ref();
-                let shard = shape.shard(start, extent);
-                let shard = shard.map_err(|error| (entry.span(), format!("tensor {name:?}: {error}")))?;
-                Some((shard, extent.clone()))
-            }
-        };
-        Ok(Tensor { name, shape, dtype, sampler, shard })
+        if let Some(part) = &self.shard {
+            let shard = shape.shard(&part.get_ref().start, &part.get_ref().extent);
+            shard.map_err(|error| (part.span(), format!("tensor {name:?}: {error}")))?;
+        }
+        let shard = self.shard.as_ref().map(|part| part.get_ref().clone());
+        let padding = self.padding.as_ref().map(|padding| *padding.get_ref());
+        let span = self.padding.as_ref().map_or(whole.clone(), Spanned::span);
+        check_padding(&name, &shape, padding).map_err(|message| (span, message))?;
+        Ok(Tensor { name, shape, dtype, init, sampler, padding, shard })
     }
 
     fn shape(&self, defaults: &Defaults) -> seedtensors::Result<Shape> {
@@ -266,6 +292,31 @@ impl Entry {
             Some(FansEntry { fan_in, fan_out }) => shape.with_fans(Fans { fan_in, fan_out }),
             None => shape,
         })
+    }
+}
+
+/// Refuses names that a safetensors file cannot hold, that would change a terminal, or that would lead out of a
+/// folder if a program took them for paths.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let rule = if name.is_empty() || name == "__metadata__" {
+        "cannot be named so in a safetensors file"
+    } else if name.chars().any(char::is_control) {
+        "cannot have control characters in its name"
+    } else if name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..") {
+        "cannot have a name that leads out of a folder"
+    } else {
+        return Ok(());
+    };
+    Err(format!("a tensor {rule}: {name:?}"))
+}
+
+fn check_padding(name: &str, shape: &Shape, padding: Option<u64>) -> Result<(), String> {
+    match (padding, shape.dims()) {
+        (Some(padding), [rows, ..]) if padding >= *rows => {
+            Err(format!("tensor {name:?}: padding is an index below {rows}, the first dimension, not {padding}"))
+        }
+        (Some(_), []) => Err(format!("tensor {name:?}: a scalar has no padding")),
+        _ => Ok(()),
     }
 }
 

@@ -1,63 +1,73 @@
-//! Writing a recipe's tensors to a safetensors file, piece by piece.
+//! Writing a plan's files: many pieces at once, each beside its final name until it is whole.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, BufWriter, Write as _};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{ScopedJoinHandle, scope};
 
-use half::{bf16, f16};
-use safetensors::tensor::TensorInfo;
-use seedtensors::gpu::Gpu;
-use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, VALUES_VERSION, cpu};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use seedtensors::Arithmetic;
 use tempfile::NamedTempFile;
 
-use crate::{Recipe, Tensor};
+use crate::at::write_all_at;
+use crate::plan::{INDEX, SINGLE, file_name};
+use crate::values::{Values, bytes_of};
+use crate::{Plan, PlannedFile, Rank, Source};
 
-/// Elements that are filled and written at a time.
-const PIECE: usize = 16 << 20;
-/// What the public readers take as a header at most.
-const LARGEST_HEADER: usize = 100_000_000;
-
-/// What fills the tensors.
-#[derive(Debug)]
-pub enum Source {
-    /// Every core of the processor.
-    Cpu,
-    /// A device.
-    Gpu(Box<Gpu>),
-}
-
-/// How a file is to be written.
+/// How a plan is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// The seed: each tensor's key is `Key::new(seed).named(name)`.
+    /// The seed that the plan was made with.
     pub seed: u64,
+    /// The arithmetic that the plan was made with.
+    pub arithmetic: Arithmetic,
     /// What fills the tensors.
     pub source: &'a Source,
-    /// How normals are worked out.
-    pub arithmetic: Arithmetic,
-    /// The file's name.
-    pub path: &'a Path,
-    /// Whether a file of that name is replaced.
+    /// The path that the plan was made with: a file that ends in `.safetensors`, or a directory.
+    pub out: &'a Path,
+    /// Which of the files are written: those of this rank. Rank 0 writes the index and `config.json`, too.
+    pub rank: Rank,
+    /// What `config.json` of a directory holds.
+    pub config: Option<&'a [u8]>,
+    /// Whether files of the same names are replaced, and other files of a checkpoint of that directory removed.
     pub force: bool,
+    /// Whether files that are there already, whole and of the same plan, are left as they are.
+    pub resume: bool,
 }
 
 impl<'a> Write<'a> {
-    /// An exact file that replaces none.
+    /// Every file, exact, none replaced.
     #[must_use]
-    pub const fn new(seed: u64, source: &'a Source, path: &'a Path) -> Self {
-        Self { seed, source, arithmetic: Arithmetic::Exact, path, force: false }
+    pub const fn new(seed: u64, source: &'a Source, out: &'a Path) -> Self {
+        let arithmetic = Arithmetic::Exact;
+        Self { seed, arithmetic, source, out, rank: Rank::ALONE, config: None, force: false, resume: false }
     }
 }
 
-/// Why no file was written.
+/// Why no file, or not every file, was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is a file of that name.
     #[error("{0} exists and is kept; --force replaces it")]
     Exists(PathBuf),
+    /// There is a file of that name, and no run of the same plan wrote it.
+    #[error("{0} exists and is of another recipe, seed, dtype or shard size; --force replaces it")]
+    Different(PathBuf),
+    /// There is a file of another checkpoint, which would be taken for a part of this one.
+    #[error("{0} is of another checkpoint, and is kept; --force removes it")]
+    Stale(PathBuf),
+    /// The disk has not enough room.
+    #[error("{folder} has {free} bytes free, and {needed} are to be written")]
+    NoSpace {
+        /// The directory.
+        folder: PathBuf,
+        /// What it has.
+        free: u64,
+        /// What is needed.
+        needed: u64,
+    },
     /// The file system refused.
     #[error("cannot write {path}")]
     Io {
@@ -66,9 +76,6 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The tensors, or their names, are more than a safetensors file holds.
-    #[error("a safetensors file cannot hold this: {0}")]
-    TooLarge(String),
     /// The library refused a fill.
     #[error("tensor {name:?}")]
     Fill {
@@ -78,155 +85,252 @@ pub enum Error {
         source: seedtensors::Error,
     },
     /// The caller asked to stop.
-    #[error("interrupted; nothing was written")]
-    Interrupted,
+    #[error("interrupted: {whole} of {files} files are whole; --resume goes on after them")]
+    Interrupted {
+        /// Files that are there under their final names.
+        whole: usize,
+        /// Files that this rank writes.
+        files: usize,
+    },
 }
 
-/// Writes the recipe's tensors beside `path`, then renames: on an error `path` is as it was.
-///
-/// Tensors of 4-byte elements come first, else they keep the recipe's order. `go_on` is told the bytes
-/// written since it was last called, and stops the work by saying `false`. The file's bytes depend on the
-/// recipe, the seed and the arithmetic, and where that is exact on nothing else.
+/// What was done since the last report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A file was there already, whole.
+    Kept(&'a PlannedFile),
+    /// So many bytes of values were written.
+    Bytes(u64),
+    /// The last bytes of a tensor were written; some of its others may still be under way.
+    Tensor,
+    /// A file is whole, on the disk, and under its final name.
+    File(&'a PlannedFile),
+}
+
+/// Writes the plan's files of this rank beside their final names, then renames each: on an error a name is as it
+/// was, or its file is whole. `report` is called from several threads; the work stops when it says `false`. The
+/// bytes depend on the recipe, the seed and the arithmetic, and where that is exact on nothing else.
 ///
 /// # Errors
 ///
 /// Every [`Error`].
-pub fn write(recipe: &Recipe, how: &Write<'_>, go_on: &mut dyn FnMut(u64) -> bool) -> Result<(), Error> {
-    let io = |source| Error::Io { path: how.path.to_owned(), source };
-    if !how.force && fs::symlink_metadata(how.path).is_ok() {
-        return Err(Error::Exists(how.path.to_owned()));
+pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<(), Error> {
+    let folder = match file_name(how.out) {
+        Some(_) => how.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+        None => how.out,
+    };
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let is_directory = file_name(how.out).is_none();
+    if is_directory {
+        fs::create_dir_all(folder).map_err(io)?;
     }
-    let mut tensors: Vec<&Tensor> = recipe.tensors.iter().collect();
-    tensors.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.size()));
-    let header = header(&tensors, how)?;
+    let leads = how.rank.rank == 0;
+    let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
+    let small = small.chain(how.config.filter(|_| is_directory).map(|config| ("config.json", config)));
+    let small: Vec<_> = small.filter(|_| leads).collect();
+    let stale = if is_directory && leads { stale(plan, folder).map_err(io)? } else { Vec::new() };
+    let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
 
-    let folder = how.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = temporary(folder).map_err(io)?;
-    let mut out = BufWriter::new(file);
-    out.write_all(&(header.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&header)).map_err(io)?;
-    for tensor in tensors {
-        match tensor.dtype {
-            Dtype::F32 => write_tensor::<f32>(tensor, how, &mut out, go_on)?,
-            Dtype::F16 => write_tensor::<f16>(tensor, how, &mut out, go_on)?,
-            Dtype::BF16 => write_tensor::<bf16>(tensor, how, &mut out, go_on)?,
+    let missing = missing(mine(), how, folder)?;
+    if !how.force {
+        if let Some(path) = stale.into_iter().next() {
+            return Err(Error::Stale(path));
+        }
+        for (name, bytes) in &small {
+            let path = folder.join(name);
+            match fs::read(&path) {
+                Ok(found) if how.resume && found == *bytes => {}
+                Ok(_) => return Err(if how.resume { Error::Different(path) } else { Error::Exists(path) }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::Io { path, source }),
+            }
+        }
+    } else {
+        // an index of files that are about to be replaced would be wrong from now on
+        for path in stale {
+            fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
         }
     }
-    let file = out.into_inner().map_err(|error| io(error.into_error()))?;
-    file.as_file().sync_all().map_err(io)?;
-    let persisted = if how.force { file.persist(how.path) } else { file.persist_noclobber(how.path) };
-    match persisted {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(how.path.to_owned())),
-        Err(error) => Err(io(error.error)),
+    let needed = missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    let free = fs4::available_space(folder).map_err(io)?;
+    if free < needed {
+        return Err(Error::NoSpace { folder: folder.to_owned(), free, needed });
     }
+    if how.resume {
+        remove_parts(&missing, folder).map_err(io)?;
+    }
+    for file in mine().filter(|file| !missing.contains(file)) {
+        report(Progress::Kept(file));
+    }
+
+    let whole = write_files(&missing, how, folder, report)?;
+    if whole < missing.len() {
+        let files = mine().count();
+        return Err(Error::Interrupted { whole: files - missing.len() + whole, files });
+    }
+    for (name, bytes) in small {
+        let path = folder.join(name);
+        let io = |source| Error::Io { path: path.clone(), source };
+        let mut file = temporary(folder, name).map_err(io)?;
+        file.write_all(bytes).map_err(io)?;
+        finish(file, &path, how.force || how.resume)?;
+    }
+    Ok(())
 }
 
-/// A file without a final name, removed unless it gets one, with the permissions of any new file.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".seedtensors-").suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn write_tensor<T: Element>(
-    tensor: &Tensor,
+/// The files that are not there yet, whole.
+fn missing<'p>(
+    mine: impl Iterator<Item = &'p PlannedFile>,
     how: &Write<'_>,
-    out: &mut BufWriter<NamedTempFile>,
-    go_on: &mut dyn FnMut(u64) -> bool,
-) -> Result<(), Error> {
-    let fill = Fill {
-        shard: tensor.shard.as_ref().map(|(shard, _)| *shard),
-        arithmetic: how.arithmetic,
-        ..Fill::new(Key::new(how.seed).named(&tensor.name), tensor.sampler)
-    };
-    // a matrix is worked out whole for any piece of it
-    let most = if matches!(tensor.sampler, Sampler::Matrix(_)) { usize::MAX } else { PIECE };
-    for start in (0..tensor.elements()).step_by(most) {
-        let count = usize::try_from(tensor.elements() - start).unwrap_or(most).min(most);
-        let fill = Fill { start, ..fill };
-        let elements = piece::<T>(how.source, &fill, count);
-        let elements = elements.map_err(|source| Error::Fill { name: tensor.name.clone(), source })?;
-        let bytes: &[u8] = bytemuck::cast_slice(&elements);
-        out.write_all(bytes).map_err(|source| Error::Io { path: how.path.to_owned(), source })?;
-        if !go_on(bytes.len() as u64) {
-            return Err(Error::Interrupted);
+    folder: &Path,
+) -> Result<Vec<&'p PlannedFile>, Error> {
+    let mut missing = Vec::new();
+    for file in mine {
+        let path = folder.join(&file.name);
+        if fs::symlink_metadata(&path).is_err() || how.force {
+            missing.push(file);
+        } else if !how.resume {
+            return Err(Error::Exists(path));
+        } else if !is_whole(file, &path).map_err(|source| Error::Io { path: path.clone(), source })? {
+            return Err(Error::Different(path));
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether a file has this plan's header and length: it got its name when it was whole.
+fn is_whole(file: &PlannedFile, path: &Path) -> io::Result<bool> {
+    let found = File::open(path)?;
+    let same_size = found.metadata()?.len() == file.bytes;
+    let mut head = Vec::new();
+    found.take(file.head.len() as u64).read_to_end(&mut head)?;
+    Ok(same_size && head == file.head)
+}
+
+/// Files of a checkpoint that this plan does not have, and that readers would take for a part of it.
+fn stale(plan: &Plan, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let planned = plan.files.iter().any(|file| file.name == name) || (name == INDEX && plan.index.is_some());
+        let shard = name.starts_with("model-") && name.contains("-of-") && name.ends_with(".safetensors");
+        if !planned && (shard || name == SINGLE || name == INDEX) {
+            stale.push(folder.join(name));
+        }
+    }
+    stale.sort();
+    Ok(stale)
+}
+
+/// Removes what a killed run left of the files that are to be written.
+fn remove_parts(missing: &[&PlannedFile], folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let of = |file: &&PlannedFile| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| name.starts_with(&part_prefix(&file.name)) && name.ends_with(PART))
+        };
+        if missing.iter().any(of) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// A run of elements.
-fn piece<T: Element>(source: &Source, fill: &Fill, count: usize) -> seedtensors::Result<Vec<T>> {
-    match source {
-        Source::Cpu => {
-            let mut elements = vec![T::zeroed(); count];
-            cpu::fill(fill, &mut elements)?;
-            Ok(elements)
-        }
-        Source::Gpu(gpu) => {
-            let buffer = gpu.tensor(fill, T::DTYPE, count as u64)?;
-            gpu.read(&buffer, 0, count as u64)
-        }
-    }
+const PART: &str = ".part";
+
+fn part_prefix(name: &str) -> String {
+    format!(".{name}.")
 }
 
-/// The header's JSON, padded to 8 bytes, always in the same order.
-fn header(tensors: &[&Tensor], how: &Write<'_>) -> Result<Vec<u8>, Error> {
-    let overflow = || Error::TooLarge("more bytes than an address can count".to_owned());
-    let mut begin = 0_usize;
-    let mut entries = Vec::with_capacity(tensors.len());
-    for tensor in tensors {
-        let bytes = tensor.elements().checked_mul(tensor.dtype.size()).and_then(|bytes| usize::try_from(bytes).ok());
-        let end = bytes.and_then(|bytes| begin.checked_add(bytes)).ok_or_else(overflow)?;
-        let shape = tensor.dims().iter().map(|&dim| usize::try_from(dim).map_err(|_| overflow()));
-        entries.push((
-            tensor.name.as_str(),
-            TensorInfo {
-                dtype: match tensor.dtype {
-                    Dtype::F32 => safetensors::Dtype::F32,
-                    Dtype::F16 => safetensors::Dtype::F16,
-                    Dtype::BF16 => safetensors::Dtype::BF16,
-                },
-                shape: shape.collect::<Result<_, _>>()?,
-                data_offsets: (begin, end),
-            },
-        ));
-        begin = end;
-    }
-    let arithmetic = match how.arithmetic {
-        Arithmetic::Exact => "exact",
-        Arithmetic::Native => "native",
-    };
-    let metadata = BTreeMap::from([
-        ("format", "pt".to_owned()),
-        ("seedtensors.arithmetic", arithmetic.to_owned()),
-        ("seedtensors.seed", how.seed.to_string()),
-        ("seedtensors.values", VALUES_VERSION.to_string()),
-    ]);
-    let mut json =
-        serde_json::to_vec(&Header { metadata, entries }).map_err(|error| Error::TooLarge(error.to_string()))?;
-    json.resize(json.len().next_multiple_of(8), b' ');
-    if json.len() > LARGEST_HEADER {
-        return Err(Error::TooLarge(format!("a header of {} bytes, readers take {LARGEST_HEADER}", json.len())));
-    }
-    Ok(json)
+/// A file without a final name, removed unless it gets one, with the permissions of any new file.
+fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
+    let prefix = part_prefix(name);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(OsStr::new(&prefix)).suffix(PART);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
-/// The crate's own `Metadata` writes its map of strings in an order that changes from run to run.
-struct Header<'a> {
-    metadata: BTreeMap<&'static str, String>,
-    entries: Vec<(&'a str, TensorInfo)>,
-}
-
-impl Serialize for Header<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.entries.len()))?;
-        map.serialize_entry("__metadata__", &self.metadata)?;
-        for (name, info) in &self.entries {
-            map.serialize_entry(name, info)?;
+/// Writes files one after another, each brought to the disk while the next is being filled. Returns how many are
+/// whole: fewer than there are where the caller asked to stop.
+fn write_files(
+    files: &[&PlannedFile],
+    how: &Write<'_>,
+    folder: &Path,
+    report: &(dyn Fn(Progress<'_>) -> bool + Sync),
+) -> Result<usize, Error> {
+    scope(|scope| {
+        let mut whole = 0;
+        let mut finishing: Option<ScopedJoinHandle<'_, Result<(), Error>>> = None;
+        let mut join = |finishing: Option<ScopedJoinHandle<'_, Result<(), Error>>>| match finishing.map(|t| t.join()) {
+            None => Ok(()),
+            Some(Ok(result)) => result.map(|()| whole += 1),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        };
+        for &file in files {
+            let path = folder.join(&file.name);
+            let part = fill_file(file, how, folder, report)?;
+            join(finishing.take())?;
+            let Some(part) = part else { return Ok(whole) };
+            finishing = Some(scope.spawn(move || {
+                finish(part, &path, how.force)?;
+                report(Progress::File(file));
+                Ok(())
+            }));
         }
-        map.end()
+        join(finishing)?;
+        Ok(whole)
+    })
+}
+
+/// A file with all its values but without its final name; none where the caller asked to stop.
+fn fill_file(
+    file: &PlannedFile,
+    how: &Write<'_>,
+    folder: &Path,
+    report: &(dyn Fn(Progress<'_>) -> bool + Sync),
+) -> Result<Option<NamedTempFile>, Error> {
+    let path = folder.join(&file.name);
+    let io = |source| Error::Io { path: path.clone(), source };
+    let mut part = temporary(folder, &file.name).map_err(io)?;
+    part.write_all(&file.head).map_err(io)?;
+    let out = part.as_file();
+    let values = Values { source: how.source, seed: how.seed, arithmetic: how.arithmetic };
+    let mut at = file.head.len() as u64;
+    let places = file.recipe.tensors.iter().map(|tensor| {
+        let offset = at;
+        // the plan has checked that the end of the file fits in 64 bits
+        at += tensor.elements() * tensor.dtype.size();
+        (tensor, offset)
+    });
+    let stop = AtomicBool::new(false);
+    values.for_each(values.pieces(places), |buffer, piece| {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let bytes = bytes_of(buffer, piece.bytes);
+        let filled = values.fill(&piece, bytes);
+        filled.map_err(|source| Error::Fill { name: piece.tensor.name.clone(), source })?;
+        write_all_at(out, bytes, piece.offset).map_err(io)?;
+        let go_on = report(Progress::Bytes(bytes.len() as u64)) && (!piece.is_last() || report(Progress::Tensor));
+        stop.fetch_or(!go_on, Ordering::Relaxed);
+        Ok(())
+    })?;
+    Ok((!stop.into_inner()).then_some(part))
+}
+
+/// Brings a file to the disk and gives it its final name.
+fn finish(file: NamedTempFile, path: &Path, replace: bool) -> Result<(), Error> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    file.as_file().sync_all().map_err(io)?;
+    let persisted = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    match persisted {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
+        Err(error) => Err(io(error.error)),
     }
 }

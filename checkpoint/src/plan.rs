@@ -1,0 +1,214 @@
+//! Which file holds which tensors, and which rank writes it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use seedtensors::Arithmetic;
+use seedtensors::Dtype;
+use serde::{Deserialize, Serialize};
+
+use crate::header::{Entry, Header};
+use crate::record::Record;
+use crate::{Recipe, Tensor};
+
+/// The name of a directory's only file.
+pub(crate) const SINGLE: &str = "model.safetensors";
+/// The name of a directory's index.
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
+
+/// How many bytes of values a file of a directory holds at most, unless one tensor has more: 5 GB, as in
+/// Hugging Face's libraries.
+pub const MAX_SHARD_SIZE: u64 = 5_000_000_000;
+
+/// One of several programs that write a checkpoint together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    /// Which, from 0.
+    pub rank: usize,
+    /// How many there are.
+    pub world_size: usize,
+}
+
+impl Rank {
+    /// The only one.
+    pub const ALONE: Self = Self { rank: 0, world_size: 1 };
+}
+
+/// The files of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The files, in the order of their names.
+    pub files: Vec<PlannedFile>,
+    /// The name and the bytes of the index, of several files alone.
+    pub index: Option<(String, Vec<u8>)>,
+}
+
+/// A file of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedFile {
+    /// Its name in its directory.
+    pub name: String,
+    /// The rank that writes it.
+    pub rank: usize,
+    /// Its size in bytes, header included.
+    pub bytes: u64,
+    /// Its tensors.
+    pub recipe: Recipe,
+    /// Its header, with the header's own length before it.
+    pub(crate) head: Vec<u8>,
+}
+
+/// Hugging Face's index of a sharded checkpoint.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Index {
+    pub(crate) metadata: Totals,
+    pub(crate) weight_map: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Totals {
+    total_parameters: u64,
+    total_size: u64,
+}
+
+impl Plan {
+    /// The files of a recipe's tensors: one, where `out` ends in `.safetensors`, else those of a directory, filled
+    /// in the recipe's order up to `max_shard_size` bytes of values each. A tensor above that has a file of its own,
+    /// before the file that is being filled, as in `huggingface_hub`'s `split_state_dict_into_shards_factory`.
+    /// Ranks share the files out, the largest first, each to the rank with the fewest bytes so far.
+    ///
+    /// # Errors
+    ///
+    /// What a file cannot hold, in words.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use seedtensors::Arithmetic;
+    /// use seedtensors_checkpoint::{Plan, Recipe};
+    ///
+    /// let text = ["a", "b", "c"].map(|name| format!("[[tensor]]\nname = {name:?}\nshape = [250]\ninit = \"ones\"\n"));
+    /// let recipe = Recipe::parse(&text.concat())?;
+    /// let plan = Plan::new(&recipe, 42, Arithmetic::Exact, Path::new("folder"), 2000, 2)?;
+    /// let files: Vec<_> = plan.files.iter().map(|file| (&file.name[..], file.recipe.tensors.len(), file.rank)).collect();
+    /// assert_eq!(files, [("model-00001-of-00002.safetensors", 2, 0), ("model-00002-of-00002.safetensors", 1, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(
+        recipe: &Recipe,
+        seed: u64,
+        arithmetic: Arithmetic,
+        out: &Path,
+        max_shard_size: u64,
+        world_size: usize,
+    ) -> Result<Self, String> {
+        let shards = match file_name(out) {
+            Some(_) => vec![recipe.tensors.clone()],
+            None => shards(&recipe.tensors, max_shard_size),
+        };
+        let count = shards.len();
+        let mut files = Vec::with_capacity(count);
+        for (i, mut tensors) in shards.into_iter().enumerate() {
+            let name = match file_name(out) {
+                Some(name) => name.to_owned(),
+                None if count == 1 => SINGLE.to_owned(),
+                None => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
+            };
+            // larger elements first, so that each begins at a multiple of its size
+            tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
+            let record = Record { recipe: Recipe { tensors }, seed, arithmetic };
+            let (head, values) = head(&record)?;
+            let bytes = values.checked_add(head.len() as u64).ok_or_else(too_large)?;
+            files.push(PlannedFile { name, rank: 0, bytes, recipe: record.recipe, head });
+        }
+        share(&mut files, world_size);
+        let index = if count > 1 { Some((INDEX.to_owned(), index(&files)?)) } else { None };
+        Ok(Self { files, index })
+    }
+
+    /// The bytes of all files but the index.
+    #[must_use]
+    pub fn bytes(&self) -> u128 {
+        self.files.iter().map(|file| u128::from(file.bytes)).sum()
+    }
+}
+
+/// The name of the one file that is asked for, if not a directory is.
+pub(crate) fn file_name(out: &Path) -> Option<&str> {
+    out.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".safetensors"))
+}
+
+fn too_large() -> String {
+    "a file cannot hold more bytes than 64 bits can count".to_owned()
+}
+
+/// The tensors of each file.
+fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
+    let most = u128::from(most);
+    let (mut shards, mut shard, mut size) = (Vec::new(), Vec::new(), 0);
+    for tensor in tensors {
+        let bytes = tensor.bytes();
+        if bytes > most {
+            shards.push(vec![tensor.clone()]);
+            continue;
+        }
+        if size + bytes > most {
+            shards.push(std::mem::take(&mut shard));
+            size = 0;
+        }
+        shard.push(tensor.clone());
+        size += bytes;
+    }
+    if !shard.is_empty() {
+        shards.push(shard);
+    }
+    shards
+}
+
+/// What stands before a file's values, and the values' bytes.
+fn head(record: &Record) -> Result<(Vec<u8>, u64), String> {
+    let mut at = 0_u64;
+    let mut tensors = Vec::with_capacity(record.recipe.tensors.len());
+    for tensor in &record.recipe.tensors {
+        let end = u64::try_from(tensor.bytes()).ok().and_then(|bytes| at.checked_add(bytes)).ok_or_else(too_large)?;
+        let dtype = stored(tensor.dtype);
+        tensors.push(Entry { name: tensor.name.clone(), dtype, shape: tensor.dims().to_vec(), begin: at, end });
+        at = end;
+    }
+    let json = Header { metadata: record.metadata(), tensors, values: 0 }.json()?;
+    Ok(([&(json.len() as u64).to_le_bytes()[..], &json].concat(), at))
+}
+
+/// A dtype as the format names it.
+pub(crate) const fn stored(dtype: Dtype) -> safetensors::Dtype {
+    match dtype {
+        Dtype::F32 => safetensors::Dtype::F32,
+        Dtype::F16 => safetensors::Dtype::F16,
+        Dtype::BF16 => safetensors::Dtype::BF16,
+    }
+}
+
+fn share(files: &mut [PlannedFile], world_size: usize) {
+    let mut loads = vec![0_u128; world_size.max(1).min(files.len())];
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|&i| (Reverse(files[i].bytes), i));
+    for i in order {
+        if let Some((rank, load)) = loads.iter_mut().enumerate().min_by_key(|(rank, load)| (**load, *rank)) {
+            *load += u128::from(files[i].bytes);
+            files[i].rank = rank;
+        }
+    }
+}
+
+fn index(files: &[PlannedFile]) -> Result<Vec<u8>, String> {
+    let tensors = || files.iter().flat_map(|file| file.recipe.tensors.iter().map(move |tensor| (file, tensor)));
+    let total = |of: fn(&Tensor) -> u128| u64::try_from(tensors().map(|(_, tensor)| of(tensor)).sum::<u128>());
+    let metadata = Totals {
+        total_parameters: total(|tensor| tensor.elements().into()).map_err(|_| too_large())?,
+        total_size: total(Tensor::bytes).map_err(|_| too_large())?,
+    };
+    let weight_map = tensors().map(|(file, tensor)| (tensor.name.clone(), file.name.clone())).collect();
+    let mut json = serde_json::to_vec_pretty(&Index { metadata, weight_map }).map_err(|error| error.to_string())?;
+    json.push(b'\n');
+    Ok(json)
+}

@@ -1,0 +1,199 @@
+//! Recipes as templates: a model's configuration and a style of initialisation in, a recipe out.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+
+/// What a template may cost: it bounds its time, and its memory at about 64 bytes a unit.
+const FUEL: u64 = 5_000_000;
+/// Bytes of a recipe at most.
+const LARGEST: usize = 64 << 20;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../recipes/", $name)))),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = files![
+    "bert.toml.jinja",
+    "decoder.jinja",
+    "gpt2.toml.jinja",
+    "gpt_neox.toml.jinja",
+    "llama.toml.jinja",
+    "mistral.toml.jinja",
+    "mixtral.toml.jinja",
+    "qwen2.toml.jinja",
+    "qwen3.toml.jinja",
+    "styles/gpt2.jinja",
+    "styles/hf.jinja",
+    "styles/megatron.jinja",
+    "styles/olmo.jinja",
+    "styles/small_init.jinja",
+    "styles/torchtitan.jinja",
+    "tensors.jinja",
+    "vit.toml.jinja",
+];
+
+/// The model types (`model_type` of a configuration) that have a template here.
+pub fn families() -> impl Iterator<Item = &'static str> {
+    FILES.iter().filter_map(|(name, _)| name.strip_suffix(".toml.jinja"))
+}
+
+/// A way to initialise a model's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, its formula, and its source.
+    pub about: &'static str,
+}
+
+/// Every style.
+///
+/// ```
+/// let styles = seedtensors_checkpoint::styles();
+/// assert!(styles.map(|style| style.name).eq(["gpt2", "hf", "megatron", "olmo", "small_init", "torchtitan"]));
+/// ```
+pub fn styles() -> impl Iterator<Item = Style> {
+    FILES.iter().filter_map(|(name, text)| {
+        let name = name.strip_prefix("styles/")?.strip_suffix(".jinja")?;
+        let about = text.strip_prefix("{#")?.split_once("#}")?.0.trim();
+        Some(Style { name, about })
+    })
+}
+
+/// A model's configuration: the variables of a template.
+pub type Config = serde_json::Map<String, serde_json::Value>;
+
+/// Renders a template to a recipe: the given one, named as in its errors, or the family's of the configuration's
+/// `model_type`.
+///
+/// A template has the configuration's keys as variables, those that are null left out, and `style`. It may import
+/// `"styles/" ~ style ~ ".jinja"` and `"tensors.jinja"`, as the families do, but no file, and besides Jinja's own
+/// functions has `sqrt(x)`, `architecture([names])`, the first of the configuration's `architectures`, which must be
+/// one of the names, `required([keys])`, which refuses a configuration without them, and `raise_exception(message)`.
+///
+/// # Errors
+///
+/// What is wrong, in words, with the template's name and line: an unknown family or style, a missing key, a template
+/// that is none, or that runs too long.
+///
+/// ```
+/// let config = serde_json::json!({ "n": 3, "nothing": null });
+/// let template = "{% for i in range(n) %}{{ i }} {{ sqrt(i) }} {{ nothing | default(style) }};{% endfor %}";
+/// let text = seedtensors_checkpoint::render(config.as_object().unwrap(), "hf", Some(("mine", template)))?;
+/// assert_eq!(text, "0 0.0 hf;1 1.0 hf;2 1.4142135623730951 hf;");
+/// # Ok::<(), String>(())
+/// ```
+pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
+    if !styles().any(|known| known.name == style) {
+        let names: Vec<_> = styles().map(|style| style.name).collect();
+        return Err(format!("there is no style {style:?}, but {}", names.join(", ")));
+    }
+    let environment = environment();
+    let template = match template {
+        Some((name, source)) => environment.template_from_named_str(name, source),
+        None => environment.get_template(&family(config)?),
+    }
+    .map_err(|error| plain(&error))?;
+    let variables = config.iter().filter(|(_, value)| !value.is_null());
+    let variables = variables.map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone()))));
+    let variables: BTreeMap<&str, Value> = variables.chain([("style", Value::from(style))]).collect();
+    let mut out = Limited(Vec::new());
+    template.render_captured_to(variables, &mut out).map_err(|error| plain(&error))?;
+    String::from_utf8(out.0).map_err(|error| error.to_string())
+}
+
+/// The template of a configuration's `model_type`.
+fn family(config: &Config) -> Result<String, String> {
+    let names = || families().collect::<Vec<_>>().join(", ");
+    match config.get("model_type").and_then(serde_json::Value::as_str) {
+        Some(name) if families().any(|family| family == name) => Ok(format!("{name}.toml.jinja")),
+        Some(name) => Err(format!("there is no recipe for model_type {name:?}, but for {}; --recipe takes yours", names())),
+        None => Err(format!("the config needs a model_type, one of {}; --recipe takes your own recipe", names())),
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_loader(|name| {
+        Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()))
+    });
+    environment.add_function("sqrt", |x: f64| x.sqrt());
+    environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_function("architecture", architecture);
+    environment.add_function("required", required);
+    environment
+}
+
+fn architecture(state: &State<'_, '_>, names: Vec<String>) -> Result<String, Error> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::InvalidOperation, message));
+    let given = state.lookup("architectures").and_then(|list| list.get_item_by_index(0).ok());
+    match given.as_ref().filter(|name| !name.is_undefined()).map(Value::to_string) {
+        Some(name) if names.contains(&name) => Ok(name),
+        Some(name) => refuse(format!("there is no recipe for {name}, but for {}", names.join(", "))),
+        None => names.into_iter().next().map_or_else(|| refuse("no architecture is named".to_owned()), Ok),
+    }
+}
+
+fn required(state: &State<'_, '_>, keys: Vec<String>) -> Result<&'static str, Error> {
+    let missing: Vec<_> = keys.into_iter().filter(|key| state.lookup(key).is_none_or(|v| v.is_undefined())).collect();
+    if missing.is_empty() {
+        return Ok("");
+    }
+    let message = format!("the config lacks {}; --set KEY=VALUE gives it", missing.join(", "));
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// An error on one line: where, what, and of what is undefined its name.
+fn plain(error: &Error) -> String {
+    let place = match (error.name(), error.line()) {
+        (Some(name), Some(line)) => format!("{name}:{line}: "),
+        _ => String::new(),
+    };
+    let what = match (error.kind(), error.detail()) {
+        (ErrorKind::UndefinedError, None) => {
+            let expression = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
+            format!("`{}` is undefined", expression.unwrap_or("a value").trim())
+        }
+        (ErrorKind::OutOfFuel, _) => format!("the template takes too long (more than {FUEL} steps)"),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
+    let hint = if what.contains("undefined") { "; --set KEY=VALUE gives it" } else { "" };
+    // the cause is where an included template failed
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>()) {
+        Some(cause) => plain(cause),
+        None => format!("{place}{what}{hint}"),
+    }
+}
+
+/// A recipe that is being written, and refuses to be too long.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGEST {
+            return Err(io::Error::other(format!("the recipe is longer than {LARGEST} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! A recipe as text: one `[[tensor]]` each, which [`Recipe::parse`](crate::Recipe::parse) reads back as the same.
+
+use std::fmt;
+
+use seedtensors::{Bounds, Distribution, Dtype, Fans, Init, Layout, Mode};
+use toml::Value;
+
+use crate::{Part, Recipe, Tensor};
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, tensor) in self.tensors.iter().enumerate() {
+            write!(f, "{}{tensor}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "[[tensor]]")?;
+        writeln!(f, "name = {}", Value::from(self.name.as_str()))?;
+        writeln!(f, "shape = {:?}", self.shape.dims())?;
+        writeln!(f, "dtype = \"{}\"", dtype_name(self.dtype))?;
+        writeln!(f, "init = {}", init_text(&self.init))?;
+        if self.shape.layout() == Layout::InOut {
+            writeln!(f, "layout = \"in_out\"")?;
+        }
+        if self.shape.groups() != 1 {
+            writeln!(f, "groups = {}", self.shape.groups())?;
+        }
+        if self.shape.transposed() {
+            writeln!(f, "transposed = true")?;
+        }
+        if let Some(Fans { fan_in, fan_out }) = self.shape.given_fans() {
+            writeln!(f, "fans = {{ fan_in = {fan_in}, fan_out = {fan_out} }}")?;
+        }
+        if let Some(padding) = self.padding {
+            writeln!(f, "padding = {padding}")?;
+        }
+        if let Some(Part { start, extent }) = &self.shard {
+            writeln!(f, "shard = {{ start = {start:?}, extent = {extent:?} }}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A dtype as recipes name it.
+pub(crate) const fn dtype_name(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F32 => "f32",
+        Dtype::F16 => "f16",
+        Dtype::BF16 => "bf16",
+    }
+}
+
+/// An initialiser as [`InitSpec`](crate::init::InitSpec) reads it; `{:?}` of an f64 is exact, and TOML.
+fn init_text(init: &Init) -> String {
+    match *init {
+        Init::Constant { value } if value.to_bits() == 0 => "\"zeros\"".to_owned(),
+        Init::Constant { value: 1.0 } => "\"ones\"".to_owned(),
+        Init::Constant { value } => format!("{{ constant = {{ value = {value:?} }} }}"),
+        Init::Uniform { low, high } => format!("{{ uniform = {{ low = {low:?}, high = {high:?} }} }}"),
+        Init::Normal { mean, std } => format!("{{ normal = {{ mean = {mean:?}, std = {std:?} }} }}"),
+        Init::TruncatedNormal { mean, std, bounds } => {
+            let (low, high, bounds) = match bounds {
+                Bounds::Absolute { low, high } => (low, high, "absolute"),
+                Bounds::InStd { low, high } => (low, high, "std"),
+            };
+            let law = format!("mean = {mean:?}, std = {std:?}, low = {low:?}, high = {high:?}");
+            format!("{{ truncated_normal = {{ {law}, bounds = \"{bounds}\" }} }}")
+        }
+        Init::VarianceScaling { scale, mode, distribution } => {
+            let mode = match mode {
+                Mode::FanIn => "fan_in",
+                Mode::FanOut => "fan_out",
+                Mode::FanAvg => "fan_avg",
+                Mode::FanGeoAvg => "fan_geo_avg",
+            };
+            let law = match distribution {
+                Distribution::Uniform => "uniform",
+                Distribution::Normal => "normal",
+                Distribution::TruncatedNormal => "truncated_normal",
+            };
+            format!("{{ variance_scaling = {{ scale = {scale:?}, mode = \"{mode}\", distribution = \"{law}\" }} }}")
+        }
+        Init::Eye { gain } => format!("{{ eye = {{ gain = {gain:?} }} }}"),
+        Init::Dirac { groups } => format!("{{ dirac = {{ groups = {groups} }} }}"),
+        Init::Orthogonal { gain } => format!("{{ orthogonal = {{ gain = {gain:?} }} }}"),
+        Init::DeltaOrthogonal { gain } => format!("{{ delta_orthogonal = {{ gain = {gain:?} }} }}"),
+        Init::Sparse { sparsity, std } => format!("{{ sparse = {{ sparsity = {sparsity:?}, std = {std:?} }} }}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Recipe;
+
+    #[test]
+    fn the_text_of_a_recipe_is_read_back_as_the_same_recipe() {
+        let text = r#"
+            [defaults]
+            dtype = "bf16"
+            layout = "in_out"
+            [[tensor]]
+            name = "a \"quoted\" name, with ünicode"
+            shape = [4, 6]
+            init = { truncated_normal = { std = 0.02, low = -inf, high = 1e-30 } }
+            padding = 3
+            shard = { start = [1, 2], extent = [3, 4] }
+            [[tensor]]
+            name = "b"
+            shape = []
+            init = { constant = { value = 0.1 } }
+            [[tensor]]
+            name = "c"
+            shape = [8, 4, 3]
+            layout = "out_in"
+            groups = 2
+            transposed = true
+            init = { he_normal = { mode = "fan_geo_avg", gain = "tanh", distribution = "truncated_normal" } }
+            [[tensor]]
+            name = "d"
+            shape = [5]
+            fans = { fan_in = 3, fan_out = 9007199254740993 }
+            dtype = "f16"
+            init = { xavier_uniform = { gain = 0.3 } }
+            [[tensor]]
+            name = "e"
+            shape = [4, 4]
+            init = { sparse = { sparsity = 0.3 } }
+            [[layer]]
+            name = "embedding"
+            layer = { embedding = { count = 5, size = 2, padding = 4 } }
+        "#;
+        let names = crate::INITIALISERS.iter().map(|initialiser| {
+            let parameters = if initialiser.parameters.contains("value") { "value = 1.5" } else { "" };
+            let name = initialiser.names[0];
+            let parameters = if name == "sparse" { "sparsity = 0.5" } else { parameters };
+            format!("[[tensor]]\nname = \"every {name}\"\nshape = [3, 3, 3, 3]\ninit = {{ {name} = {{ {parameters} }} }}\n")
+        });
+        let two = ["every eye", "every sparse"].map(|name| format!("name = \"{name}\"\nshape = [3, 3"));
+        let mut text = text.to_owned() + &names.collect::<String>();
+        for two in two {
+            text = text.replace(&format!("{two}, 3, 3]"), &format!("{two}]"));
+        }
+        let recipe = Recipe::parse(&text).unwrap();
+        assert_eq!(recipe.tensors.len(), 6 + crate::INITIALISERS.iter().count());
+        let again = Recipe::parse(&recipe.to_string()).unwrap();
+        assert_eq!(again, recipe);
+        assert_eq!(again.to_string(), recipe.to_string());
+        assert_eq!(recipe.tensors[0].padding_elements(), 8..12);
+    }
+}

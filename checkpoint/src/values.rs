@@ -1,0 +1,136 @@
+//! A tensor's values as the bytes that a file holds, a piece at a time.
+
+use bytemuck::Pod;
+use half::{bf16, f16};
+use rayon::prelude::*;
+use seedtensors::gpu::Gpu;
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Result, Sampler, cpu};
+
+use crate::Tensor;
+
+/// Bytes of a piece: on the CPU few enough to stay in a core's cache until they are written.
+const CPU_PIECE: u64 = 1 << 20;
+/// On a GPU so many that a dispatch is worth it, and few enough for several of them in flight.
+const GPU_PIECE: u64 = 16 << 20;
+/// Pieces that a GPU has in flight: one is filled, one copied back, one written.
+const GPU_THREADS: usize = 3;
+
+/// What fills the tensors.
+#[derive(Debug)]
+pub enum Source {
+    /// Every core of the processor.
+    Cpu,
+    /// A device.
+    Gpu(Box<Gpu>),
+}
+
+/// What tensors are filled with, and by what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) seed: u64,
+    pub(crate) arithmetic: Arithmetic,
+}
+
+/// A run of a tensor's elements, and where its bytes stand among those of its file's values.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    pub(crate) tensor: &'a Tensor,
+    pub(crate) start: u64,
+    pub(crate) bytes: usize,
+    pub(crate) offset: u64,
+}
+
+impl Piece<'_> {
+    /// Whether it is its tensor's last.
+    pub(crate) fn is_last(&self) -> bool {
+        self.start + self.bytes as u64 / self.tensor.dtype.size() == self.tensor.elements()
+    }
+}
+
+impl Values<'_> {
+    /// The pieces of tensors, each with the place of its bytes, in order.
+    pub(crate) fn pieces<'t>(
+        &self,
+        tensors: impl Iterator<Item = (&'t Tensor, u64)> + Send,
+    ) -> impl Iterator<Item = Piece<'t>> + Send {
+        let most = match self.source {
+            Source::Cpu => CPU_PIECE,
+            Source::Gpu(_) => GPU_PIECE,
+        };
+        tensors.flat_map(move |(tensor, offset)| {
+            let size = tensor.dtype.size();
+            // a matrix is worked out whole for any piece of it
+            let most = if matches!(tensor.sampler, Sampler::Matrix(_)) { u64::MAX } else { most / size };
+            let elements = tensor.elements();
+            let step = usize::try_from(most).unwrap_or(usize::MAX);
+            (0..elements).step_by(step).map(move |start| {
+                let count = (elements - start).min(most);
+                #[expect(clippy::cast_possible_truncation, reason = "a piece, or a matrix, which is held in memory")]
+                Piece { tensor, start, bytes: (count * size) as usize, offset: offset + start * size }
+            })
+        })
+    }
+
+    /// Calls `each` on every piece, from several threads, with a buffer that holds at least its bytes twice.
+    pub(crate) fn for_each<'t, E: Send>(
+        &self,
+        pieces: impl Iterator<Item = Piece<'t>> + Send,
+        each: impl Fn(&mut Vec<u64>, Piece<'t>) -> std::result::Result<(), E> + Sync + Send,
+    ) -> std::result::Result<(), E> {
+        let work = || pieces.par_bridge().try_for_each_init(Vec::new, each);
+        match self.source {
+            Source::Cpu => work(),
+            // where there are no more threads, the present ones do
+            Source::Gpu(_) => match rayon::ThreadPoolBuilder::new().num_threads(GPU_THREADS).build() {
+                Ok(pool) => pool.install(work),
+                Err(_) => work(),
+            },
+        }
+    }
+
+    /// Fills `out` with a piece's bytes, little-endian.
+    pub(crate) fn fill(&self, piece: &Piece<'_>, out: &mut [u8]) -> Result<()> {
+        match piece.tensor.dtype {
+            Dtype::F32 => self.fill_with::<f32>(piece, out),
+            Dtype::F16 => self.fill_with::<f16>(piece, out),
+            Dtype::BF16 => self.fill_with::<bf16>(piece, out),
+        }
+    }
+
+    fn fill_with<T: Element + Pod>(&self, piece: &Piece<'_>, out: &mut [u8]) -> Result<()> {
+        let Piece { tensor, start, .. } = *piece;
+        let shard = match &tensor.shard {
+            Some(part) => Some(tensor.shape.shard(&part.start, &part.extent)?),
+            None => None,
+        };
+        let key = Key::new(self.seed).named(&tensor.name);
+        let fill = Fill { shard, start, arithmetic: self.arithmetic, ..Fill::new(key, tensor.sampler) };
+        let out: &mut [T] = bytemuck::cast_slice_mut(out);
+        match self.source {
+            Source::Cpu => cpu::fill(&fill, out)?,
+            Source::Gpu(gpu) => {
+                let count = out.len() as u64;
+                out.copy_from_slice(&gpu.read::<T>(&gpu.tensor(&fill, T::DTYPE, count)?, 0, count)?);
+            }
+        }
+        let padding = tensor.padding_elements();
+        let within = |index: u64| index.saturating_sub(start).min(out.len() as u64);
+        #[expect(clippy::cast_possible_truncation, reason = "within the slice")]
+        let padding = within(padding.start) as usize..within(padding.end) as usize;
+        out[padding].fill(T::zeroed());
+        if cfg!(target_endian = "big") {
+            bytemuck::cast_slice_mut::<T, u8>(out).chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+        }
+        Ok(())
+    }
+}
+
+/// The first `bytes` of a buffer, made larger where it must be.
+pub(crate) fn bytes_of(buffer: &mut Vec<u64>, bytes: usize) -> &mut [u8] {
+    let words = bytes.div_ceil(8);
+    if buffer.len() < words {
+        buffer.resize(words, 0);
+    }
+    &mut bytemuck::cast_slice_mut(buffer)[..bytes]
+}
