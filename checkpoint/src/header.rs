@@ -99,7 +99,9 @@ impl Header {
                 Some(bits) if bits % 8 == 0 && end.checked_sub(*begin) == Some(bits / 8) => at = *end,
                 _ => {
                     let bytes = i128::from(*end) - i128::from(*begin);
-                    return Err(format!("tensor {name:?} has {bytes} bytes, which is not shape {shape:?} of {dtype:?}"));
+                    return Err(format!(
+                        "tensor {name:?} has {bytes} bytes, which is not shape {shape:?} of {dtype:?}"
+                    ));
                 }
             }
         }
@@ -126,7 +128,10 @@ impl Serialize for Header {
         let mut map = serializer.serialize_map(Some(1 + self.tensors.len()))?;
         map.serialize_entry("__metadata__", &self.metadata)?;
         for Entry { name, dtype, shape, begin, end } in &self.tensors {
-            map.serialize_entry(name, &Info { dtype: *dtype, shape: Dims(shape.clone()), data_offsets: (*begin, *end) })?;
+            map.serialize_entry(
+                name,
+                &Info { dtype: *dtype, shape: Dims(shape.clone()), data_offsets: (*begin, *end) },
+            )?;
         }
         map.end()
     }

@@ -27,23 +27,29 @@
 //! ```
 
 mod at;
+mod checkpoint;
 mod header;
 mod init;
 mod initialisers;
 mod layer;
+mod like;
 mod plan;
 mod recipe;
 mod record;
 mod template;
 mod text;
 mod values;
+mod verify;
 mod write;
 
+pub use checkpoint::{BadFile, Checkpoint, CheckpointFile, weight_map};
 pub use header::{Entry, Header};
 pub use initialisers::{INITIALISERS, Initialiser};
+pub use like::{DEFAULT_RULES, like};
 pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
 pub use recipe::{Part, Recipe, RecipeError, Tensor};
 pub use record::Record;
 pub use template::{Config, Style, families, render, styles};
 pub use values::Source;
+pub use verify::{Finding, Verified, VerifyError, verify};
 pub use write::{Error, Progress, Write, write};

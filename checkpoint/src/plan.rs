@@ -72,6 +72,14 @@ pub(crate) struct Totals {
     total_size: u64,
 }
 
+impl PlannedFile {
+    /// The bytes of its values alone.
+    #[must_use]
+    pub const fn values_bytes(&self) -> u64 {
+        self.bytes - self.head.len() as u64
+    }
+}
+
 impl Plan {
     /// The files of a recipe's tensors: one, where `out` ends in `.safetensors`, else those of a directory, filled
     /// in the recipe's order up to `max_shard_size` bytes of values each. A tensor above that has a file of its own,

@@ -113,7 +113,9 @@ fn family(config: &Config) -> Result<String, String> {
     let names = || families().collect::<Vec<_>>().join(", ");
     match config.get("model_type").and_then(serde_json::Value::as_str) {
         Some(name) if families().any(|family| family == name) => Ok(format!("{name}.toml.jinja")),
-        Some(name) => Err(format!("there is no recipe for model_type {name:?}, but for {}; --recipe takes yours", names())),
+        Some(name) => {
+            Err(format!("there is no recipe for model_type {name:?}, but for {}; --recipe takes yours", names()))
+        }
         None => Err(format!("the config needs a model_type, one of {}; --recipe takes your own recipe", names())),
     }
 }
@@ -124,12 +126,12 @@ fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
     environment.set_debug(true);
-    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build() {
+    if let Ok(syntax) =
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
+    {
         environment.set_syntax(syntax);
     }
-    environment.set_loader(|name| {
-        Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()))
-    });
+    environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))

@@ -137,7 +137,9 @@ mod tests {
             let parameters = if initialiser.parameters.contains("value") { "value = 1.5" } else { "" };
             let name = initialiser.names[0];
             let parameters = if name == "sparse" { "sparsity = 0.5" } else { parameters };
-            format!("[[tensor]]\nname = \"every {name}\"\nshape = [3, 3, 3, 3]\ninit = {{ {name} = {{ {parameters} }} }}\n")
+            format!(
+                "[[tensor]]\nname = \"every {name}\"\nshape = [3, 3, 3, 3]\ninit = {{ {name} = {{ {parameters} }} }}\n"
+            )
         });
         let two = ["every eye", "every sparse"].map(|name| format!("name = \"{name}\"\nshape = [3, 3"));
         let mut text = text.to_owned() + &names.collect::<String>();

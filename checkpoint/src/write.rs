@@ -116,54 +116,22 @@ pub enum Progress<'a> {
 ///
 /// Every [`Error`].
 pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<(), Error> {
-    let folder = match file_name(how.out) {
-        Some(_) => how.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-        None => how.out,
-    };
+    let Survey { folder, missing, small, stale } = survey(plan, how)?;
     let io = |source| Error::Io { path: folder.to_owned(), source };
-    let is_directory = file_name(how.out).is_none();
-    if is_directory {
+    if file_name(how.out).is_none() {
         fs::create_dir_all(folder).map_err(io)?;
     }
-    let leads = how.rank.rank == 0;
-    let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
-    let small = small.chain(how.config.filter(|_| is_directory).map(|config| ("config.json", config)));
-    let small: Vec<_> = small.filter(|_| leads).collect();
-    let stale = if is_directory && leads { stale(plan, folder).map_err(io)? } else { Vec::new() };
-    let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
-
-    let missing = missing(mine(), how, folder)?;
-    if !how.force {
-        if let Some(path) = stale.into_iter().next() {
-            return Err(Error::Stale(path));
-        }
-        for (name, bytes) in &small {
-            let path = folder.join(name);
-            match fs::read(&path) {
-                Ok(found) if how.resume && found == *bytes => {}
-                Ok(_) => return Err(if how.resume { Error::Different(path) } else { Error::Exists(path) }),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(Error::Io { path, source }),
-            }
-        }
-    } else {
-        // an index of files that are about to be replaced would be wrong from now on
-        for path in stale {
-            fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
-        }
-    }
-    let needed = missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
-    let free = fs4::available_space(folder).map_err(io)?;
-    if free < needed {
-        return Err(Error::NoSpace { folder: folder.to_owned(), free, needed });
+    // an index of files that are about to be replaced would be wrong from now on
+    for path in stale {
+        fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
     }
     if how.resume {
         remove_parts(&missing, folder).map_err(io)?;
     }
+    let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
     for file in mine().filter(|file| !missing.contains(file)) {
         report(Progress::Kept(file));
     }
-
     let whole = write_files(&missing, how, folder, report)?;
     if whole < missing.len() {
         let files = mine().count();
@@ -177,6 +145,66 @@ pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> boo
         finish(file, &path, how.force || how.resume)?;
     }
     Ok(())
+}
+
+impl Write<'_> {
+    /// Refuses what [`write()`] would refuse before it writes anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], [`Error::Different`], [`Error::Stale`], [`Error::NoSpace`], [`Error::Io`].
+    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
+        survey(plan, self).map(drop)
+    }
+}
+
+/// What is there, and what is to be done.
+struct Survey<'a> {
+    folder: &'a Path,
+    missing: Vec<&'a PlannedFile>,
+    /// The index and the config.
+    small: Vec<(&'a str, &'a [u8])>,
+    /// What is to be removed.
+    stale: Vec<PathBuf>,
+}
+
+fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, Error> {
+    let is_directory = file_name(how.out).is_none();
+    let folder = if is_directory { how.out } else { parent(how.out) };
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let leads = is_directory && how.rank.rank == 0;
+    let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
+    let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();
+    let stale = if leads && folder.exists() { stale(plan, folder).map_err(io)? } else { Vec::new() };
+    let mine = plan.files.iter().filter(|file| file.rank == how.rank.rank);
+    let survey = Survey { folder, missing: missing(mine, how, folder)?, small, stale };
+    if !how.force {
+        if let Some(path) = survey.stale.first() {
+            return Err(Error::Stale(path.clone()));
+        }
+        for (name, bytes) in &survey.small {
+            let path = folder.join(name);
+            match fs::read(&path) {
+                Ok(found) if how.resume && found == *bytes => {}
+                Ok(_) => return Err(if how.resume { Error::Different(path) } else { Error::Exists(path) }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::Io { path, source }),
+            }
+        }
+    }
+    let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    // a directory that is to be made will be on the disk of the nearest that is there
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let free = fs4::available_space(there).map_err(io)?;
+    if free < needed {
+        return Err(Error::NoSpace { folder: there.to_owned(), free, needed });
+    }
+    Ok(survey)
+}
+
+/// The directory of a file.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The files that are not there yet, whole.

@@ -204,5 +204,5 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(refusal(json!({}), "hf", None).starts_with("the config needs a model_type, one of bert, gpt2, "));
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
-    assert_eq!(refusal(huge, "hf", None), "decoder.jinja:11: range has too many elements");
+    assert_eq!(refusal(huge, "hf", None), "decoder.jinja:10: range has too many elements");
 }

@@ -14,40 +14,145 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Write the tensors of a recipe to a safetensors file
+    /// Write a checkpoint: the tensors of a recipe, of a model's config, or like those of another checkpoint
     Init(Init),
+    /// Print the recipe that `init` would follow; it is a valid input of `init`
+    Recipe(Recipe),
+    /// Make every value of a checkpoint again and compare it, bit by bit; exit 1 where one differs
+    Verify(Verify),
+    /// Print what the values of any safetensors file are like, beside what its initialisers promise
+    Inspect(Inspect),
     /// List the initialisers that a recipe can name, with their formulas and their names elsewhere
     #[command(alias = "initializers")]
     Initialisers,
+    /// List the styles that `--style` can name, with their formulas and sources
+    Styles,
     /// List the devices that `--device` can name
     Devices,
 }
 
 #[derive(ClapArgs)]
+pub(crate) struct Recipe {
+    /// The recipe, a TOML file of [[tensor]] and [[layer]] tables
+    #[arg(conflicts_with_all = ["config", "template", "set", "style", "like"])]
+    pub(crate) recipe: Option<PathBuf>,
+    /// A model's config.json, whose model_type chooses the recipe's template
+    #[arg(long, value_name = "CONFIG.json", conflicts_with = "like")]
+    pub(crate) config: Option<PathBuf>,
+    /// A template of your own instead, in Jinja, with the config's keys as variables
+    #[arg(long = "recipe", value_name = "TEMPLATE.jinja", conflicts_with = "like")]
+    pub(crate) template: Option<PathBuf>,
+    /// How a family is initialised, one of `seedtensors styles`
+    #[arg(long, default_value = "hf", conflicts_with = "like")]
+    pub(crate) style: String,
+    /// A key of the config, added or replaced; VALUE is JSON, or else text
+    #[arg(long, value_name = "KEY=VALUE", value_parser = set, conflicts_with = "like")]
+    pub(crate) set: Vec<(String, serde_json::Value)>,
+    /// A checkpoint (a file, a directory or an index) whose names, shapes and dtypes are taken
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) like: Option<PathBuf>,
+    /// What becomes of the tensors of --like, by their names: a TOML file of [[rule]] tables
+    #[arg(long, value_name = "RULES.toml", requires = "like")]
+    pub(crate) rules: Option<PathBuf>,
+    /// The dtype of tensors that name none; replaces the recipe's default, or the config's
+    #[arg(long)]
+    pub(crate) dtype: Option<Dtype>,
+}
+
+#[derive(ClapArgs)]
 pub(crate) struct Init {
-    /// The recipe, a TOML file of [[tensor]] tables
-    pub(crate) recipe: PathBuf,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
     /// The seed, from 0 to 2^64 - 1, decimal or 0x
     #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
-    /// The safetensors file to write
+    /// What to write: a file, where it ends in .safetensors, else a directory
     #[arg(long)]
     pub(crate) out: PathBuf,
-    /// auto (a GPU, else the CPU), cpu, gpu (a software driver will do), or an index of `seedtensors devices`
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub(crate) device: Device,
-    /// The dtype of tensors that name none; replaces the recipe's default
-    #[arg(long)]
-    pub(crate) dtype: Option<Dtype>,
+    /// The most that a file of the directory holds: 5GB, 500MB (decimal), 2GiB, or bytes
+    #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = size)]
+    pub(crate) max_shard_size: u64,
+    /// Which of several runs this is, from 0, or `env`: RANK, or what mpirun or srun sets
+    #[arg(long, value_name = "I|env")]
+    pub(crate) rank: Option<RankArg>,
+    /// How many runs write the checkpoint together
+    #[arg(long, value_name = "N")]
+    pub(crate) world_size: Option<usize>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArg,
     /// exact: the same bits everywhere; native: the device's own functions
     #[arg(long, default_value = "exact")]
     pub(crate) arithmetic: Arithmetic,
-    /// Replace the file if it exists
+    /// Print the files that would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on after the last whole file of an interrupted run
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) resume: bool,
+    /// Replace files that exist
     #[arg(long)]
     pub(crate) force: bool,
     /// Say nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Verify {
+    /// A safetensors file, a directory, or an index
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
+    /// The seed, where the files do not record it; then a recipe must be given, too
+    #[arg(long, value_parser = seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArg,
+    /// Say nothing but what differs
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Inspect {
+    /// A safetensors file, a directory, or an index
+    pub(crate) path: PathBuf,
+    /// Only tensors whose names match this glob
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) tensor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw histograms, and the densities that the initialisers promise, into an .svg or .png file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Replace the plot if it exists
+    #[arg(long, requires = "plot")]
+    pub(crate) force: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct DeviceArg {
+    /// auto (a GPU, else the CPU), cpu, gpu (a software driver will do), or an index of `seedtensors devices`
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub(crate) device: Device,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RankArg {
+    Env,
+    Index(usize),
+}
+
+impl std::str::FromStr for RankArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "env" => Ok(Self::Env),
+            index => index.parse().map(Self::Index).map_err(|_| "a rank is a whole number from 0, or env".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +204,23 @@ fn seed(text: &str) -> Result<u64, String> {
         None => text.parse().ok(),
     };
     parsed.ok_or_else(|| "a seed is a whole number from 0 to 18446744073709551615 (2^64 - 1), decimal or 0x".to_owned())
+}
+
+fn set(text: &str) -> Result<(String, serde_json::Value), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
+            Ok((key.to_owned(), value))
+        }
+        _ => Err("a setting is KEY=VALUE".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
+        _ => Err("a size is a number above 0 of bytes, or with KB, MB, GB, KiB, MiB or GiB".to_owned()),
+    }
 }
 
 fn device(text: &str) -> Result<Device, String> {

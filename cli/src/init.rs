@@ -1,17 +1,12 @@
 //! `seedtensors init`.
 
-use std::io::IsTerminal as _;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use anyhow::{anyhow, bail};
+use indicatif::{DecimalBytes, HumanCount};
+use seedtensors_checkpoint::{Plan, Rank, Write, write};
 
-use anyhow::{Context as _, anyhow};
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use seedtensors::gpu::{Gpu, Select};
-use seedtensors_checkpoint::{Error, Recipe, Source, Write, write};
-
-use crate::args::{Arithmetic, Device, Init};
+use crate::args::{Init, RankArg};
+use crate::progress::Reporter;
+use crate::{recipe, source};
 
 pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let say = |line: String| {
@@ -19,94 +14,92 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
             eprintln!("{line}");
         }
     };
-    let recipe = recipe(&arguments.recipe, arguments)?;
-    let bytes = recipe.tensors.iter().map(|t| u128::from(t.elements()) * u128::from(t.dtype.size())).sum::<u128>();
-    if !arguments.force && arguments.out.symlink_metadata().is_ok() {
-        return Err(Error::Exists(arguments.out.clone()).into());
+    let rank = rank(arguments.rank, arguments.world_size)?;
+    let loaded = recipe::load(&arguments.recipe)?;
+    let (seed, arithmetic, out) = (arguments.seed, arguments.arithmetic.into(), arguments.out.as_path());
+    let plan = Plan::new(&loaded.recipe, seed, arithmetic, out, arguments.max_shard_size, rank.world_size);
+    let plan = plan.map_err(|message| anyhow!("{message}"))?;
+    if arguments.dry_run {
+        print_plan(&plan, rank);
+        return Ok(());
     }
-    let source = source(arguments, &say)?;
-    let stop = stop_on_signals()?;
-    let bar = progress(bytes, arguments.quiet);
-    let begin = Instant::now();
-    let how = Write {
-        arithmetic: arguments.arithmetic.into(),
-        force: arguments.force,
-        ..Write::new(arguments.seed, &source, &arguments.out)
-    };
-    let result = write(&recipe, &how, &mut |written| {
-        bar.inc(written);
-        !stop.load(Ordering::Relaxed)
-    });
-    bar.finish_and_clear();
+    let mine: Vec<_> = plan.files.iter().filter(|file| file.rank == rank.rank).collect();
+    if mine.is_empty() {
+        let advice = "a directory, and a smaller --max-shard-size, give every rank its share";
+        say(format!("rank {} has nothing to write, there are {} files: {advice}", rank.rank, plan.files.len()));
+        return Ok(());
+    }
+    let mut how = Write::new(seed, &seedtensors_checkpoint::Source::Cpu, out);
+    (how.arithmetic, how.rank, how.config) = (arithmetic, rank, loaded.config.as_deref());
+    (how.force, how.resume) = (arguments.force, arguments.resume);
+    how.check(&plan)?;
+    let source = source::open(arguments.device.device, arguments.arithmetic, &say)?;
+    how.source = &source;
+    let bytes = mine.iter().map(|file| file.values_bytes()).fold(0, u64::saturating_add);
+    let tensors = mine.iter().map(|file| file.recipe.tensors.len()).sum();
+    let reporter = Reporter::new(bytes, tensors, arguments.quiet)?;
+    let result = write(&plan, &how, &|progress| reporter.report(progress));
+    let time = reporter.end();
     result?;
-    say(format!(
-        "wrote {}: {} tensors, {} in {:.2?}",
-        arguments.out.display(),
-        recipe.tensors.len(),
-        HumanBytes(u64::try_from(bytes).unwrap_or(u64::MAX)),
-        begin.elapsed(),
-    ));
+    let rate = bytes as f64 / time.as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
+    let rate = DecimalBytes(rate as u64);
+    say(format!("wrote {}: {tensors} tensors, {} in {time:.2?} ({rate}/s)", out.display(), DecimalBytes(bytes)));
     Ok(())
 }
 
-/// Reads the recipe; an error names the file and the line.
-fn recipe(path: &Path, arguments: &Init) -> anyhow::Result<Recipe> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe {}", path.display()))?;
-    Recipe::parse_with_dtype(&text, arguments.dtype.map(Into::into)).map_err(|error| match error.line {
-        Some(line) => anyhow!("{}:{line}: {}", path.display(), error.message),
-        None => anyhow!("{}: {}", path.display(), error.message),
-    })
-}
-
-/// What was asked for, opened and told.
-fn source(arguments: &Init, say: &dyn Fn(String)) -> anyhow::Result<Source> {
-    let opened = match arguments.device {
-        Device::Cpu => Err(String::new()),
-        Device::Auto => hardware(arguments),
-        Device::Gpu => Ok(Gpu::open(&Select::Default)?),
-        Device::Index(index) => Ok(Gpu::open(&Select::Index(index))?),
+/// Which of several runs this is.
+fn rank(rank: Option<RankArg>, world_size: Option<usize>) -> anyhow::Result<Rank> {
+    let rank = match (rank, world_size) {
+        (None, None) => Rank::ALONE,
+        (Some(RankArg::Env), None) => rank_of_environment()?,
+        (Some(RankArg::Index(rank)), Some(world_size)) => Rank { rank, world_size },
+        (Some(RankArg::Env), Some(_)) => bail!("--rank env reads the world size, too: leave --world-size out"),
+        (Some(RankArg::Index(_)), None) => bail!("--rank needs --world-size, the number of runs"),
+        (None, Some(_)) => bail!("--world-size needs --rank, which of the runs this is"),
     };
-    Ok(match opened {
-        Ok(gpu) => {
-            say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
-            Source::Gpu(Box::new(gpu))
+    if rank.rank >= rank.world_size {
+        bail!("a rank is below the world size {}, not {}", rank.world_size, rank.rank);
+    }
+    Ok(rank)
+}
+
+/// What torchrun, mpirun (Open MPI, MPICH) and srun tell the programs that they start.
+fn rank_of_environment() -> anyhow::Result<Rank> {
+    let pairs = [
+        ("RANK", "WORLD_SIZE"),
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("PMI_RANK", "PMI_SIZE"),
+        ("SLURM_PROCID", "SLURM_NTASKS"),
+    ];
+    let number = |name: &str| match std::env::var(name) {
+        Ok(text) => text.parse().map(Some).map_err(|_| anyhow!("{name} is a whole number from 0, not {text:?}")),
+        Err(_) => Ok(None),
+    };
+    for (rank, world_size) in pairs {
+        match (number(rank)?, number(world_size)?) {
+            (Some(rank), Some(world_size)) => return Ok(Rank { rank, world_size }),
+            (None, None) => {}
+            _ => bail!("--rank env needs both {rank} and {world_size}"),
         }
-        Err(why) => {
-            say(format!("filling on the CPU{why}"));
-            Source::Cpu
-        }
-    })
+    }
+    let names = pairs.map(|(rank, world_size)| format!("{rank} and {world_size}")).join(", ");
+    bail!("--rank env finds none of {names}")
 }
 
-/// A GPU that can do what is asked, or why it is the CPU, which is faster than a software driver.
-fn hardware(arguments: &Init) -> Result<Gpu, String> {
-    let exact = matches!(arguments.arithmetic, Arithmetic::Exact);
-    match Gpu::open(&Select::Hardware) {
-        Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
-        Ok(gpu) => Ok(gpu),
-        Err(seedtensors::Error::NoAdapter { .. }) => Err(": there is no GPU".to_owned()),
-        Err(error) => Err(format!(": {error}")),
+fn print_plan(plan: &Plan, rank: Rank) {
+    let width = plan.files.iter().map(|file| file.name.len()).max().unwrap_or_default();
+    let (mut tensors, mut parameters) = (0, 0);
+    for file in &plan.files {
+        let count = file.recipe.tensors.len();
+        let whose = if rank.world_size > 1 { format!("  rank {}", file.rank) } else { String::new() };
+        println!("{:width$}  {count:>6} tensors  {:>10}{whose}", file.name, DecimalBytes(file.bytes).to_string());
+        tensors += count;
+        parameters += file.recipe.tensors.iter().map(|tensor| u128::from(tensor.elements())).sum::<u128>();
     }
-}
-
-/// True once Ctrl-C, or a request to end, has come.
-fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
-    Ok(stop)
-}
-
-/// A bar on stderr where that is a terminal.
-fn progress(bytes: u128, quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let length = u64::try_from(bytes).unwrap_or(u64::MAX);
-    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    let count = |count: u128| u64::try_from(count).map_or_else(|_| count.to_string(), |c| HumanCount(c).to_string());
+    let bytes = plan.bytes();
+    let size = u64::try_from(bytes).map_or_else(|_| bytes.to_string(), |bytes| DecimalBytes(bytes).to_string());
+    let files = if plan.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", plan.files.len()) };
+    println!("{tensors} tensors, {} parameters, {size} ({bytes} bytes) in {files}", count(parameters));
 }

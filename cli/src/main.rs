@@ -5,6 +5,11 @@ mod args;
 mod devices;
 mod init;
 mod initialisers;
+mod progress;
+mod recipe;
+mod source;
+mod styles;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -13,19 +18,24 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let result = match Args::parse().command {
-        Command::Init(arguments) => init::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments).map(done),
+        Command::Recipe(arguments) => recipe::run(&arguments).map(done),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Inspect(_) => Ok(ExitCode::SUCCESS),
         Command::Initialisers => {
             initialisers::run();
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Devices => devices::run(),
+        Command::Styles => {
+            styles::run();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Devices => devices::run().map(done),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,0 +1,107 @@
+//! A recipe from a checkpoint that is there already: its names, shapes and dtypes, and rules for the rest.
+
+use globset::{Glob, GlobMatcher};
+use toml::{Table, Value};
+
+use crate::{Checkpoint, Entry, Recipe};
+
+/// The rules where none are given.
+pub const DEFAULT_RULES: &str = include_str!("../../recipes/like.toml");
+
+/// A rule: the tensors that it is for, and the keys of their `[[tensor]]`.
+struct Rule {
+    glob: GlobMatcher,
+    skip: bool,
+    keys: Table,
+}
+
+/// The recipe of a checkpoint's tensors, in their order, whose headers alone are read.
+///
+/// `rules` is TOML: `[[rule]]` tables of a glob `name` (`*` is any text, `?` any letter, `{a,b}` either) and what a
+/// recipe's `[[tensor]]` has besides its name and shape; a rule without `dtype` keeps the tensor's. The first that
+/// matches counts; `skip = true` leaves the tensor out.
+///
+/// # Errors
+///
+/// What is wrong, in words: rules that are none, a tensor without a rule, or with a dtype that is not f32, f16 or bf16
+/// and a rule without one, and whatever [`Recipe::parse`] refuses.
+///
+/// ```
+/// use seedtensors::Arithmetic;
+/// use seedtensors_checkpoint::{Checkpoint, DEFAULT_RULES, Plan, Recipe, Source, Write, like, write};
+///
+/// let folder = tempfile::tempdir()?;
+/// let out = folder.path().join("model.safetensors");
+/// let recipe = Recipe::parse("[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\ninit = \"ones\"")?;
+/// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(1, &Source::Cpu, &out), &|_| true)?;
+///
+/// let recipe = like(&Checkpoint::open(&out)?, DEFAULT_RULES)?;
+/// let expected = "[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\n";
+/// assert_eq!(recipe.to_string(), format!("{expected}init = {{ normal = {{ mean = 0.0, std = 0.02 }} }}\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn like(checkpoint: &Checkpoint, rules: &str) -> Result<Recipe, String> {
+    if let Some(problem) = checkpoint.problems.first() {
+        return Err(problem.clone());
+    }
+    let rules = parse(rules)?;
+    let mut tensors = Vec::new();
+    for entry in checkpoint.files.iter().flat_map(|file| &file.header.tensors) {
+        let rule = rules.iter().find(|rule| rule.glob.is_match(&entry.name));
+        let rule =
+            rule.ok_or_else(|| format!("no rule is for tensor {:?}; a last rule of name = \"*\" is", entry.name))?;
+        if !rule.skip {
+            tensors.push(Value::from(table(entry, rule)?));
+        }
+    }
+    if tensors.is_empty() {
+        return Err("the rules leave every tensor out".to_owned());
+    }
+    let recipe = Table::from_iter([("tensor".to_owned(), Value::from(tensors))]);
+    // the lines are of a text that nobody sees
+    Recipe::parse(&recipe.to_string()).map_err(|error| format!("the rules give no recipe: {}", error.message))
+}
+
+fn parse(text: &str) -> Result<Vec<Rule>, String> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| format!("the rules: {error}"))?;
+    let rules = match table.remove("rule") {
+        Some(Value::Array(rules)) if table.is_empty() => rules,
+        _ => return Err("rules are a list of [[rule]] tables, and nothing else".to_owned()),
+    };
+    rules.into_iter().map(rule).collect()
+}
+
+fn rule(value: Value) -> Result<Rule, String> {
+    let Value::Table(mut keys) = value else { return Err("a rule is a table: [[rule]]".to_owned()) };
+    let Some(Value::String(name)) = keys.remove("name") else {
+        return Err("a rule needs a name, the glob of its tensors: name = \"*.bias\"".to_owned());
+    };
+    let glob = Glob::new(&name).map_err(|error| format!("rule {name:?}: {error}"))?.compile_matcher();
+    let skip = match keys.remove("skip") {
+        None => false,
+        Some(Value::Boolean(skip)) => skip,
+        Some(other) => return Err(format!("rule {name:?}: skip is true or false, not {other}")),
+    };
+    Ok(Rule { glob, skip, keys })
+}
+
+/// The `[[tensor]]` of a tensor and its rule.
+fn table(entry: &Entry, rule: &Rule) -> Result<Table, String> {
+    let mut table = rule.keys.clone();
+    let dim = |&dim: &u64| i64::try_from(dim).map(Value::from).map_err(|_| format!("tensor {:?}: {dim}", entry.name));
+    table.insert("name".to_owned(), Value::from(entry.name.as_str()));
+    table.insert("shape".to_owned(), Value::from(entry.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?));
+    if !table.contains_key("dtype") {
+        let dtype = match entry.dtype {
+            safetensors::Dtype::F32 => "f32",
+            safetensors::Dtype::F16 => "f16",
+            safetensors::Dtype::BF16 => "bf16",
+            other => {
+                let way = "a rule with skip = true leaves it out, one with a dtype gives it another";
+                return Err(format!("tensor {:?} has dtype {other:?}: {way}", entry.name));
+            }
+        };
+        table.insert("dtype".to_owned(), Value::from(dtype));
+    }
+    Ok(table)
+}

@@ -1,0 +1,125 @@
+//! How far it is: a bar on a terminal, else a line now and then.
+
+use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
+use seedtensors_checkpoint::Progress;
+
+/// Between two lines.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Bytes and tensors that are done, told to whoever waits.
+pub(crate) struct Reporter {
+    stop: Arc<AtomicBool>,
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    begin: Instant,
+    bytes: AtomicU64,
+    all_bytes: u64,
+    tensors: AtomicU64,
+    all_tensors: u64,
+    next_line: Mutex<Instant>,
+}
+
+impl Reporter {
+    /// Of so much work; Ctrl-C, or a request to end, is watched for from now on.
+    pub(crate) fn new(all_bytes: u64, all_tensors: usize, quiet: bool) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
+        let bar = if !quiet && std::io::stderr().is_terminal() {
+            let template =
+                "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {msg}{decimal_bytes_per_sec}, {eta} left";
+            Some(ProgressBar::new(all_bytes).with_style(ProgressStyle::with_template(template)?))
+        } else {
+            None
+        };
+        let begin = Instant::now();
+        Ok(Self {
+            stop,
+            quiet,
+            bar,
+            begin,
+            bytes: AtomicU64::new(0),
+            all_bytes,
+            tensors: AtomicU64::new(0),
+            all_tensors: all_tensors as u64,
+            next_line: Mutex::new(begin + PERIOD),
+        })
+    }
+
+    /// Takes note of what was done; `false` where it is to stop.
+    pub(crate) fn report(&self, progress: Progress<'_>) -> bool {
+        match progress {
+            Progress::Bytes(bytes) => {
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                match &self.bar {
+                    Some(bar) => bar.inc(bytes),
+                    None => self.line(),
+                }
+            }
+            Progress::Tensor => {
+                let tensors = 1 + self.tensors.fetch_add(1, Ordering::Relaxed);
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("{tensors} of {} tensors, ", self.all_tensors));
+                }
+            }
+            Progress::Kept(file) => {
+                self.say(&format!("{} is whole, and kept", file.name));
+                if let Some(bar) = &self.bar {
+                    bar.inc(file.values_bytes());
+                }
+                self.bytes.fetch_add(file.values_bytes(), Ordering::Relaxed);
+                self.tensors.fetch_add(file.recipe.tensors.len() as u64, Ordering::Relaxed);
+            }
+            Progress::File(file) => {
+                let count = file.recipe.tensors.len();
+                self.say(&format!("wrote {}: {count} tensors, {}", file.name, DecimalBytes(file.bytes)));
+            }
+            _ => {}
+        }
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Says a line above the bar.
+    fn say(&self, line: &str) {
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn line(&self) {
+        let now = Instant::now();
+        let mut next = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.quiet || now < *next {
+            return;
+        }
+        *next = now + PERIOD;
+        let (bytes, tensors) = (self.bytes.load(Ordering::Relaxed), self.tensors.load(Ordering::Relaxed));
+        let rate = bytes as f64 / (now - self.begin).as_secs_f64();
+        let left = Duration::from_secs_f64((self.all_bytes.saturating_sub(bytes)) as f64 / rate.max(1.0));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
+        let rate = DecimalBytes(rate as u64);
+        eprintln!(
+            "{} of {}, {tensors} of {} tensors, {rate}/s, {} left",
+            DecimalBytes(bytes),
+            DecimalBytes(self.all_bytes),
+            self.all_tensors,
+            HumanDuration(left),
+        );
+    }
+
+    /// Takes the bar away; the time since the beginning.
+    pub(crate) fn end(&self) -> Duration {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.begin.elapsed()
+    }
+}

@@ -1,0 +1,46 @@
+//! `seedtensors verify`.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use indicatif::DecimalBytes;
+use seedtensors_checkpoint::{Checkpoint, Record, verify};
+
+use crate::args::{Arithmetic, Verify};
+use crate::progress::Reporter;
+use crate::{recipe, source};
+
+pub(crate) fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
+    let say = |line: String| {
+        if !arguments.quiet {
+            eprintln!("{line}");
+        }
+    };
+    let record = match (arguments.seed, recipe::is_given(&arguments.recipe)) {
+        (None, false) => None,
+        (Some(seed), true) => {
+            let recipe = recipe::load(&arguments.recipe)?.recipe;
+            Some(Record { recipe, seed, arithmetic: seedtensors::Arithmetic::Exact })
+        }
+        (Some(_), false) => bail!("--seed needs the recipe, too: RECIPE.toml, --config or --like"),
+        (None, true) => bail!("a recipe needs --seed, too"),
+    };
+    let checkpoint = Checkpoint::open(&arguments.path)?;
+    let source = source::open(arguments.device.device, Arithmetic::Exact, &say)?;
+    let tensors = || checkpoint.files.iter().flat_map(|file| &file.header.tensors);
+    let bytes = tensors().map(|tensor| tensor.end - tensor.begin).sum();
+    let reporter = Reporter::new(bytes, tensors().count(), arguments.quiet)?;
+    let verified = verify(&checkpoint, record.as_ref(), &source, &|progress| reporter.report(progress));
+    let time = reporter.end();
+    let verified = verified?;
+    for finding in &verified.findings {
+        println!("{finding}");
+    }
+    let what = format!("{} tensors, {} in {time:.2?}", verified.tensors, DecimalBytes(verified.bytes));
+    if verified.findings.is_empty() {
+        say(format!("verified: every bit is what seed {} gives, {what}", verified.seed));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format!("not verified: {} findings, seed {}, {what}", verified.findings.len(), verified.seed));
+    Ok(ExitCode::FAILURE)
+}
