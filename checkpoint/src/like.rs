@@ -62,6 +62,16 @@ pub fn like(checkpoint: &Checkpoint, rules: &str) -> Result<Recipe, String> {
     Recipe::parse(&recipe.to_string()).map_err(|error| format!("the rules give no recipe: {}", error.message))
 }
 
+/// Whether names match a glob.
+///
+/// # Errors
+///
+/// What is wrong with the glob, in words.
+pub fn is_match(glob: &str) -> Result<impl Fn(&str) -> bool + use<>, String> {
+    let matcher = Glob::new(glob).map_err(|error| error.to_string())?.compile_matcher();
+    Ok(move |name: &str| matcher.is_match(name))
+}
+
 fn parse(text: &str) -> Result<Vec<Rule>, String> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| format!("the rules: {error}"))?;
     let rules = match table.remove("rule") {

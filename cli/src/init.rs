@@ -1,5 +1,7 @@
 //! `seedtensors init`.
 
+use std::io::Write as _;
+
 use anyhow::{anyhow, bail};
 use indicatif::{DecimalBytes, HumanCount};
 use seedtensors_checkpoint::{Plan, Rank, Write, write};
@@ -20,8 +22,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let plan = Plan::new(&loaded.recipe, seed, arithmetic, out, arguments.max_shard_size, rank.world_size);
     let plan = plan.map_err(|message| anyhow!("{message}"))?;
     if arguments.dry_run {
-        print_plan(&plan, rank);
-        return Ok(());
+        return print_plan(&plan, rank);
     }
     let mine: Vec<_> = plan.files.iter().filter(|file| file.rank == rank.rank).collect();
     if mine.is_empty() {
@@ -87,13 +88,14 @@ fn rank_of_environment() -> anyhow::Result<Rank> {
     bail!("--rank env finds none of {names}")
 }
 
-fn print_plan(plan: &Plan, rank: Rank) {
+fn print_plan(plan: &Plan, rank: Rank) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
     let width = plan.files.iter().map(|file| file.name.len()).max().unwrap_or_default();
     let (mut tensors, mut parameters) = (0, 0);
     for file in &plan.files {
         let count = file.recipe.tensors.len();
         let whose = if rank.world_size > 1 { format!("  rank {}", file.rank) } else { String::new() };
-        println!("{:width$}  {count:>6} tensors  {:>10}{whose}", file.name, DecimalBytes(file.bytes).to_string());
+        writeln!(out, "{:width$}  {count:>6} tensors  {:>10}{whose}", file.name, DecimalBytes(file.bytes).to_string())?;
         tensors += count;
         parameters += file.recipe.tensors.iter().map(|tensor| u128::from(tensor.elements())).sum::<u128>();
     }
@@ -101,5 +103,6 @@ fn print_plan(plan: &Plan, rank: Rank) {
     let bytes = plan.bytes();
     let size = u64::try_from(bytes).map_or_else(|_| bytes.to_string(), |bytes| DecimalBytes(bytes).to_string());
     let files = if plan.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", plan.files.len()) };
-    println!("{tensors} tensors, {} parameters, {size} ({bytes} bytes) in {files}", count(parameters));
+    writeln!(out, "{tensors} tensors, {} parameters, {size} ({bytes} bytes) in {files}", count(parameters))?;
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! The command `seedtensors`: parse, call, print.
-#![allow(clippy::print_stdout, reason = "a command prints")]
 
 mod args;
 mod devices;
 mod init;
 mod initialisers;
+mod inspect;
 mod progress;
 mod recipe;
 mod source;
@@ -23,18 +23,17 @@ fn main() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments).map(done),
         Command::Recipe(arguments) => recipe::run(&arguments).map(done),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::Inspect(_) => Ok(ExitCode::SUCCESS),
-        Command::Initialisers => {
-            initialisers::run();
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Styles => {
-            styles::run();
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Inspect(arguments) => inspect::run(&arguments).map(done),
+        Command::Initialisers => initialisers::run().map(done),
+        Command::Styles => styles::run().map(done),
         Command::Devices => devices::run().map(done),
     };
     result.unwrap_or_else(|error| {
+        // whoever read the output has seen enough
+        let pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        if error.downcast_ref().is_some_and(pipe) {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })

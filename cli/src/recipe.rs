@@ -1,7 +1,7 @@
 //! Where a recipe comes from, and `seedtensors recipe`.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -21,7 +21,7 @@ pub(crate) struct Loaded {
 }
 
 pub(crate) fn run(arguments: &args::Recipe) -> anyhow::Result<()> {
-    print!("{}", load(arguments)?.text);
+    std::io::stdout().write_all(load(arguments)?.text.as_bytes())?;
     Ok(())
 }
 

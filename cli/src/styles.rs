@@ -1,14 +1,18 @@
 //! `seedtensors styles`.
 
+use std::io::Write as _;
+
 use seedtensors_checkpoint::{families, styles};
 
-pub(crate) fn run() {
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
     for style in styles() {
-        println!("{}", style.name);
+        writeln!(out, "{}", style.name)?;
         for line in style.about.lines() {
-            println!("    {}", line.trim_end());
+            writeln!(out, "    {}", line.trim_end())?;
         }
-        println!();
+        writeln!(out)?;
     }
-    println!("families: {}", families().collect::<Vec<_>>().join(", "));
+    writeln!(out, "families: {}", families().collect::<Vec<_>>().join(", "))?;
+    Ok(())
 }

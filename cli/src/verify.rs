@@ -1,5 +1,6 @@
 //! `seedtensors verify`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -34,13 +35,17 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
     let time = reporter.end();
     let verified = verified?;
     for finding in &verified.findings {
-        println!("{finding}");
+        writeln!(std::io::stdout(), "{finding}")?;
     }
     let what = format!("{} tensors, {} in {time:.2?}", verified.tensors, DecimalBytes(verified.bytes));
     if verified.findings.is_empty() {
         say(format!("verified: every bit is what seed {} gives, {what}", verified.seed));
         return Ok(ExitCode::SUCCESS);
     }
-    say(format!("not verified: {} findings, seed {}, {what}", verified.findings.len(), verified.seed));
+    let count = match verified.findings.len() {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    say(format!("not verified: {count}, seed {}, {what}", verified.seed));
     Ok(ExitCode::FAILURE)
 }

@@ -1,0 +1,217 @@
+//! What an initialiser promises of a tensor's values: their mean, their std, their density.
+
+use seedtensors::{Init, Layout, Sampler};
+
+use crate::Tensor;
+
+/// The law of a tensor's values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Law {
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation.
+    pub std: f64,
+    /// Their fourth central moment by the square of their variance, where values are drawn one by one.
+    kurtosis: Option<f64>,
+    density: Density,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Density {
+    /// Values that have none, or of which it is not known.
+    None,
+    Uniform {
+        low: f64,
+        high: f64,
+    },
+    /// A normal within two bounds, its height such that the whole is 1.
+    Normal {
+        mean: f64,
+        std: f64,
+        low: f64,
+        high: f64,
+        height: f64,
+    },
+}
+
+impl Law {
+    /// A tensor's, padding included; none of raw words, nor of a part of a matrix that is not drawn value by value.
+    #[must_use]
+    pub fn of(tensor: &Tensor) -> Option<Self> {
+        let law = match tensor.sampler {
+            Sampler::Words => return None,
+            Sampler::Constant { value } => {
+                Self { mean: value.into(), std: 0.0, kurtosis: None, density: Density::None }
+            }
+            Sampler::Uniform { low, high } => uniform(low.into(), high.into()),
+            Sampler::Normal { mean, std } => normal(mean.into(), std.into()),
+            Sampler::TruncatedNormal { mean, std, low, high } => {
+                truncated(mean.into(), std.into(), low.into(), high.into())
+            }
+            Sampler::Matrix(_) if tensor.shard.is_some() => return None,
+            Sampler::Matrix(_) => matrix(tensor)?,
+        };
+        let padding = tensor.padding_elements();
+        let zeros = (padding.end - padding.start) as f64 / tensor.elements() as f64;
+        Some(if zeros > 0.0 { law.with_zeros(zeros) } else { law })
+    }
+
+    /// The standard error of the std of so many values; none where they are not drawn one by one.
+    #[must_use]
+    pub fn std_error(&self, count: f64) -> Option<f64> {
+        self.kurtosis.map(|kurtosis| self.std * ((kurtosis - 1.0) / (4.0 * count)).sqrt())
+    }
+
+    /// The density at a value; 0 where the values have none.
+    #[must_use]
+    pub fn density(&self, x: f64) -> f64 {
+        match self.density {
+            Density::Uniform { low, high } if (low..=high).contains(&x) => 1.0 / (high - low),
+            Density::Normal { mean, std, low, high, height } if (low..=high).contains(&x) => {
+                height * bell((x - mean) / std)
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// The law of these values where a part of them is replaced by zeros.
+    fn with_zeros(self, part: f64) -> Self {
+        let kept = 1.0 - part;
+        let (m, v) = (self.mean, self.std * self.std);
+        let mean = kept * m;
+        let variance = kept * (v + m * m) - mean * mean;
+        // about the new mean, of a law that is symmetric about its own
+        let fourth = self.kurtosis.map(|kurtosis| {
+            let d = m - mean;
+            kept * (kurtosis * v * v + 6.0 * d * d * v + d.powi(4)) + part * mean.powi(4)
+        });
+        let kurtosis = fourth.map(|fourth| fourth / (variance * variance));
+        Self { mean, std: variance.sqrt(), kurtosis, ..self }
+    }
+}
+
+fn uniform(low: f64, high: f64) -> Law {
+    let density = if high > low { Density::Uniform { low, high } } else { Density::None };
+    Law { mean: (low + high) / 2.0, std: (high - low) / 12f64.sqrt(), kurtosis: Some(1.8), density }
+}
+
+fn normal(mean: f64, std: f64) -> Law {
+    let density = if std > 0.0 {
+        let height = 1.0 / (std * std::f64::consts::TAU.sqrt());
+        Density::Normal { mean, std, low: f64::NEG_INFINITY, high: f64::INFINITY, height }
+    } else {
+        Density::None
+    };
+    Law { mean, std, kurtosis: Some(3.0), density }
+}
+
+fn bell(z: f64) -> f64 {
+    (-0.5 * z * z).exp()
+}
+
+/// By Simpson's rule over the window, or as much of it as has any mass beside its highest point.
+fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Law {
+    const STEPS: u32 = 20_000;
+    let (a, b) = ((low - mean) / std, (high - mean) / std);
+    let peak = 0_f64.clamp(a, b);
+    let (from, to) = (a.max(peak - 10.0), b.min(peak + 10.0));
+    let step = (to - from) / f64::from(STEPS);
+    // relative to the highest point, since a far tail would vanish
+    let integral = |of: &dyn Fn(f64) -> f64| {
+        let weighed = (0..=STEPS).map(|i| {
+            let weight = if i == 0 || i == STEPS { 1.0 } else { 2.0 + 2.0 * f64::from(i % 2) };
+            let z = from + f64::from(i) * step;
+            weight * of(z) * (0.5 * (peak * peak - z * z)).exp()
+        });
+        weighed.sum::<f64>() * step / 3.0
+    };
+    let whole = integral(&|_| 1.0);
+    let first = integral(&|z| z) / whole;
+    let central = |power: i32| integral(&|z| (z - first).powi(power)) / whole;
+    let variance = central(2);
+    let height = (0.5 * peak * peak).exp() / (std * whole);
+    let density = Density::Normal { mean, std, low, high, height };
+    let kurtosis = Some(central(4) / (variance * variance));
+    Law { mean: mean + std * first, std: std * variance.sqrt(), kurtosis, density }
+}
+
+/// Of values that belong together, by how many of them are what.
+fn matrix(tensor: &Tensor) -> Option<Law> {
+    let dims = tensor.shape.dims();
+    let elements = tensor.shape.elements() as f64;
+    let (outs, ins) = match (tensor.shape.layout(), dims) {
+        (Layout::OutIn, [outs, ins, ..]) | (Layout::InOut, [.., ins, outs]) => (*outs, *ins),
+        _ => return None,
+    };
+    let ones = |count: u64, gain: f64| {
+        let part = count as f64 / elements;
+        Law {
+            mean: gain * part,
+            std: gain.abs() * (part * (1.0 - part)).sqrt(),
+            kurtosis: None,
+            density: Density::None,
+        }
+    };
+    // the mean of an orthogonal matrix is 0 on average
+    let turned =
+        |squares: f64| Law { mean: 0.0, std: (squares / elements).sqrt(), kurtosis: None, density: Density::None };
+    Some(match tensor.init {
+        Init::Eye { gain } => ones(outs.min(ins), gain),
+        Init::Dirac { groups } => ones(groups * (outs / groups.max(1)).min(ins), 1.0),
+        Init::Orthogonal { gain } => {
+            let (rows, columns) = (dims[0] as f64, elements / dims[0] as f64);
+            turned(gain * gain * rows.min(columns))
+        }
+        Init::DeltaOrthogonal { gain } => turned(gain * gain * ins as f64),
+        Init::Sparse { sparsity, std } => {
+            let rows = dims[0] as f64;
+            let law = normal(0.0, std).with_zeros((sparsity * rows).ceil().min(rows) / rows);
+            Law { density: Density::None, ..law }
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recipe;
+
+    fn law(init: &str, rest: &str) -> Law {
+        let text = format!("[[tensor]]\nname = \"w\"\nshape = [4, 5]\ninit = {init}\n{rest}");
+        Law::of(&Recipe::parse(&text).unwrap().tensors[0]).unwrap()
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-6 * b.abs().max(1e-3), "{a} {b}");
+    }
+
+    #[test]
+    fn moments_are_the_textbooks() {
+        let two = law("{ truncated_normal = { std = 3.0, low = -2.0, high = 2.0, bounds = \"std\" } }", "");
+        close(two.std, 3.0 * 0.879_625_661_034_24);
+        close(two.kurtosis.unwrap(), 2.365_536_717_129); // scipy.stats.truncnorm
+        // a half normal: mean sqrt(2 / pi), variance 1 - 2 / pi
+        let half = law("{ truncated_normal = { low = 0.0, high = inf } }", "");
+        close(half.mean, (2.0 / std::f64::consts::PI).sqrt());
+        close(half.std, (1.0 - 2.0 / std::f64::consts::PI).sqrt());
+        close(half.density(0.0), (2.0 / std::f64::consts::PI).sqrt());
+        let tail = law("{ truncated_normal = { low = 8.0, high = inf } }", "");
+        close(tail.mean, 8.121_368);
+        let uniform = law("{ uniform = { low = -1.0, high = 3.0 } }", "");
+        close(uniform.std, 4.0 / 12f64.sqrt());
+        close(uniform.density(0.0), 0.25);
+        assert_eq!(uniform.density(3.5), 0.0);
+    }
+
+    #[test]
+    fn padding_and_matrices_are_counted() {
+        let padded = law("{ normal = { mean = 1.0, std = 2.0 } }", "padding = 1");
+        close(padded.mean, 0.75);
+        close(padded.std, (0.75 * 5.0 - 0.75 * 0.75_f64).sqrt());
+        let eye = law("{ eye = { gain = 3.0 } }", "");
+        close(eye.mean, 3.0 * 4.0 / 20.0);
+        close(law("\"orthogonal\"", "").std, (4.0 / 20.0_f64).sqrt());
+        close(law("{ sparse = { sparsity = 0.5, std = 2.0 } }", "").std, 2.0 * 0.5_f64.sqrt());
+    }
+}

@@ -1,0 +1,166 @@
+//! `seedtensors inspect`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use seedtensors_checkpoint::{Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, subjects};
+use serde_json::{Value, json};
+
+use crate::args::Inspect;
+
+/// Panels of a plot at most.
+const MOST_PANELS: usize = 24;
+
+pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.plot {
+        check_plot(path, arguments.force)?;
+    }
+    let checkpoint = Checkpoint::open(&arguments.path)?;
+    let (mut subjects, problems) = subjects(&checkpoint);
+    for problem in problems {
+        eprintln!("warning: {problem}");
+    }
+    if let Some(glob) = &arguments.tensor {
+        let matches = is_match(glob).map_err(|message| anyhow!("{message}"))?;
+        subjects.retain(|subject| matches(&subject.entry.name));
+        if subjects.is_empty() {
+            bail!("no tensor's name matches {glob:?}");
+        }
+    }
+    let width = subjects.iter().map(|subject| subject.entry.name.chars().count()).max().unwrap_or_default();
+    let bars = !arguments.json && std::io::stdout().is_terminal();
+    let mut out = std::io::stdout().lock();
+    if !arguments.json {
+        writeln!(out, "{}", heading(width))?;
+    }
+    let (mut list, mut panels, mut left_out) = (Vec::new(), Vec::new(), 0);
+    for subject in &subjects {
+        let cannot = || format!("cannot read {}", subject.file.path.display());
+        let statistics = subject.statistics().with_context(cannot)?;
+        let histogram = |bins| statistics.as_ref().map_or(Ok(None), |values| subject.histogram(values, bins));
+        if arguments.json {
+            list.push(as_json(subject, statistics.as_ref()));
+        } else {
+            let small = if bars { histogram(16).with_context(cannot)? } else { None };
+            writeln!(out, "{}", line(subject, statistics.as_ref(), small.as_ref(), width))?;
+        }
+        if arguments.plot.is_none() {
+            continue;
+        }
+        if panels.len() == MOST_PANELS {
+            left_out += 1;
+        } else if let (Some(statistics), Some(histogram)) = (statistics, histogram(64).with_context(cannot)?) {
+            panels.push(Panel { name: subject.entry.name.clone(), statistics, histogram, law: subject.law });
+        }
+    }
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
+    }
+    if let Some(path) = &arguments.plot {
+        if panels.is_empty() {
+            bail!("there is nothing to plot: no tensor has two different values");
+        }
+        save_plot(path, &panels)?;
+        let rest = if left_out > 0 {
+            format!("; {left_out} more tensors are not in it, --tensor chooses")
+        } else {
+            String::new()
+        };
+        eprintln!("drew {} tensors into {}{rest}", panels.len(), path.display());
+    }
+    Ok(())
+}
+
+fn check_plot(path: &Path, force: bool) -> anyhow::Result<()> {
+    if !path.extension().is_some_and(|extension| extension == "svg" || extension == "png") {
+        bail!("a plot is an .svg or .png file, not {}", path.display());
+    }
+    if !force && path.symlink_metadata().is_ok() {
+        bail!("{} exists and is kept; --force replaces it", path.display());
+    }
+    Ok(())
+}
+
+/// Draws beside the final name, then renames.
+fn save_plot(path: &Path, panels: &[Panel]) -> anyhow::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{}.{name}", std::process::id()));
+    let drawn = plot(&part, panels).map_err(|error| anyhow!("{error}"));
+    let drawn = drawn.and_then(|()| std::fs::rename(&part, path).map_err(Into::into));
+    if drawn.is_err() {
+        // what is left of it; the error is why
+        let _ = std::fs::remove_file(&part);
+    }
+    drawn.with_context(|| format!("cannot draw {}", path.display()))
+}
+
+fn heading(width: usize) -> String {
+    format!(
+        "{:width$}  {:>18} {:>5} {:>11} {:>10} {:>10} {:>7} {:>11} {:>11} {:>9} {:>4} {:>4}",
+        "tensor", "shape", "dtype", "mean", "std", "promised", "errors", "min", "max", "zeros", "nan", "inf"
+    )
+}
+
+fn line(subject: &Subject<'_>, values: Option<&Statistics>, small: Option<&Histogram>, width: usize) -> String {
+    let entry = subject.entry;
+    let (shape, dtype) = (format!("{:?}", entry.shape), format!("{:?}", entry.dtype));
+    let head = format!("{:width$}  {shape:>18} {dtype:>5}", entry.name);
+    let Some(values) = values else { return format!("{head} values of this dtype are not read") };
+    let promised = subject.law.map_or_else(|| "-".to_owned(), |law| number(law.std));
+    let errors = subject.std_errors(values).map_or_else(|| "-".to_owned(), |errors| format!("{errors:+.2}"));
+    format!(
+        "{head} {:>11} {:>10} {promised:>10} {errors:>7} {:>11} {:>11} {:>9} {:>4} {:>4} {}",
+        number(values.mean),
+        number(values.std()),
+        number(values.min),
+        number(values.max),
+        values.zeros,
+        values.nans,
+        values.infinities,
+        small.map_or_else(String::new, bars),
+    )
+}
+
+/// Six digits at most.
+fn number(value: f64) -> String {
+    if value == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e5).contains(&value.abs()) {
+        format!("{value:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// A histogram in one line of text.
+fn bars(histogram: &Histogram) -> String {
+    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = histogram.counts.iter().max().copied().unwrap_or_default().max(1);
+    #[expect(clippy::cast_possible_truncation, reason = "8 at most")]
+    let bar = |&count: &u64| BARS[(u128::from(count) * 8).div_ceil(u128::from(most)) as usize];
+    histogram.counts.iter().map(bar).collect()
+}
+
+fn as_json(subject: &Subject<'_>, values: Option<&Statistics>) -> Value {
+    let mut object = json!({
+        "name": subject.entry.name,
+        "file": subject.file.path.display().to_string(),
+        "shape": subject.entry.shape,
+        "dtype": format!("{:?}", subject.entry.dtype),
+    });
+    if let Some(values) = values {
+        object["finite"] = json!(values.count);
+        object["mean"] = json!(values.mean);
+        object["std"] = json!(values.std());
+        object["min"] = json!(values.min);
+        object["max"] = json!(values.max);
+        object["zeros"] = json!(values.zeros);
+        object["nans"] = json!(values.nans);
+        object["infinities"] = json!(values.infinities);
+        object["std_errors"] = json!(subject.std_errors(values));
+    }
+    object["promised_mean"] = json!(subject.law.map(|law| law.mean));
+    object["promised_std"] = json!(subject.law.map(|law| law.std));
+    object
+}
