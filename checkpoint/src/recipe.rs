@@ -299,15 +299,15 @@ impl Entry {
 /// folder if a program took them for paths.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let rule = if name.is_empty() || name == "__metadata__" {
-        "cannot be named so in a safetensors file"
+        "a safetensors file has no room for it"
     } else if name.chars().any(char::is_control) {
-        "cannot have control characters in its name"
+        "it has control characters"
     } else if name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..") {
-        "cannot have a name that leads out of a folder"
+        "as a path it would lead out of a folder"
     } else {
         return Ok(());
     };
-    Err(format!("a tensor {rule}: {name:?}"))
+    Err(format!("a tensor cannot be named {name:?}: {rule}"))
 }
 
 fn check_padding(name: &str, shape: &Shape, padding: Option<u64>) -> Result<(), String> {

@@ -68,7 +68,7 @@ fn the_bytes_are_the_same_on_the_gpu_and_on_every_run() {
     for dtype in ["f32", "f16", "bf16"] {
         let folder = TempDir::new().unwrap();
         let read = |name: &str, device: &str| {
-            let out = folder.path().join(name);
+            let out = folder.path().join(name).with_extension("safetensors");
             init(&mlp(), &out, &["--device", device, "--dtype", dtype]).assert().code(0);
             fs::read(out).unwrap()
         };
@@ -85,7 +85,7 @@ fn the_bytes_are_the_same_on_the_gpu_and_on_every_run() {
 fn other_seeds_give_other_bytes_and_0x_is_the_same_seed() {
     let folder = TempDir::new().unwrap();
     let run = |seed: &str| {
-        let out = folder.path().join(seed);
+        let out = folder.path().join(seed).with_extension("safetensors");
         seedtensors()
             .arg("init")
             .arg(mlp())
@@ -104,7 +104,7 @@ fn other_seeds_give_other_bytes_and_0x_is_the_same_seed() {
 #[test]
 fn bad_usage_is_exit_2_and_says_what_would_be_right() {
     let folder = TempDir::new().unwrap();
-    let out = folder.path().join("out");
+    let out = folder.path().join("out.safetensors");
     for seed in ["-1", "18446744073709551616", "0xg", "1.5", "", "+3"] {
         let mut command = seedtensors();
         command.arg("init").arg(mlp()).args(["--seed", seed, "--out"]).arg(&out);
@@ -122,7 +122,7 @@ fn bad_usage_is_exit_2_and_says_what_would_be_right() {
 #[test]
 fn an_existing_file_is_kept_unless_forced() {
     let folder = TempDir::new().unwrap();
-    let out = folder.path().join("model");
+    let out = folder.path().join("model.safetensors");
     fs::write(&out, "precious").unwrap();
     init(&mlp(), &out, &["--device", "cpu"])
         .assert()
@@ -131,27 +131,28 @@ fn an_existing_file_is_kept_unless_forced() {
     assert_eq!(fs::read(&out).unwrap(), b"precious");
     init(&mlp(), &out, &["--device", "cpu", "--force"]).assert().code(0);
     assert!(SafeTensors::deserialize(&fs::read(&out).unwrap()).is_ok());
-    assert_eq!(listing(&folder), ["model"]);
+    assert_eq!(listing(&folder), ["model.safetensors"]);
 }
 
 #[test]
 fn a_folder_that_is_not_there_is_an_error() {
     let folder = TempDir::new().unwrap();
-    let out = folder.path().join("no/such/model");
+    let out = folder.path().join("no/such/model.safetensors");
     let told = format!("error: cannot write {}: No such file or directory", out.display());
     init(&mlp(), &out, &["--device", "cpu"]).assert().code(1).stderr(predicate::str::contains(told));
-    init(Path::new("no.toml"), &out, &[])
-        .assert()
-        .code(1)
-        .stderr(predicate::str::contains("cannot read the recipe no.toml"));
+    init(Path::new("no.toml"), &out, &[]).assert().code(1).stderr(predicate::str::contains("cannot read no.toml"));
 }
 
 #[test]
 fn quiet_says_nothing_and_a_run_says_which_device() {
     let folder = TempDir::new().unwrap();
-    init(&mlp(), &folder.path().join("a"), &["--device", "cpu", "--quiet"]).assert().code(0).stdout("").stderr("");
+    init(&mlp(), &folder.path().join("a.safetensors"), &["--device", "cpu", "--quiet"])
+        .assert()
+        .code(0)
+        .stdout("")
+        .stderr("");
     let told = predicate::str::contains("filling on the CPU").and(predicate::str::contains("6 tensors"));
-    init(&mlp(), &folder.path().join("b"), &["--device", "cpu"]).assert().code(0).stderr(told);
+    init(&mlp(), &folder.path().join("b.safetensors"), &["--device", "cpu"]).assert().code(0).stderr(told);
 }
 
 #[test]
@@ -159,18 +160,18 @@ fn without_a_device_auto_takes_the_cpu_and_gpu_fails() {
     let folder = TempDir::new().unwrap();
     // a backend that this system does not have
     let backend = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
-    let out = folder.path().join("auto");
+    let out = folder.path().join("auto.safetensors");
     let told = predicate::str::contains("filling on the CPU: there is no GPU");
     init(&mlp(), &out, &[]).env("WGPU_BACKEND", backend).assert().code(0).stderr(told);
     let told = predicate::str::contains("no GPU found: there is no device; install a Vulkan driver");
-    init(&mlp(), &folder.path().join("b"), &["--device", "gpu"])
+    init(&mlp(), &folder.path().join("b.safetensors"), &["--device", "gpu"])
         .env("WGPU_BACKEND", backend)
         .assert()
         .code(1)
         .stderr(told);
     let told = predicate::str::contains("no GPU of index 7");
-    init(&mlp(), &folder.path().join("b"), &["--device", "7"]).assert().code(1).stderr(told);
-    assert_eq!(listing(&folder), ["auto"]);
+    init(&mlp(), &folder.path().join("b.safetensors"), &["--device", "7"]).assert().code(1).stderr(told);
+    assert_eq!(listing(&folder), ["auto.safetensors"]);
 }
 
 #[test]
@@ -283,7 +284,7 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
         let folder = TempDir::new().unwrap();
         let recipe = write_recipe(&folder, &text);
         let told = format!("error: {}{told}", recipe.display());
-        init(&recipe, &folder.path().join("out"), &["--device", "cpu"])
+        init(&recipe, &folder.path().join("out.safetensors"), &["--device", "cpu"])
             .assert()
             .code(1)
             .stderr(predicate::str::starts_with(told));
@@ -323,7 +324,7 @@ fn a_recipe_knows_every_initialiser_layout_and_dtype() {
     text += "[[tensor]]\nname = \"f32\"\nshape = []\ndtype = \"f32\"\ninit = \"ones\"\n";
     text += "[[tensor]]\nname = \"fans\"\nshape = [6]\nfans = { fan_in = 8, fan_out = 2 }\ninit = \"he_normal\"\n";
     text += "[[tensor]]\nname = \"empty\"\nshape = [0, 5]\ngroups = 1\ntransposed = true\ninit = \"he_normal\"\n";
-    let out = folder.path().join("out");
+    let out = folder.path().join("out.safetensors");
     init(&write_recipe(&folder, &text), &out, &["--device", "cpu", "--dtype", "f16"]).assert().code(0);
     let bytes = fs::read(out).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -351,7 +352,7 @@ fn a_shard_of_a_recipe_is_the_rectangle_of_the_whole() {
             .map(|(i, init)| format!("[[tensor]]\nname = \"{i}\"\nshape = [24, 40]\ninit = {init}\n{shard}\n"))
             .collect::<String>()
     };
-    let (whole, part) = (folder.path().join("whole"), folder.path().join("part"));
+    let (whole, part) = (folder.path().join("whole.safetensors"), folder.path().join("part.safetensors"));
     init(&write_recipe(&folder, &recipe("")), &whole, &["--device", "cpu"]).assert().code(0);
     let whole = fs::read(whole).unwrap();
     let whole = SafeTensors::deserialize(&whole).unwrap();
@@ -375,7 +376,7 @@ fn layers_stand_in_the_order_of_the_text_with_pytorchs_names() {
     let text = "[[layer]]\nname = \"fc\"\nlayer = { linear = { inputs = 64, outputs = 10 } }\n\
         [[tensor]]\nname = \"between\"\nshape = [2]\ninit = \"ones\"\n\
         [[layer]]\nname = \"rnn\"\nlayer = { gru = { inputs = 3, hidden = 4, bidirectional = true, bias = false } }\n";
-    let out = folder.path().join("out");
+    let out = folder.path().join("out.safetensors");
     init(&write_recipe(&folder, text), &out, &["--device", "cpu"]).assert().code(0);
     let bytes = fs::read(&out).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -420,7 +421,9 @@ fn initialisers_are_listed() {
         };
         let shape = if ["dirac", "delta_orthogonal"].contains(&name) { "[4, 4, 3]" } else { "[4, 4]" };
         let recipe = format!("[[tensor]]\nname = \"w\"\nshape = {shape}\ninit = {{ {name} = {{ {parameters} }} }}\n");
-        init(&write_recipe(&folder, &recipe), &folder.path().join("out"), &["--device", "cpu"]).assert().code(0);
+        init(&write_recipe(&folder, &recipe), &folder.path().join("out.safetensors"), &["--device", "cpu"])
+            .assert()
+            .code(0);
     }
 }
 
@@ -436,7 +439,7 @@ fn an_interrupted_run_leaves_nothing() {
             .arg("init")
             .arg(&recipe)
             .args(["--seed", "1", "--device", "cpu", "--out"])
-            .arg(folder.path().join("out"))
+            .arg(folder.path().join("out.safetensors"))
             .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
@@ -450,7 +453,7 @@ fn an_interrupted_run_leaves_nothing() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains("error: interrupted; nothing was written"), "{told}");
+        assert!(told.contains("error: interrupted: 0 of 1 files are whole"), "{told}");
         assert_eq!(listing(&folder), ["recipe.toml"]);
     }
 }
