@@ -1,42 +1,20 @@
 //! The command as its users run it. Tests of `--device gpu` need a device; scripts/test installs one.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
 use predicates::prelude::*;
 use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
 
-fn seedtensors() -> Command {
-    Command::cargo_bin("seedtensors").unwrap()
-}
+use common::{init, listing, seedtensors, write_recipe};
 
 fn mlp() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mlp.toml")
-}
-
-/// `init` of a recipe into `out` with seed 42.
-fn init(recipe: &Path, out: &Path, more: &[&str]) -> Command {
-    let mut command = seedtensors();
-    command.arg("init").arg(recipe).args(["--seed", "42", "--out"]).arg(out).args(more);
-    command
-}
-
-fn write_recipe(folder: &TempDir, text: &str) -> PathBuf {
-    let path = folder.path().join("recipe.toml");
-    fs::write(&path, text).unwrap();
-    path
-}
-
-/// Every file of a folder.
-fn listing(folder: &TempDir) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -116,7 +94,7 @@ fn bad_usage_is_exit_2_and_says_what_would_be_right() {
         .stderr(predicate::str::contains("auto, cpu, gpu, or an index"));
     init(&mlp(), &out, &["--dtype", "f64"]).assert().code(2).stderr(predicate::str::contains("f32, f16, bf16"));
     seedtensors().assert().code(2);
-    assert_eq!(listing(&folder), [""; 0]);
+    assert_eq!(listing(folder.path()), [""; 0]);
 }
 
 #[test]
@@ -131,7 +109,7 @@ fn an_existing_file_is_kept_unless_forced() {
     assert_eq!(fs::read(&out).unwrap(), b"precious");
     init(&mlp(), &out, &["--device", "cpu", "--force"]).assert().code(0);
     assert!(SafeTensors::deserialize(&fs::read(&out).unwrap()).is_ok());
-    assert_eq!(listing(&folder), ["model.safetensors"]);
+    assert_eq!(listing(folder.path()), ["model.safetensors"]);
 }
 
 #[test]
@@ -171,7 +149,7 @@ fn without_a_device_auto_takes_the_cpu_and_gpu_fails() {
         .stderr(told);
     let told = predicate::str::contains("no GPU of index 7");
     init(&mlp(), &folder.path().join("b.safetensors"), &["--device", "7"]).assert().code(1).stderr(told);
-    assert_eq!(listing(&folder), ["auto.safetensors"]);
+    assert_eq!(listing(folder.path()), ["auto.safetensors"]);
 }
 
 #[test]
@@ -288,7 +266,7 @@ fn bad_recipes_name_the_file_the_line_and_what_would_be_right() {
             .assert()
             .code(1)
             .stderr(predicate::str::starts_with(told));
-        assert_eq!(listing(&folder), ["recipe.toml"]);
+        assert_eq!(listing(folder.path()), ["recipe.toml"]);
     }
 }
 
@@ -444,7 +422,7 @@ fn an_interrupted_run_leaves_nothing() {
             .spawn()
             .unwrap();
         let begin = Instant::now();
-        while listing(&folder).len() < 2 {
+        while listing(folder.path()).len() < 2 {
             assert!(begin.elapsed() < Duration::from_secs(60), "no file was begun");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -454,6 +432,6 @@ fn an_interrupted_run_leaves_nothing() {
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.contains("error: interrupted: 0 of 1 files are whole"), "{told}");
-        assert_eq!(listing(&folder), ["recipe.toml"]);
+        assert_eq!(listing(folder.path()), ["recipe.toml"]);
     }
 }
