@@ -1,0 +1,251 @@
+//! Feeds mutilated headers, indexes, recipes, records, rules, templates and configurations to what reads them:
+//!
+//! ```sh
+//! cargo run --release -p seedtensors-checkpoint --example fuzz -- 10000000 [SEED]
+//! ```
+//!
+//! Each must be taken or refused without a panic, and what is taken must hold together: a header as the public reader
+//! sees it, a recipe as its own text says it. An input that fails is printed, and the exit code is 1.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::rngs::SmallRng;
+use rand::{Rng, RngExt, SeedableRng};
+use rayon::prelude::*;
+use safetensors::SafeTensors;
+use seedtensors::Arithmetic;
+use seedtensors_checkpoint::{
+    Checkpoint, Config, DEFAULT_RULES, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map,
+    write,
+};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What reads an input.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Header,
+    Index,
+    Recipe,
+    Record,
+    Rules,
+    Template,
+    Config,
+}
+
+/// Each target, and how many inputs of a hundred it gets: the slow ones fewer.
+const SHARES: [(Target, u32); 7] = [
+    (Target::Header, 35),
+    (Target::Index, 20),
+    (Target::Recipe, 25),
+    (Target::Record, 5),
+    (Target::Rules, 5),
+    (Target::Template, 7),
+    (Target::Config, 3),
+];
+
+/// What is put into inputs, one a word: numbers at their limits, and the words of the formats.
+const WORDS: &str = r#"0 1 -1 64 65535 4294967296 9223372036854775807 9223372036854775808 18446744073709551615
+    18446744073709551616 1e308 1e-320 nan inf -inf 0x7f null true "" [] {} [[ ]] [ ] { } , : = " \ \u0000 .. /
+    ../a.safetensors a.safetensors __metadata__ dtype shape data_offsets weight_map "F32" "F4" "BF16" "F64" [[tensor]]
+    [[layer]] [defaults] name init layout groups transposed fans fan_in fan_out padding shard start extent "he_normal"
+    orthogonal delta_orthogonal dirac eye sparse sparsity truncated_normal variance_scaling low high std mean gain mode
+    distribution bounds lstm gru linear conv kernel layers inputs outputs hidden embedding multihead_attention in_out
+    [[rule]] skip * {a,b} [a- {{ }} {% %} for endfor if endif set macro endmacro include import range( ~ ** // % |
+    loop default( join sqrt( style hidden_size é seedtensors.recipe seedtensors.seed"#;
+
+const HEADER: &str = r#"{"__metadata__":{"format":"pt","a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
+    "b":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},"e":{"dtype":"F4","shape":[0,7],"data_offsets":[32,32]}}"#;
+const HEADER_VALUES: u64 = 32;
+const INDEX: &str = r#"{"metadata":{"total_size":9},"weight_map":{"a":"m-1.safetensors","b.c":"m-2.safetensors"}}"#;
+const RECIPE: &str = r#"[defaults]
+dtype = "bf16"
+init = { xavier_uniform = { gain = { leaky_relu = 0.2 } } }
+[[tensor]]
+name = "a.weight"
+shape = [6, 4, 3]
+layout = "in_out"
+groups = 2
+init = { truncated_normal = { mean = 0.1, std = 0.02, low = -2, high = 2, bounds = "std" } }
+padding = 1
+shard = { start = [1, 0, 0], extent = [3, 4, 3] }
+[[tensor]]
+name = "b"
+shape = [4, 4]
+fans = { fan_in = 9, fan_out = 9 }
+init = { sparse = { sparsity = 0.25, std = 0.01 } }
+[[layer]]
+name = "lstm"
+layer = { lstm = { inputs = 3, hidden = 4, layers = 2, bidirectional = true } }
+"#;
+const TEMPLATE: &str = r#"{% import "tensors.jinja" as t %}{% import "styles/" ~ style ~ ".jinja" as init %}
+{% set m = {"width": hidden_size, "layers": 2, "std": 0.02} %}{% macro f(x) %}{{ x ** 2 }}{% endmacro %}
+{% for i in range(num_hidden_layers) %}{{ t.linear("a." ~ i, hidden_size, 2 * i + 1, init.residual(m, 3, i), true) }}
+{% if i % 2 == 1 and i is defined %}{{ [i, f(i)] | join(",") | default("x") }}{% endif %}{% endfor %}"#;
+const CONFIG: &str = r#"{"model_type":"mixtral","architectures":["MixtralForCausalLM"],"hidden_size":8,"vocab_size":5,
+    "intermediate_size":6,"num_attention_heads":2,"num_hidden_layers":1,"num_local_experts":2,"dtype":"float16",
+    "head_dim":null,"tie_word_embeddings":false,"pad_token_id":1,"initializer_range":0.02}"#;
+
+impl Target {
+    const fn seed(self) -> &'static str {
+        match self {
+            Self::Header => HEADER,
+            Self::Index => INDEX,
+            Self::Recipe | Self::Record => RECIPE,
+            Self::Rules => DEFAULT_RULES,
+            Self::Template => TEMPLATE,
+            Self::Config => CONFIG,
+        }
+    }
+
+    /// Takes or refuses an input; says whether it was taken.
+    fn run(self, input: &[u8], checkpoint: &Checkpoint) -> Result<bool, Failure> {
+        let text = String::from_utf8_lossy(input);
+        let render =
+            |config: &Config, template| render(config, "hf", template).is_ok_and(|t| Recipe::parse(&t).is_ok());
+        Ok(match self {
+            Self::Header => header(input)?,
+            Self::Index => weight_map(input).is_ok_and(|map| {
+                assert!(map.values().all(|name| !name.contains(['/', '\\'])), "{map:?}");
+                true
+            }),
+            Self::Recipe => recipe(&text)?,
+            Self::Record => record(&text),
+            Self::Rules => like(checkpoint, &text).is_ok(),
+            Self::Template => render(&serde_json::from_str(CONFIG)?, Some(("t", &text))),
+            Self::Config => serde_json::from_slice(input).is_ok_and(|config| render(&config, None)),
+        })
+    }
+}
+
+fn header(json: &[u8]) -> Result<bool, Failure> {
+    let Ok(header) = Header::parse(json, HEADER_VALUES) else { return Ok(false) };
+    let mut file = (json.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(json);
+    file.resize(file.len() + usize::try_from(HEADER_VALUES)?, 0);
+    let theirs = SafeTensors::deserialize(&file)?;
+    assert_eq!(theirs.len(), header.tensors.len());
+    for tensor in &header.tensors {
+        let view = theirs.tensor(&tensor.name)?;
+        assert!(view.dtype() == tensor.dtype && view.data().len() as u64 == tensor.end - tensor.begin);
+    }
+    Ok(true)
+}
+
+fn recipe(text: &str) -> Result<bool, Failure> {
+    let Ok(recipe) = Recipe::parse(text) else { return Ok(false) };
+    assert_eq!(Recipe::parse(&recipe.to_string())?, recipe);
+    if let Ok(plan) = Plan::new(&recipe, 1, Arithmetic::Exact, "folder".as_ref(), 100, 3) {
+        let planned: usize = plan.files.iter().map(|file| file.recipe.tensors.len()).sum();
+        assert_eq!(planned, recipe.tensors.len());
+    }
+    for law in recipe.tensors.iter().filter(|tensor| tensor.elements() > 0).filter_map(Law::of) {
+        assert!(law.std >= 0.0, "{law:?}");
+    }
+    Ok(true)
+}
+
+fn record(text: &str) -> bool {
+    let entries = [("recipe", text), ("seed", "42"), ("values", "1"), ("arithmetic", "exact")];
+    let entries = entries.into_iter().map(|(key, value)| (format!("seedtensors.{key}"), value.to_owned()));
+    Record::read(&entries.collect()).is_ok_and(|record| record.is_some())
+}
+
+/// A seed of the target, changed in a few places.
+fn input(target: Target, words: &[&str], random: &mut SmallRng) -> Vec<u8> {
+    let mut input = target.seed().as_bytes().to_vec();
+    for _ in 0..random.random_range(1..=6) {
+        let at = random.random_range(0..=input.len());
+        let end = (at + random.random_range(0..24)).min(input.len());
+        let word = words[random.random_range(0..words.len())];
+        match random.random_range(0..7) {
+            0 if at < input.len() => input[at] ^= 1 << random.random_range(0..8),
+            1 => drop(input.drain(at..end)),
+            2 => {
+                let part = input[at..end].to_vec();
+                let place = random.random_range(0..=input.len());
+                input.splice(place..place, part);
+            }
+            3 => {
+                // a number, or a word, gives way to another
+                let begin = input[at..].iter().position(u8::is_ascii_alphanumeric).map_or(at, |skip| at + skip);
+                let length = input[begin..].iter().position(|byte| !byte.is_ascii_alphanumeric());
+                let end = length.map_or(input.len(), |length| begin + length);
+                input.splice(begin..end, word.bytes());
+            }
+            4 => {
+                let mut bytes = [0; 4];
+                random.fill_bytes(&mut bytes);
+                input.splice(at..at, bytes);
+            }
+            5 if random.random_range(0..4) == 0 => input.truncate(at),
+            _ => drop(input.splice(at..at, word.repeat(random.random_range(1..=3)).bytes())),
+        }
+    }
+    input
+}
+
+/// A checkpoint for rules to be applied to.
+fn checkpoint() -> Result<Checkpoint, Failure> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a.safetensors");
+    let plan = Plan::new(&Recipe::parse(RECIPE)?, 1, Arithmetic::Exact, &path, 1, 1)?;
+    write(&plan, &Write::new(1, &Source::Cpu, &path), &|_| true)?;
+    Ok(Checkpoint::open(&path)?)
+}
+
+/// What came of a run: the inputs that failed, and by target how many were tried, and taken.
+pub struct Outcome {
+    pub failures: Vec<String>,
+    pub tried: BTreeMap<String, (u64, u64)>,
+}
+
+/// Tries so many inputs, each made from the seed and its own number.
+pub fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
+    let checkpoint = checkpoint()?;
+    let words: Vec<&str> = WORDS.split_whitespace().chain([" ", "\n", "\0", "\u{1b}", "\u{202e}"]).collect();
+    let tried = SHARES.map(|_| [AtomicU64::new(0), AtomicU64::new(0)]);
+    let attempt = |number: u64| {
+        let mut random = SmallRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut ticket = random.random_range(0..100);
+        let which = SHARES.iter().position(|(_, share)| {
+            let found = ticket < *share;
+            ticket = ticket.saturating_sub(*share);
+            found
+        })?;
+        let target = SHARES[which].0;
+        let input = input(target, &words, &mut random);
+        tried[which][0].fetch_add(1, Ordering::Relaxed);
+        let what = match catch_unwind(AssertUnwindSafe(|| target.run(&input, &checkpoint))) {
+            Ok(Ok(taken)) => {
+                tried[which][1].fetch_add(u64::from(taken), Ordering::Relaxed);
+                return None;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "a panic".to_owned(),
+        };
+        Some(format!("{target:?} {number}: {what}\n{:?}", String::from_utf8_lossy(&input)))
+    };
+    let failures = (0..count).into_par_iter().filter_map(attempt).collect();
+    let name = |target: Target| format!("{target:?}");
+    let counts = tried.iter().map(|[tried, taken]| (tried.load(Ordering::Relaxed), taken.load(Ordering::Relaxed)));
+    Ok(Outcome { failures, tried: SHARES.iter().map(|(target, _)| name(*target)).zip(counts).collect() })
+}
+
+#[allow(dead_code, reason = "the test that shares this file has no use for it")]
+#[allow(clippy::print_stdout, reason = "its result")]
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let count = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
+    let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
+    let begin = std::time::Instant::now();
+    let Outcome { failures, tried } = run(count, seed)?;
+    for (target, (tried, taken)) in tried {
+        println!("{target:<9} {tried:>10} inputs, {taken} taken");
+    }
+    println!("{count} inputs, seed {seed}, {:.0?}, {} failures", begin.elapsed(), failures.len());
+    failures.iter().for_each(|failure| println!("{failure}"));
+    if failures.is_empty() { Ok(()) } else { Err("there are failures".into()) }
+}

@@ -1,0 +1,14 @@
+//! A short run of examples/fuzz.rs; the long one is made by hand.
+
+#[path = "../examples/fuzz.rs"]
+mod fuzz;
+
+#[test]
+fn nothing_panics_on_mutilated_input() {
+    let fuzz::Outcome { failures, tried } = fuzz::run(60_000, 7).unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    // inputs that are all refused, or all taken, would show nothing
+    for (target, (tried, taken)) in tried {
+        assert!(tried > 1000 && taken * 100 > tried && taken * 10 < tried * 9, "{target}: {taken} of {tried}");
+    }
+}
