@@ -220,12 +220,18 @@ fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
+/// So many layers that a slip of the pen cannot fill the memory with names.
+const MOST_LAYERS: u64 = 10_000;
+
 impl Recurrent {
     fn parameters(&self, gates: u64) -> Result<Vec<Parameter>> {
         let init = within(self.hidden);
         let directions: &[&str] = if self.bidirectional { &["", "_reverse"] } else { &[""] };
         let rows = stacked(gates, self.hidden)?;
         let both = stacked(directions.len() as u64, self.hidden)?;
+        if self.layers > MOST_LAYERS {
+            return Err(Error::bad(&format!("a recurrent layer has at most {MOST_LAYERS} layers"), self.layers));
+        }
         let mut parameters = Vec::new();
         for layer in 0..self.layers {
             let inputs = if layer == 0 { self.inputs } else { both };

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -20,6 +21,9 @@ use seedtensors_checkpoint::{
     Checkpoint, Config, DEFAULT_RULES, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map,
     write,
 };
+
+/// A refusal that is a fault.
+const TOO_LONG: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -156,7 +160,7 @@ fn record(text: &str) -> bool {
 /// A seed of the target, changed in a few places.
 fn input(target: Target, words: &[&str], random: &mut SmallRng) -> Vec<u8> {
     let mut input = target.seed().as_bytes().to_vec();
-    for _ in 0..random.random_range(1..=6) {
+    for _ in 0..1 + random.random_range(0..3) * random.random_range(0..3) {
         let at = random.random_range(0..=input.len());
         let end = (at + random.random_range(0..24)).min(input.len());
         let word = words[random.random_range(0..words.len())];
@@ -198,7 +202,9 @@ fn checkpoint() -> Result<Checkpoint, Failure> {
 
 /// What came of a run: the inputs that failed, and by target how many were tried, and taken.
 pub struct Outcome {
+    /// With what failed, and the input.
     pub failures: Vec<String>,
+    /// Two counts.
     pub tried: BTreeMap<String, (u64, u64)>,
 }
 
@@ -218,7 +224,10 @@ pub fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
         let target = SHARES[which].0;
         let input = input(target, &words, &mut random);
         tried[which][0].fetch_add(1, Ordering::Relaxed);
-        let what = match catch_unwind(AssertUnwindSafe(|| target.run(&input, &checkpoint))) {
+        let begin = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| target.run(&input, &checkpoint)));
+        let what = match result {
+            Ok(Ok(_)) if begin.elapsed() > TOO_LONG => format!("took {:.1?}", begin.elapsed()),
             Ok(Ok(taken)) => {
                 tried[which][1].fetch_add(u64::from(taken), Ordering::Relaxed);
                 return None;
@@ -240,7 +249,9 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let count = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
-    let begin = std::time::Instant::now();
+    // a panic is told with its input
+    std::panic::set_hook(Box::new(|_| {}));
+    let begin = Instant::now();
     let Outcome { failures, tried } = run(count, seed)?;
     for (target, (tried, taken)) in tried {
         println!("{target:<9} {tried:>10} inputs, {taken} taken");

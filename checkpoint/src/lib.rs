@@ -58,7 +58,7 @@ pub use plot::{Panel, plot};
 pub use recipe::{Part, Recipe, RecipeError, Tensor};
 pub use record::Record;
 pub use statistics::{Statistics, histogram};
-pub use template::{Config, Style, families, render, styles};
+pub use template::{Config, Style, TEMPLATE_THREAD, families, render, styles};
 pub use values::Source;
 pub use verify::{Finding, Verified, VerifyError, verify};
 pub use write::{Error, Progress, Write, write};

@@ -239,6 +239,7 @@ impl LayerEntry {
             let sampler = parameter.init.sampler(&parameter.shape).map_err(refuse)?;
             sampler.check(dtype).map_err(refuse)?;
             let name = format!("{name}.{}", parameter.name);
+            check_name(&name).map_err(|message| (self.name.span(), message))?;
             check_padding(&name, &parameter.shape, padding).map_err(|message| (self.layer.span(), message))?;
             Ok(Tensor { name, shape: parameter.shape, dtype, init: parameter.init, sampler, padding, shard: None })
         };

@@ -9,6 +9,11 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
 /// What a template may cost: it bounds its time, and its memory at about 64 bytes a unit.
 const FUEL: u64 = 5_000_000;
+/// Bytes of the stack that a template is rendered on.
+const STACK: usize = 16 << 20;
+/// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
+/// hook may pass it over.
+pub const TEMPLATE_THREAD: &str = "template";
 /// Bytes of a recipe at most.
 const LARGEST: usize = 64 << 20;
 
@@ -94,6 +99,16 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
         let names: Vec<_> = styles().map(|style| style.name).collect();
         return Err(format!("there is no style {style:?}, but {}", names.join(", ")));
     }
+    // on a thread of its own, so that its stack is known, and a fault of the engine is an error like any other
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(TEMPLATE_THREAD.to_owned()).stack_size(STACK);
+        let rendering = thread.spawn_scoped(scope, || render_here(config, style, template));
+        let rendering = rendering.map_err(|error| format!("no thread for the template: {error}"))?;
+        rendering.join().unwrap_or_else(|_| Err("the template is none that minijinja can read".to_owned()))
+    })
+}
+
+fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
     let environment = environment();
     let template = match template {
         Some((name, source)) => environment.template_from_named_str(name, source),

@@ -18,6 +18,13 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    // a fault of the template engine is told as an error
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(seedtensors_checkpoint::TEMPLATE_THREAD) {
+            hook(panic);
+        }
+    }));
     let done = |()| ExitCode::SUCCESS;
     let result = match Args::parse().command {
         Command::Init(arguments) => init::run(&arguments).map(done),

@@ -595,6 +595,8 @@ fn hostile_templates_and_configs_are_refused() {
         ("{{ 'x' * 10000000000 }}".to_owned(), "too l"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(), "recursion"),
         ("{{ ".to_owned() + &"(".repeat(100_000), "t.jinja:1: "),
+        // minijinja 3.1.0 panics on this one, which the fuzzer found
+        ("{% import 'tensors.jinja' as 1 %}".to_owned(), "the template is none that minijinja can read"),
         ("{% include 't.jinja' %}".to_owned(), "t.jinja"),
         ("{% include '/etc/passwd' %}".to_owned(), "/etc/passwd"),
         ("{% include '../recipes/llama.toml.jinja' %}".to_owned(), "llama.toml.jinja"),
@@ -610,6 +612,17 @@ fn hostile_templates_and_configs_are_refused() {
         fs::write(&template, &text).unwrap();
         let run = limited(format!("recipe --recipe {}", template.display()));
         run.code(1).stdout("").stderr(predicate::str::contains(told));
+    }
+    // the fuzzer's, too: a layer's name went into its tensors' unchecked, and so many layers filled the memory
+    let layer = |name: &str, layers: u64| {
+        format!("[[layer]]\nname = {name:?}\nlayer = {{ lstm = {{ inputs = 3, hidden = 4, layers = {layers} }} }}\n")
+    };
+    for (text, told) in [
+        (layer("../a", 1), ":2: a tensor cannot be named \"../a.weight_ih_l0\""),
+        (layer("a", 9_000_000_000_000_000_000), "a recurrent layer has at most 10000 layers, not 9000000000000000000"),
+    ] {
+        let recipe = write_recipe(&folder, &text);
+        limited(format!("recipe {}", recipe.display())).code(1).stdout("").stderr(predicate::str::contains(told));
     }
     let config = folder.path().join("config.json");
     for (text, told) in [
