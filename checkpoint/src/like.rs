@@ -1,8 +1,10 @@
 //! A recipe from a checkpoint that is there already: its names, shapes and dtypes, and rules for the rest.
 
 use globset::{Glob, GlobMatcher};
+use seedtensors::Dtype;
 use toml::{Table, Value};
 
+use crate::text::dtype_name;
 use crate::{Checkpoint, Entry, Recipe};
 
 /// The rules where none are given.
@@ -18,8 +20,8 @@ struct Rule {
 /// The recipe of a checkpoint's tensors, in their order, whose headers alone are read.
 ///
 /// `rules` is TOML: `[[rule]]` tables of a glob `name` (`*` is any text, `?` any letter, `{a,b}` either) and what a
-/// recipe's `[[tensor]]` has besides its name and shape; a rule without `dtype` keeps the tensor's. The first that
-/// matches counts; `skip = true` leaves the tensor out.
+/// recipe's `[[tensor]]` has besides its name and shape; a rule without `dtype` keeps the tensor's, or gives it the one
+/// that is given here. The first that matches counts; `skip = true` leaves the tensor out.
 ///
 /// # Errors
 ///
@@ -35,12 +37,12 @@ struct Rule {
 /// let recipe = Recipe::parse("[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\ninit = \"ones\"")?;
 /// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(1, &Source::Cpu, &out), &|_| true)?;
 ///
-/// let recipe = like(&Checkpoint::open(&out)?, DEFAULT_RULES)?;
+/// let recipe = like(&Checkpoint::open(&out)?, DEFAULT_RULES, None)?;
 /// let expected = "[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\n";
 /// assert_eq!(recipe.to_string(), format!("{expected}init = {{ normal = {{ mean = 0.0, std = 0.02 }} }}\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn like(checkpoint: &Checkpoint, rules: &str) -> Result<Recipe, String> {
+pub fn like(checkpoint: &Checkpoint, rules: &str, dtype: Option<Dtype>) -> Result<Recipe, String> {
     if let Some(problem) = checkpoint.problems.first() {
         return Err(problem.clone());
     }
@@ -51,7 +53,7 @@ pub fn like(checkpoint: &Checkpoint, rules: &str) -> Result<Recipe, String> {
         let rule =
             rule.ok_or_else(|| format!("no rule is for tensor {:?}; a last rule of name = \"*\" is", entry.name))?;
         if !rule.skip {
-            tensors.push(Value::from(table(entry, rule)?));
+            tensors.push(Value::from(table(entry, rule, dtype)?));
         }
     }
     if tensors.is_empty() {
@@ -96,17 +98,18 @@ fn rule(value: Value) -> Result<Rule, String> {
 }
 
 /// The `[[tensor]]` of a tensor and its rule.
-fn table(entry: &Entry, rule: &Rule) -> Result<Table, String> {
+fn table(entry: &Entry, rule: &Rule, dtype: Option<Dtype>) -> Result<Table, String> {
     let mut table = rule.keys.clone();
     let dim = |&dim: &u64| i64::try_from(dim).map(Value::from).map_err(|_| format!("tensor {:?}: {dim}", entry.name));
     table.insert("name".to_owned(), Value::from(entry.name.as_str()));
     table.insert("shape".to_owned(), Value::from(entry.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?));
     if !table.contains_key("dtype") {
-        let dtype = match entry.dtype {
-            safetensors::Dtype::F32 => "f32",
-            safetensors::Dtype::F16 => "f16",
-            safetensors::Dtype::BF16 => "bf16",
-            other => {
+        let dtype = match (dtype, entry.dtype) {
+            (Some(dtype), _) => dtype_name(dtype),
+            (None, safetensors::Dtype::F32) => dtype_name(Dtype::F32),
+            (None, safetensors::Dtype::F16) => dtype_name(Dtype::F16),
+            (None, safetensors::Dtype::BF16) => dtype_name(Dtype::BF16),
+            (None, other) => {
                 let way = "a rule with skip = true leaves it out, one with a dtype gives it another";
                 return Err(format!("tensor {:?} has dtype {other:?}: {way}", entry.name));
             }

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::{ScopedJoinHandle, scope};
 
 use seedtensors::Arithmetic;
@@ -14,6 +15,9 @@ use crate::at::write_all_at;
 use crate::plan::{INDEX, SINGLE, file_name};
 use crate::values::{Values, bytes_of};
 use crate::{Plan, PlannedFile, Rank, Source};
+
+/// Bytes after which the system is told to bring them to the disk.
+const FLUSH: u64 = 128 << 20;
 
 /// How a plan is written.
 #[derive(Clone, Copy, Debug)]
@@ -336,17 +340,31 @@ fn fill_file(
         (tensor, offset)
     });
     let stop = AtomicBool::new(false);
-    values.for_each(values.pieces(places), |buffer, piece| {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let bytes = bytes_of(buffer, piece.bytes);
-        let filled = values.fill(&piece, bytes);
-        filled.map_err(|source| Error::Fill { name: piece.tensor.name.clone(), source })?;
-        write_all_at(out, bytes, piece.offset).map_err(io)?;
-        let go_on = report(Progress::Bytes(bytes.len() as u64)) && (!piece.is_last() || report(Progress::Tensor));
-        stop.fetch_or(!go_on, Ordering::Relaxed);
-        Ok(())
+    let written = AtomicU64::new(0);
+    scope(|scope| {
+        // the disk is kept busy from the beginning, and little is left to be done at the end
+        let (sender, receiver) = sync_channel(1);
+        let flushing = scope.spawn(move || receiver.into_iter().try_for_each(|()| out.sync_data()));
+        let filled = values.for_each(values.pieces(places), |buffer, piece| {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let bytes = bytes_of(buffer, piece.bytes);
+            let filled = values.fill(&piece, bytes);
+            filled.map_err(|source| Error::Fill { name: piece.tensor.name.clone(), source })?;
+            write_all_at(out, bytes, piece.offset).map_err(io)?;
+            let count = bytes.len() as u64;
+            if written.fetch_add(count, Ordering::Relaxed) % FLUSH + count >= FLUSH {
+                // one that is under way will do, and one that has failed says so below
+                let _ = sender.try_send(());
+            }
+            let go_on = report(Progress::Bytes(count)) && (!piece.is_last() || report(Progress::Tensor));
+            stop.fetch_or(!go_on, Ordering::Relaxed);
+            Ok(())
+        });
+        drop(sender);
+        let flushed = flushing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        filled.and_then(|()| flushed.map_err(io))
     })?;
     Ok((!stop.into_inner()).then_some(part))
 }

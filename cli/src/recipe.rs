@@ -49,15 +49,8 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), read)?;
-    let recipe = like(&Checkpoint::open(path)?, &rules);
-    let mut recipe = recipe.map_err(|message| anyhow!("{}: {message}", path.display()))?;
-    if let Some(dtype) = arguments.dtype {
-        for tensor in &mut recipe.tensors {
-            tensor.dtype = dtype.into();
-        }
-        // another dtype may not hold every value
-        recipe = parse("--dtype", &recipe.to_string(), None)?;
-    }
+    let recipe = like(&Checkpoint::open(path)?, &rules, arguments.dtype.map(Into::into));
+    let recipe = recipe.map_err(|message| anyhow!("{}: {message}", path.display()))?;
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
     let config = folder.map(|folder| folder.join("config.json")).filter(|config| config.is_file());
     let config = config.map(|config| config_of(&config)).transpose()?;
