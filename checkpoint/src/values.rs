@@ -10,8 +10,8 @@ use crate::Tensor;
 
 /// Bytes of a piece: on the CPU few enough to stay in a core's cache until they are written.
 const CPU_PIECE: u64 = 1 << 20;
-/// On a GPU so many that a dispatch is worth it, and few enough for several of them in flight.
-const GPU_PIECE: u64 = 16 << 20;
+/// On a GPU so many that a dispatch is worth it, and few enough for several in flight in little memory.
+const GPU_PIECE: u64 = 2 << 20;
 /// Pieces that a GPU has in flight: one is filled, one copied back, one written.
 const GPU_THREADS: usize = 3;
 

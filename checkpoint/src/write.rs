@@ -63,7 +63,7 @@ pub enum Error {
     #[error("{0} is of another checkpoint, and is kept; --force removes it")]
     Stale(PathBuf),
     /// The disk has not enough room.
-    #[error("{folder} has {free} bytes free, and {needed} are to be written")]
+    #[error("the disk of {folder} has {free} bytes free, and {needed} are to be written")]
     NoSpace {
         /// The directory.
         folder: PathBuf,
