@@ -42,10 +42,10 @@ impl Statistics {
     ///
     /// Whatever reading gives.
     pub fn read(file: &CheckpointFile, tensor: &Entry) -> io::Result<Option<Self>> {
-        if tensor.dtype == Dtype::C64 || tensor.dtype.bitsize() % 8 != 0 {
+        if tensor.dtype == Dtype::C64 || !tensor.dtype.bitsize().is_multiple_of(8) {
             return Ok(None);
         }
-        let pieces = pieces(file, tensor, |values| Self::of(values))?;
+        let pieces = pieces(file, tensor, Self::of)?;
         Ok(Some(pieces.into_iter().fold(Self::default(), Self::merged)))
     }
 
@@ -150,7 +150,6 @@ fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) 
     let count = (tensor.end - tensor.begin).div_ceil(PIECE);
     let piece = |buffers: &mut (Vec<u8>, Vec<f64>), i: u64| {
         let begin = tensor.begin + i * PIECE;
-        #[expect(clippy::cast_possible_truncation, reason = "a piece at most")]
         buffers.0.resize((tensor.end - begin).min(PIECE) as usize, 0);
         read_exact_at(&file.file, &mut buffers.0, file.header.values + begin)?;
         decoder.decode(&buffers.0, &mut buffers.1);

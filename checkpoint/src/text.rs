@@ -147,7 +147,7 @@ mod tests {
             text = text.replace(&format!("{two}, 3, 3]"), &format!("{two}]"));
         }
         let recipe = Recipe::parse(&text).unwrap();
-        assert_eq!(recipe.tensors.len(), 6 + crate::INITIALISERS.iter().count());
+        assert_eq!(recipe.tensors.len(), 6 + crate::INITIALISERS.len());
         let again = Recipe::parse(&recipe.to_string()).unwrap();
         assert_eq!(again, recipe);
         assert_eq!(again.to_string(), recipe.to_string());
