@@ -137,7 +137,6 @@ fn number(value: f64) -> String {
 fn bars(histogram: &Histogram) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = histogram.counts.iter().max().copied().unwrap_or_default().max(1);
-    #[expect(clippy::cast_possible_truncation, reason = "8 at most")]
     let bar = |&count: &u64| BARS[(u128::from(count) * 8).div_ceil(u128::from(most)) as usize];
     histogram.counts.iter().map(bar).collect()
 }

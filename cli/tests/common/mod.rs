@@ -8,30 +8,30 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-pub fn seedtensors() -> Command {
+pub(crate) fn seedtensors() -> Command {
     Command::cargo_bin("seedtensors").unwrap()
 }
 
 /// `init` of a recipe into `out` with seed 42.
-pub fn init(recipe: &Path, out: &Path, more: &[&str]) -> Command {
+pub(crate) fn init(recipe: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = seedtensors();
     command.arg("init").arg(recipe).args(["--seed", "42", "--out"]).arg(out).args(more);
     command
 }
 
-pub fn write_recipe(folder: &TempDir, text: &str) -> PathBuf {
+pub(crate) fn write_recipe(folder: &TempDir, text: &str) -> PathBuf {
     let path = folder.path().join("recipe.toml");
     fs::write(&path, text).unwrap();
     path
 }
 
 /// Every file's name in a folder.
-pub fn listing(folder: &Path) -> Vec<String> {
+pub(crate) fn listing(folder: &Path) -> Vec<String> {
     contents(folder).into_keys().collect()
 }
 
 /// Every file of a folder.
-pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap_or_default())).collect()
 }
