@@ -196,20 +196,20 @@ fn checkpoint() -> Result<Checkpoint, Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.safetensors");
     let plan = Plan::new(&Recipe::parse(RECIPE)?, 1, Arithmetic::Exact, &path, 1, 1)?;
-    write(&plan, &Write::new(1, &Source::Cpu, &path), &|_| true)?;
+    write(&plan, &Write::new(&Source::Cpu), &|_| true)?;
     Ok(Checkpoint::open(&path)?)
 }
 
 /// What came of a run: the inputs that failed, and by target how many were tried, and taken.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// With what failed, and the input.
-    pub failures: Vec<String>,
+    pub(crate) failures: Vec<String>,
     /// Two counts.
-    pub tried: BTreeMap<String, (u64, u64)>,
+    pub(crate) tried: BTreeMap<String, (u64, u64)>,
 }
 
 /// Tries so many inputs, each made from the seed and its own number.
-pub fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
+pub(crate) fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
     let checkpoint = checkpoint()?;
     let words: Vec<&str> = WORDS.split_whitespace().chain([" ", "\n", "\0", "\u{1b}", "\u{202e}"]).collect();
     let tried = SHARES.map(|_| [AtomicU64::new(0), AtomicU64::new(0)]);

@@ -18,7 +18,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let out = folder.path().join("model.safetensors");
 //! let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &out, MAX_SHARD_SIZE, 1)?;
-//! write(&plan, &Write::new(42, &Source::Cpu, &out), &|_| true)?;
+//! write(&plan, &Write::new(&Source::Cpu), &|_| true)?;
 //!
 //! let bytes = std::fs::read(&out)?;
 //! let file = safetensors::SafeTensors::deserialize(&bytes)?;

@@ -35,7 +35,7 @@ struct Rule {
 /// let folder = tempfile::tempdir()?;
 /// let out = folder.path().join("model.safetensors");
 /// let recipe = Recipe::parse("[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\ninit = \"ones\"")?;
-/// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(1, &Source::Cpu, &out), &|_| true)?;
+/// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(&Source::Cpu), &|_| true)?;
 ///
 /// let recipe = like(&Checkpoint::open(&out)?, DEFAULT_RULES, None)?;
 /// let expected = "[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\n";

@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use seedtensors::Arithmetic;
-use seedtensors::Dtype;
+use seedtensors::{Arithmetic, Dtype};
 use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
@@ -38,6 +37,12 @@ impl Rank {
 /// The files of a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
+    /// The seed: each tensor's key is `Key::new(seed).named(name)`.
+    pub seed: u64,
+    /// How normals are worked out.
+    pub arithmetic: Arithmetic,
+    /// The file, or the directory.
+    pub out: PathBuf,
     /// The files, in the order of their names.
     pub files: Vec<PlannedFile>,
     /// The name and the bytes of the index, of several files alone.
@@ -91,7 +96,7 @@ impl Plan {
     /// What a file cannot hold, in words.
     ///
     /// ```
-    /// use std::path::Path;
+    /// use std::path::{Path, PathBuf};
     /// use seedtensors::Arithmetic;
     /// use seedtensors_checkpoint::{Plan, Recipe};
     ///
@@ -131,7 +136,7 @@ impl Plan {
         }
         share(&mut files, world_size);
         let index = if count > 1 { Some((INDEX.to_owned(), index(&files)?)) } else { None };
-        Ok(Self { files, index })
+        Ok(Self { seed, arithmetic, out: out.to_owned(), files, index })
     }
 
     /// The bytes of all files but the index.

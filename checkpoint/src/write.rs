@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::{ScopedJoinHandle, scope};
 
-use seedtensors::Arithmetic;
 use tempfile::NamedTempFile;
 
 use crate::at::write_all_at;
@@ -22,14 +21,8 @@ const FLUSH: u64 = 128 << 20;
 /// How a plan is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// The seed that the plan was made with.
-    pub seed: u64,
-    /// The arithmetic that the plan was made with.
-    pub arithmetic: Arithmetic,
     /// What fills the tensors.
     pub source: &'a Source,
-    /// The path that the plan was made with: a file that ends in `.safetensors`, or a directory.
-    pub out: &'a Path,
     /// Which of the files are written: those of this rank. Rank 0 writes the index and `config.json`, too.
     pub rank: Rank,
     /// What `config.json` of a directory holds.
@@ -41,11 +34,10 @@ pub struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    /// Every file, exact, none replaced.
+    /// Every file, none replaced.
     #[must_use]
-    pub const fn new(seed: u64, source: &'a Source, out: &'a Path) -> Self {
-        let arithmetic = Arithmetic::Exact;
-        Self { seed, arithmetic, source, out, rank: Rank::ALONE, config: None, force: false, resume: false }
+    pub const fn new(source: &'a Source) -> Self {
+        Self { source, rank: Rank::ALONE, config: None, force: false, resume: false }
     }
 }
 
@@ -122,21 +114,21 @@ pub enum Progress<'a> {
 pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<(), Error> {
     let Survey { folder, missing, small, stale } = survey(plan, how)?;
     let io = |source| Error::Io { path: folder.to_owned(), source };
-    if file_name(how.out).is_none() {
+    if file_name(&plan.out).is_none() {
         fs::create_dir_all(folder).map_err(io)?;
     }
     // an index of files that are about to be replaced would be wrong from now on
     for path in stale {
         fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
     }
-    if how.resume {
+    if how.resume || how.force {
         remove_parts(&missing, folder).map_err(io)?;
     }
     let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
     for file in mine().filter(|file| !missing.contains(file)) {
         report(Progress::Kept(file));
     }
-    let whole = write_files(&missing, how, folder, report)?;
+    let whole = write_files(plan, &missing, how, folder, report)?;
     if whole < missing.len() {
         let files = mine().count();
         return Err(Error::Interrupted { whole: files - missing.len() + whole, files });
@@ -173,8 +165,8 @@ struct Survey<'a> {
 }
 
 fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, Error> {
-    let is_directory = file_name(how.out).is_none();
-    let folder = if is_directory { how.out } else { parent(how.out) };
+    let is_directory = file_name(&plan.out).is_none();
+    let folder = if is_directory { plan.out.as_path() } else { parent(&plan.out) };
     let io = |source| Error::Io { path: folder.to_owned(), source };
     let leads = is_directory && how.rank.rank == 0;
     let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
@@ -290,6 +282,7 @@ fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
 /// Writes files one after another, each brought to the disk while the next is being filled. Returns how many are
 /// whole: fewer than there are where the caller asked to stop.
 fn write_files(
+    plan: &Plan,
     files: &[&PlannedFile],
     how: &Write<'_>,
     folder: &Path,
@@ -305,7 +298,7 @@ fn write_files(
         };
         for &file in files {
             let path = folder.join(&file.name);
-            let part = fill_file(file, how, folder, report)?;
+            let part = fill_file(plan, file, how.source, folder, report)?;
             join(finishing.take())?;
             let Some(part) = part else { return Ok(whole) };
             finishing = Some(scope.spawn(move || {
@@ -321,8 +314,9 @@ fn write_files(
 
 /// A file with all its values but without its final name; none where the caller asked to stop.
 fn fill_file(
+    plan: &Plan,
     file: &PlannedFile,
-    how: &Write<'_>,
+    source: &Source,
     folder: &Path,
     report: &(dyn Fn(Progress<'_>) -> bool + Sync),
 ) -> Result<Option<NamedTempFile>, Error> {
@@ -331,7 +325,7 @@ fn fill_file(
     let mut part = temporary(folder, &file.name).map_err(io)?;
     part.write_all(&file.head).map_err(io)?;
     let out = part.as_file();
-    let values = Values { source: how.source, seed: how.seed, arithmetic: how.arithmetic };
+    let values = Values { source, seed: plan.seed, arithmetic: plan.arithmetic };
     let mut at = file.head.len() as u64;
     let places = file.recipe.tensors.iter().map(|tensor| {
         let offset = at;

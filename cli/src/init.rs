@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{anyhow, bail};
 use indicatif::{DecimalBytes, HumanCount};
-use seedtensors_checkpoint::{Plan, Rank, Write, write};
+use seedtensors_checkpoint::{Plan, Rank, Source, Write, write};
 
 use crate::args::{Init, RankArg};
 use crate::progress::Reporter;
@@ -30,9 +30,9 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
         say(format!("rank {} has nothing to write, there are {} files: {advice}", rank.rank, plan.files.len()));
         return Ok(());
     }
-    let mut how = Write::new(seed, &seedtensors_checkpoint::Source::Cpu, out);
-    (how.arithmetic, how.rank, how.config) = (arithmetic, rank, loaded.config.as_deref());
+    let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Source::Cpu) };
     (how.force, how.resume) = (arguments.force, arguments.resume);
+    // refusals come before a device is opened
     how.check(&plan)?;
     let source = source::open(arguments.device.device, arguments.arithmetic, &say)?;
     how.source = &source;
