@@ -118,7 +118,8 @@ pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> boo
         fs::create_dir_all(folder).map_err(io)?;
     }
     // an index of files that are about to be replaced would be wrong from now on
-    for path in stale {
+    let index = plan.index.iter().map(|(name, _)| folder.join(name)).filter(|_| how.force && how.rank.rank == 0);
+    for path in stale.into_iter().chain(index.filter(|path| path.exists())) {
         fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
     }
     if how.resume || how.force {
