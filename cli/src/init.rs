@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let mine: Vec<_> = plan.files.iter().filter(|file| file.rank == rank.rank).collect();
     if mine.is_empty() {
         let advice = "a directory, and a smaller --max-shard-size, give every rank its share";
-        say(format!("rank {} has nothing to write, there are {} files: {advice}", rank.rank, plan.files.len()));
+        say(format!("rank {} has nothing to write (files: {}): {advice}", rank.rank, plan.files.len()));
         return Ok(());
     }
     let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Source::Cpu) };
