@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Print what the values of any safetensors file are like, beside what its initialisers promise
     Inspect(Inspect),
+    /// Write the raw words of a key to stdout, four bytes each, little-endian, for test batteries
+    Words(Words),
     /// List the initialisers that a recipe can name, with their formulas and their names elsewhere
     #[command(alias = "initializers")]
     Initialisers,
@@ -129,6 +131,22 @@ pub(crate) struct Inspect {
     /// Replace the plot if it exists
     #[arg(long, requires = "plot")]
     pub(crate) force: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Words {
+    /// The seed, from 0 to 2^64 - 1, decimal or 0x
+    #[arg(long, value_parser = seed, allow_negative_numbers = true)]
+    pub(crate) seed: u64,
+    /// The tensor whose words they are; without it the seed's own key
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The index of the first word
+    #[arg(long, default_value_t = 0)]
+    pub(crate) start: u64,
+    /// How many words; without it they go on until the reader has enough
+    #[arg(long)]
+    pub(crate) count: Option<u64>,
 }
 
 #[derive(ClapArgs)]

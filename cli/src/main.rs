@@ -10,6 +10,7 @@ mod recipe;
 mod source;
 mod styles;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Recipe(arguments) => recipe::run(&arguments).map(done),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments).map(done),
+        Command::Words(arguments) => words::run(&arguments).map(done),
         Command::Initialisers => initialisers::run().map(done),
         Command::Styles => styles::run().map(done),
         Command::Devices => devices::run().map(done),
