@@ -2,6 +2,7 @@
 
 mod check;
 mod device;
+mod doctor;
 mod fill;
 mod pipeline;
 mod plan;
@@ -16,6 +17,7 @@ use crate::{Error, Result};
 use pipeline::Pipelines;
 
 pub use device::{DeviceInfo, DeviceKind, Select, devices};
+pub use doctor::Agreement;
 pub use fill::Target;
 pub use pipeline::Multiply;
 pub(crate) use plan::{Params, Side, WORKGROUP_SIZE};

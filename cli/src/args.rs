@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Initialisers,
     /// List the styles that `--style` can name, with their formulas and sources
     Styles,
+    /// Examine every device: limits, exactness against the CPU, speed, and what to do about problems; exit 1 where one
+    /// is wrong
+    Doctor(Doctor),
     /// List the devices that `--device` can name
     Devices,
 }
@@ -147,6 +150,13 @@ pub(crate) struct Words {
     /// How many words; without it they go on until the reader has enough
     #[arg(long)]
     pub(crate) count: Option<u64>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Doctor {
+    /// How many elements of each sampler and dtype are compared with the CPU's, as a power of 2
+    #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u32).range(10..=36))]
+    pub(crate) bits: u32,
 }
 
 #[derive(ClapArgs)]

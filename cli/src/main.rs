@@ -2,6 +2,7 @@
 
 mod args;
 mod devices;
+mod doctor;
 mod init;
 mod initialisers;
 mod inspect;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
         Command::Words(arguments) => words::run(&arguments).map(done),
         Command::Initialisers => initialisers::run().map(done),
         Command::Styles => styles::run().map(done),
+        Command::Doctor(arguments) => {
+            doctor::run(&arguments).map(|healthy| if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Devices => devices::run().map(done),
     };
     result.unwrap_or_else(|error| {

@@ -435,3 +435,61 @@ fn an_interrupted_run_leaves_nothing() {
         assert_eq!(listing(folder.path()), ["recipe.toml"]);
     }
 }
+
+/// Against PyTorch's words of the same keys (tests/vectors/torch_stateless_philox.json).
+#[test]
+fn words_are_the_words_of_the_key() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/torch_stateless_philox.json");
+    let vectors: serde_json::Value = serde_json::from_str(&fs::read_to_string(vectors).unwrap()).unwrap();
+    let words = |more: &[&str]| {
+        let output = seedtensors().arg("words").args(more).assert().code(0).get_output().stdout.clone();
+        output.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap())).collect::<Vec<u32>>()
+    };
+    let cases = vectors["cases"].as_array().unwrap().iter().filter(|case| case["offset"] == "0");
+    let mut tried = 0;
+    for case in cases {
+        let bits = case["bits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|word| u32::from_str_radix(word.as_str().unwrap(), 16).unwrap());
+        let bits: Vec<u32> = bits.collect();
+        let (seed, count) = (case["seed"].as_str().unwrap(), bits.len().to_string());
+        assert_eq!(words(&["--seed", seed, "--count", &count]), bits);
+        assert_eq!(words(&["--seed", seed, "--start", "3", "--count", "5"]), bits[3..8]);
+        tried += 1;
+    }
+    assert!(tried > 0);
+    assert_ne!(words(&["--seed", "1", "--name", "w", "--count", "4"]), words(&["--seed", "1", "--count", "4"]));
+    assert_eq!(words(&["--seed", "1", "--count", "2000001"]).len(), 2_000_001);
+    assert!(words(&["--seed", "1", "--count", "0"]).is_empty());
+    let past = ["words", "--seed", "1", "--start", "18446744073709551615", "--count", "2"];
+    seedtensors().args(past).assert().code(1).stderr(predicate::str::contains("is more than an integer can count"));
+}
+
+#[test]
+fn words_end_when_nobody_reads_them() {
+    use std::io::Read as _;
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("seedtensors"))
+        .args(["words", "--seed", "1"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut some = [0; 1000];
+    child.stdout.take().unwrap().read_exact(&mut some).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn doctor_examines_every_device() {
+    let output = seedtensors().args(["doctor", "--bits", "14"]).assert().code(0).get_output().stdout.clone();
+    let output = String::from_utf8(output).unwrap();
+    for told in ["check: exact, in ", "agreement: 0 of 360448 elements differ", "normal, exact, f32", " of storing"] {
+        assert!(output.contains(told), "{output}");
+    }
+    let backend = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
+    let told = predicate::str::contains("no GPU: install its Vulkan driver");
+    seedtensors().arg("doctor").env("WGPU_BACKEND", backend).assert().code(0).stdout(told);
+}

@@ -1,0 +1,107 @@
+//! `seedtensors doctor`.
+
+use std::io::Write as _;
+
+use indicatif::DecimalBytes;
+use seedtensors::gpu::{DeviceKind, Gpu, Select, devices};
+use seedtensors::{Arithmetic, Dtype, Error, Fill, Key, Sampler};
+
+use crate::args::Doctor;
+
+/// Elements of the fills that are timed.
+const TIMED: u64 = 1 << 24;
+
+pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
+    let mut out = std::io::stdout().lock();
+    let devices = devices();
+    writeln!(out, "cpu  {} threads; exact, by definition", std::thread::available_parallelism()?)?;
+    let mut healthy = true;
+    for (index, device) in devices.iter().enumerate() {
+        writeln!(out, "\n{index:<3}  {device}")?;
+        match Gpu::open(&Select::Index(index)) {
+            Ok(gpu) => healthy &= examine(&gpu, 1 << arguments.bits, &mut out)?,
+            Err(error) => {
+                healthy = false;
+                writeln!(out, "     it does not open: {error}")?;
+            }
+        }
+    }
+    if devices.is_empty() {
+        writeln!(
+            out,
+            "\nno GPU: install its Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers, nvidia-driver); Metal and"
+        )?;
+        writeln!(out, "DirectX 12 need none. Until then everything runs on the CPU, with the same bytes")?;
+    } else if devices.iter().all(|device| device.kind == DeviceKind::Software) {
+        writeln!(
+            out,
+            "\nadvice: there is a software driver alone, which `--device auto` passes over: the CPU is faster. Where the"
+        )?;
+        writeln!(out, "machine has a GPU, its driver is missing, or this container does not see it")?;
+    }
+    Ok(healthy)
+}
+
+/// Prints what is known of a device, and what it does; whether it does it right.
+fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::Result<bool> {
+    let limits = gpu.device().limits();
+    let size = |bytes: u64| DecimalBytes(bytes).to_string();
+    writeln!(
+        out,
+        "     buffers up to {}, bindings up to {}",
+        size(limits.max_buffer_size),
+        size(limits.max_storage_buffer_binding_size)
+    )?;
+    writeln!(out, "     multiply: {:?}", gpu.multiply())?;
+    let verdict = if gpu.is_exact() { "exact" } else { "NOT exact: use native arithmetic on it, or the CPU" };
+    writeln!(out, "     check: {verdict}, in {:.0?}", gpu.check_time())?;
+
+    let (mut fills, mut different, mut compared) = (0, 0, 0);
+    let mut lines = Vec::new();
+    let result = gpu.agreement(elements, &mut |agreement| {
+        (fills, compared, different) = (fills + 1, compared + agreement.count, different + agreement.different);
+        if let Some(first) = agreement.first {
+            let seedtensors::gpu::Agreement { sampler, dtype, different, .. } = agreement;
+            lines.push(format!("     {sampler:?} in {dtype}: {different} differ, the first is element {first}"));
+        }
+    });
+    match &result {
+        Ok(()) => writeln!(
+            out,
+            "     agreement: {different} of {compared} elements differ from the CPU's bits, in {fills} fills"
+        )?,
+        Err(error @ Error::InexactDevice { .. }) => writeln!(out, "     agreement: {error}")?,
+        Err(error) => writeln!(out, "     agreement: FAILED, {error}")?,
+    }
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    speed(gpu, out)?;
+    Ok(gpu.is_exact() && result.is_ok() && different == 0)
+}
+
+/// Prints the rate of fills, and of storing a constant.
+fn speed(gpu: &Gpu, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
+    let uniform = Sampler::Uniform { low: 0.0, high: 1.0 };
+    let constant = Sampler::Constant { value: 0.5 };
+    let mut floor = None;
+    for (name, sampler, arithmetic, dtype) in [
+        ("storing a constant", constant, Arithmetic::Exact, Dtype::F32),
+        ("uniform, f32", uniform, Arithmetic::Exact, Dtype::F32),
+        ("normal, native, f32", normal, Arithmetic::Native, Dtype::F32),
+        ("normal, exact, f32", normal, Arithmetic::Exact, Dtype::F32),
+        ("normal, exact, bf16", normal, Arithmetic::Exact, Dtype::BF16),
+    ] {
+        let fill = Fill { arithmetic, ..Fill::new(Key::new(42), sampler) };
+        match gpu.fill_time(&fill, dtype, TIMED) {
+            Ok(time) => {
+                let rate = (TIMED * dtype.size()) as f64 / time.as_secs_f64() / 1e9;
+                let share = rate / *floor.get_or_insert(rate);
+                writeln!(out, "     {name:<19} {rate:8.2} GB/s, {share:.2} of storing")?;
+            }
+            Err(error) => writeln!(out, "     {name:<19} refused: {error}")?,
+        }
+    }
+    Ok(())
+}
