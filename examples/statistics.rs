@@ -155,8 +155,11 @@ fn key_words(key: Key, start: u64, out: &mut [f32]) -> Result<()> {
     cpu::fill(&Fill { start, ..Fill::new(key, Sampler::Words) }, out)
 }
 
-/// `count` words of each stream, one stream after another.
-pub(crate) fn streams(bits: u32) -> Vec<(&'static str, Box<dyn Fn() -> Result<Vec<u32>>>)> {
+/// What makes the words of a stream.
+type Stream = Box<dyn Fn() -> Result<Vec<u32>>>;
+
+/// 2^bits words of each stream, one stream after another.
+pub(crate) fn streams(bits: u32) -> Vec<(&'static str, Stream)> {
     let count = 1_usize << bits;
     let patterns = |words: Vec<f32>| bytemuck::cast_vec::<f32, u32>(words);
     let of_keys = move |key: fn(u64) -> Key| {
@@ -258,7 +261,7 @@ impl Law {
 }
 
 /// The tests of a law's values, as they come out of a dtype whose values are `step(x)` apart about x.
-pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: fn(f64) -> f64) -> Vec<Outcome> {
+pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step) -> Vec<Outcome> {
     let count = values.len() as f64;
     let middle = if matches!(law, Law::Uniform) { 0.5 } else { 0.0 };
     let mut outcomes = Vec::new();
@@ -319,7 +322,7 @@ pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: fn(f64) -> f
 }
 
 /// Values beyond 3 to 6 std, in a dtype whose values are `step(x)` apart about x.
-pub(crate) fn test_tails<T: Element + Into<f64>>(of: &str, values: &[T], step: fn(f64) -> f64) -> Vec<Outcome> {
+pub(crate) fn test_tails<T: Element + Into<f64>>(of: &str, values: &[T], step: Step) -> Vec<Outcome> {
     let tail = |(test, bound): (&'static str, f64)| {
         // what is rounded to the bound itself is not beyond it
         let bound = bound + step(bound) / 2.0;
@@ -351,11 +354,14 @@ fn spacing(x: f64, bits: i32, least: i32) -> f64 {
     2f64.powi(exponent - bits)
 }
 
-const F32: fn(f64) -> f64 = |x| spacing(x, 23, -126);
-const F16: fn(f64) -> f64 = |x| spacing(x, 10, -14);
-const BF16: fn(f64) -> f64 = |x| spacing(x, 7, -126);
+/// The distance between a dtype's values about a value.
+type Step = fn(f64) -> f64;
+
+const F32: Step = |x| spacing(x, 23, -126);
+const F16: Step = |x| spacing(x, 10, -14);
+const BF16: Step = |x| spacing(x, 7, -126);
 /// A uniform has steps of 2^-24, whatever f32 could hold.
-const UNIFORM_F32: fn(f64) -> f64 = |_| 1.0 / 16_777_216.0;
+const UNIFORM_F32: Step = |_| 1.0 / 16_777_216.0;
 
 fn drawn<T: Element>(sampler: Sampler, bits: u32) -> Result<Vec<T>> {
     let mut values = vec![T::zeroed(); 1 << bits];
@@ -372,7 +378,7 @@ pub(crate) fn test_all_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>>
     fn of<T: Element + Into<f64>>(
         dtype: &str,
         (bits, tail_bits): (u32, u32),
-        (normal_step, uniform_step): (fn(f64) -> f64, fn(f64) -> f64),
+        (normal_step, uniform_step): (Step, Step),
     ) -> Result<Vec<Outcome>> {
         let standard = Sampler::Normal { mean: 0.0, std: 1.0 };
         let name = format!("normal, {dtype}");
