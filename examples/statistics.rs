@@ -260,8 +260,34 @@ impl Law {
     }
 }
 
-/// The tests of a law's values, as they come out of a dtype whose values are `step(x)` apart about x.
-pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step) -> Vec<Outcome> {
+/// Where a value of a dtype meets the next above it: halfway. Below a power of two, values stand twice as close.
+fn upper(law: Law, step: Step, x: f64) -> f64 {
+    if matches!(law, Law::Uniform) && x + step(x) >= 1.0 {
+        // a uniform's greatest value stands for all above it, since none is rounded to 1
+        return 1.0;
+    }
+    x + if x < 0.0 { step(x * (1.0 - 1e-9)) } else { step(x) } / 2.0
+}
+
+/// The share of the law's values that are rounded to x.
+fn share(law: Law, step: Step, x: f64) -> f64 {
+    law.below(upper(law, step, x)) - law.below(lower(step, x))
+}
+
+/// Where a value meets the next below it.
+fn lower(step: Step, x: f64) -> f64 {
+    x - if x > 0.0 { step(x * (1.0 - 1e-9)) } else { step(x) } / 2.0
+}
+
+/// The finite values of a dtype of 16 bits that the law may give.
+fn grid(law: Law, value: fn(u16) -> f64) -> Vec<f64> {
+    let within = |x: &f64| x.is_finite() && (matches!(law, Law::Normal) || (0.0..1.0).contains(x));
+    (0..=u16::MAX).filter(|bits| *bits != 0x8000).map(value).filter(within).collect()
+}
+
+/// The tests of a law's values, as they come out of a dtype whose values are `step(x)` apart about x; the moments are
+/// those of `grid`, the dtype's values, where that is coarse.
+pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step, grid: &[f64]) -> Vec<Outcome> {
     let count = values.len() as f64;
     let middle = if matches!(law, Law::Uniform) { 0.5 } else { 0.0 };
     let mut outcomes = Vec::new();
@@ -272,23 +298,25 @@ pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step) -> Vec
     let moment = |power: i32| {
         let sum: f64 =
             values.par_chunks(1 << 16).map(|c| c.iter().map(|x| (x - middle).powi(power)).sum::<f64>()).sum();
-        let variance = law.moment(2 * power) - law.moment(power).powi(2);
-        (sum / count - law.moment(power)) * (count / variance).sqrt()
+        let expected = |power: i32| match grid {
+            [] => law.moment(power),
+            grid => grid.iter().map(|&x| share(law, step, x) * (x - middle).powi(power)).sum(),
+        };
+        let variance = expected(2 * power) - expected(power).powi(2);
+        (sum / count - expected(power)) * (count / variance).sqrt()
     };
     let z = (1..=8).map(moment).fold(0.0, |most: f64, z| if z.abs() > most.abs() { z } else { most });
     add("moments 1 to 8", z, (8.0 * two_sided(z)).min(1.0));
 
     let mut sorted = values.to_vec();
     sorted.par_sort_unstable_by(f64::total_cmp);
-    // a value stands for all that are rounded to it: those below half a step above it; but a uniform's greatest for all
-    // above it, too, since none is rounded to 1
-    let upper = |x: f64| if matches!(law, Law::Uniform) && x + step(x) >= 1.0 { 1.0 } else { x + step(x) / 2.0 };
+    // a value stands for all that are rounded to it
     let rank = |i: usize| {
         let x = sorted[i];
         let last = sorted.get(i + 1).is_none_or(|next| *next > x);
         let first = i == 0 || sorted[i - 1] < x;
-        let above = if last { (law.below(upper(x)) - (i + 1) as f64 / count).abs() } else { 0.0 };
-        let under = if first { (law.below(x - step(x) / 2.0) - i as f64 / count).abs() } else { 0.0 };
+        let above = if last { (law.below(upper(law, step, x)) - (i + 1) as f64 / count).abs() } else { 0.0 };
+        let under = if first { (law.below(lower(step, x)) - i as f64 / count).abs() } else { 0.0 };
         above.max(under)
     };
     let distance = (0..sorted.len()).into_par_iter().map(rank).reduce(|| 0.0, f64::max);
@@ -363,6 +391,14 @@ const BF16: Step = |x| spacing(x, 7, -126);
 /// A uniform has steps of 2^-24, whatever f32 could hold.
 const UNIFORM_F32: Step = |_| 1.0 / 16_777_216.0;
 
+fn f16_value(bits: u16) -> f64 {
+    f16::from_bits(bits).into()
+}
+
+fn bf16_value(bits: u16) -> f64 {
+    bf16::from_bits(bits).into()
+}
+
 fn drawn<T: Element>(sampler: Sampler, bits: u32) -> Result<Vec<T>> {
     let mut values = vec![T::zeroed(); 1 << bits];
     cpu::fill(&Fill::new(Key::new(42).named("values"), sampler), &mut values)?;
@@ -379,19 +415,23 @@ pub(crate) fn test_all_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>>
         dtype: &str,
         (bits, tail_bits): (u32, u32),
         (normal_step, uniform_step): (Step, Step),
+        value: Option<fn(u16) -> f64>,
     ) -> Result<Vec<Outcome>> {
         let standard = Sampler::Normal { mean: 0.0, std: 1.0 };
         let name = format!("normal, {dtype}");
-        let mut outcomes = test_values(&name, Law::Normal, &wide(&drawn::<T>(standard, bits)?), normal_step);
+        let grid = |law| value.map_or_else(Vec::new, |value| grid(law, value));
+        let normals = wide(&drawn::<T>(standard, bits)?);
+        let mut outcomes = test_values(&name, Law::Normal, &normals, normal_step, &grid(Law::Normal));
         outcomes.extend(test_tails(&name, &drawn::<T>(standard, tail_bits)?, normal_step));
         let uniforms = wide(&drawn::<T>(Sampler::Uniform { low: 0.0, high: 1.0 }, bits)?);
-        outcomes.extend(test_values(&format!("uniform, {dtype}"), Law::Uniform, &uniforms, uniform_step));
+        let name = format!("uniform, {dtype}");
+        outcomes.extend(test_values(&name, Law::Uniform, &uniforms, uniform_step, &grid(Law::Uniform)));
         Ok(outcomes)
     }
     let bits = (bits, tail_bits);
-    let tests = [of::<f32>("f32", bits, (F32, UNIFORM_F32)), of::<f16>("f16", bits, (F16, F16))];
+    let tests = [of::<f32>("f32", bits, (F32, UNIFORM_F32), None), of::<f16>("f16", bits, (F16, F16), Some(f16_value))];
     let mut outcomes = tests.into_iter().collect::<Result<Vec<_>>>()?.concat();
-    outcomes.extend(of::<bf16>("bf16", bits, (BF16, BF16))?);
+    outcomes.extend(of::<bf16>("bf16", bits, (BF16, BF16), Some(bf16_value))?);
     Ok(outcomes)
 }
 
@@ -409,9 +449,10 @@ fn box_muller_of(words: &[u32]) -> Vec<f32> {
 pub(crate) fn bad_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>> {
     let normal = |std| Sampler::Normal { mean: 0.0, std };
     let lcg = threads_of_lcg(1 << bits);
-    let mut outcomes = test_values("bad: normal of an LCG a thread", Law::Normal, &wide(&box_muller_of(&lcg)), F32);
+    let mut outcomes =
+        test_values("bad: normal of an LCG a thread", Law::Normal, &wide(&box_muller_of(&lcg)), F32, &[]);
     let uniforms: Vec<f64> = lcg.iter().map(|word| f64::from(word >> 8) / 2f64.powi(24)).collect();
-    outcomes.extend(test_values("bad: uniform of an LCG a thread", Law::Uniform, &uniforms, UNIFORM_F32));
+    outcomes.extend(test_values("bad: uniform of an LCG a thread", Law::Uniform, &uniforms, UNIFORM_F32, &[]));
 
     let words: Vec<f32> = drawn(Sampler::Words, tail_bits)?;
     let cut: Vec<u32> = words.iter().map(|word| word.to_bits() & 0xffff_0000 | 0x7fff).collect();
@@ -419,18 +460,37 @@ pub(crate) fn bad_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>> {
     outcomes.extend(test_tails("bad: normal, 30 % too wide", &drawn::<f32>(normal(1.3), tail_bits)?, F32));
 
     let name = "bad: normal, 1 % too wide";
-    outcomes.extend(test_values(name, Law::Normal, &wide(&drawn::<f32>(normal(1.01), bits)?), F32));
-    outcomes.extend(test_values(&format!("{name}, f16"), Law::Normal, &wide(&drawn::<f16>(normal(1.01), bits)?), F16));
+    outcomes.extend(test_values(name, Law::Normal, &wide(&drawn::<f32>(normal(1.01), bits)?), F32, &[]));
+    outcomes.extend(test_values(
+        &format!("{name}, f16"),
+        Law::Normal,
+        &wide(&drawn::<f16>(normal(1.01), bits)?),
+        F16,
+        &grid(Law::Normal, f16_value),
+    ));
     outcomes.extend(test_values(
         &format!("{name}, bf16"),
         Law::Normal,
         &wide(&drawn::<bf16>(normal(1.01), bits)?),
         BF16,
+        &grid(Law::Normal, bf16_value),
     ));
     let short = Sampler::Uniform { low: 0.0, high: 0.995 };
     let name = "bad: uniform, half a percent too narrow";
-    outcomes.extend(test_values(&format!("{name}, f16"), Law::Uniform, &wide(&drawn::<f16>(short, bits)?), F16));
-    outcomes.extend(test_values(&format!("{name}, bf16"), Law::Uniform, &wide(&drawn::<bf16>(short, bits)?), BF16));
+    outcomes.extend(test_values(
+        &format!("{name}, f16"),
+        Law::Uniform,
+        &wide(&drawn::<f16>(short, bits)?),
+        F16,
+        &grid(Law::Uniform, f16_value),
+    ));
+    outcomes.extend(test_values(
+        &format!("{name}, bf16"),
+        Law::Uniform,
+        &wide(&drawn::<bf16>(short, bits)?),
+        BF16,
+        &grid(Law::Uniform, bf16_value),
+    ));
     Ok(outcomes)
 }
 
