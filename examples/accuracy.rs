@@ -3,7 +3,9 @@
 //! `cargo run --release --example accuracy` goes through all 2^32 words of the radius and all 2^32 of the
 //! angle, bounds the error of every pair of them, and counts 2^32 pairs; then through every f32 that a
 //! probability can be, and 2^28 words of four windows. It takes about twelve minutes on two cores; `normals` or
-//! `quantiles` behind `--` asks for one half.
+//! `quantiles` behind `--` asks for one half. `words` instead counts the errors of radius, cosine, sine and the
+//! quantiles of four windows over all 2^32 words, in absolute numbers and in units in the last place, with the words
+//! that cause the largest.
 //! tests/accuracy.rs counts a part of it with the same code.
 #![allow(
     clippy::cast_possible_truncation,
@@ -116,27 +118,87 @@ pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
 pub(crate) const WINDOWS: [(f64, f64); 4] =
     [(-2.0, 2.0), (f64::NEG_INFINITY, f64::INFINITY), (4.0, 6.0), (0.0, f64::INFINITY)];
 
-/// The largest error of a window's quantiles over 2^bits words spread evenly, in units of them, against
-/// `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail.
+/// The quantile of `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail; `near` is
+/// one nearby.
+pub(crate) fn true_quantile((low, high): (f64, f64), w: u32, near: f64) -> f64 {
+    let share = (f64::from(w) + 0.5) / 2f64.powi(32);
+    // what lies above x, and the distance from a half
+    let above = upper(high) + (1.0 - share) * (upper(low) - upper(high));
+    let below = upper(-low) + share * (upper(-high) - upper(-low));
+    if above.min(below) > 0.1 {
+        let c = 0.5 * (libm::erf(low / 2f64.sqrt()) * (1.0 - share) + libm::erf(high / 2f64.sqrt()) * share);
+        c.signum() * true_centre(c.abs(), near.abs())
+    } else if above < below {
+        true_tail(above, near)
+    } else {
+        -true_tail(below, -near)
+    }
+}
+
+/// The largest error of a window's quantiles over 2^bits words spread evenly, in units of them.
 pub(crate) fn window_error((low, high): (f64, f64), bits: u32) -> f64 {
     let error = |i: u64| {
         let w = (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) >> bits.min(31);
-        let share = (f64::from(w) + 0.5) / 2f64.powi(32);
         let x = f64::from(window_quantile(low, high, w));
-        // what lies above x, and the distance from a half
-        let above = upper(high) + (1.0 - share) * (upper(low) - upper(high));
-        let below = upper(-low) + share * (upper(-high) - upper(-low));
-        let true_x = if above.min(below) > 0.1 {
-            let c = 0.5 * (libm::erf(low / 2f64.sqrt()) * (1.0 - share) + libm::erf(high / 2f64.sqrt()) * share);
-            c.signum() * true_centre(c.abs(), x.abs())
-        } else if above < below {
-            true_tail(above, x)
-        } else {
-            -true_tail(below, -x)
-        };
-        (x / true_x - 1.0).abs()
+        (x / true_quantile((low, high), w, x) - 1.0).abs()
     };
     (0..1_u64 << bits).into_par_iter().map(error).reduce(|| 0.0, f64::max)
+}
+
+/// The errors of a function over many words.
+#[derive(Clone, Debug)]
+pub(crate) struct Errors {
+    /// The largest, and its word.
+    pub(crate) absolute: (f64, u32),
+    /// The same in units in the last place that f32 has for the true value.
+    pub(crate) ulps: (f64, u32),
+    /// How many words have an error of so many eighths of a unit in the last place.
+    pub(crate) eighths: [u64; 33],
+}
+
+impl Errors {
+    /// Of a function's value and the true one over every 2^step-th word; all of them for 0.
+    pub(crate) fn of(step: u32, each: impl Fn(u32) -> (f32, f64) + Sync) -> Self {
+        let none = || Self { absolute: (0.0, 0), ulps: (0.0, 0), eighths: [0; 33] };
+        let worse = |a: (f64, u32), b: (f64, u32)| if b.0 > a.0 { b } else { a };
+        let add = |mut errors: Self, i: u32| {
+            let word = i << step | (i.wrapping_mul(0x9E37_79B9) & ((1 << step) - 1));
+            let (value, truth) = each(word);
+            let error = (f64::from(value) - truth).abs();
+            let ulps = error / 2f64.powi((truth.abs().log2().floor() as i32).max(-126) - 23);
+            errors.absolute = worse(errors.absolute, (error, word));
+            errors.ulps = worse(errors.ulps, (ulps, word));
+            errors.eighths[((ulps * 8.0) as usize).min(32)] += 1;
+            errors
+        };
+        let merge = |mut a: Self, b: Self| {
+            a.eighths.iter_mut().zip(b.eighths).for_each(|(a, b)| *a += b);
+            Self { absolute: worse(a.absolute, b.absolute), ulps: worse(a.ulps, b.ulps), ..a }
+        };
+        let pieces = (0..1_u32 << 10).into_par_iter();
+        let last = u32::MAX >> step;
+        let piece = |high: u32| {
+            let length = (last >> 10) + 1;
+            (high * length..=high * length + (length - 1)).fold(none(), add)
+        };
+        pieces.map(piece).reduce(none, merge)
+    }
+
+    fn print(&self, what: &str) {
+        let ((absolute, at), (ulps, ulps_at)) = (self.absolute, self.ulps);
+        println!(
+            "{what}: absolute {absolute:.4e} = 2^{:.3} at {at:#010x}, {ulps:.4} ulp at {ulps_at:#010x}",
+            absolute.log2()
+        );
+        let all: u64 = self.eighths.iter().sum();
+        let mut line = String::new();
+        for (eighth, count) in self.eighths.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let from = eighth as f64 / 8.0;
+            line +=
+                &format!("  {from}{}: {:.2e}", if eighth == 32 { " and more" } else { "" }, *count as f64 / all as f64);
+        }
+        println!("   share of the words by ulp, from{line}");
+    }
 }
 
 /// Errors by where the value lies: the largest above and below the true value in each cell.
@@ -186,11 +248,29 @@ fn main() {
     let print =
         |what: &str, error: f64| println!("{what}: {:.4} * 2^-24 = 2^{:.4}", error * 2f64.powi(24), error.log2());
     let only = std::env::args().nth(1);
-    if only.as_deref() != Some("quantiles") {
-        normals(&print);
+    match only.as_deref() {
+        Some("words") => words(0),
+        Some("normals") => normals(&print),
+        Some("quantiles") => quantiles(&print),
+        _ => {
+            normals(&print);
+            quantiles(&print);
+        }
     }
-    if only.as_deref() != Some("normals") {
-        quantiles(&print);
+}
+
+/// The errors of what words are turned into, and the words that cause the largest.
+#[allow(dead_code, reason = "the test that shares this file has no use for it")]
+fn words(step: u32) {
+    Errors::of(step, |w| (radius(w), true_radius(w))).print("radius");
+    Errors::of(step, |w| (cos_sin(w).0, true_cos_sin(w).0)).print("cosine");
+    Errors::of(step, |w| (cos_sin(w).1, true_cos_sin(w).1)).print("sine");
+    for (low, high) in WINDOWS {
+        let errors = Errors::of(step, |w| {
+            let x = window_quantile(low, high, w);
+            (x, true_quantile((low, high), w, x.into()))
+        });
+        errors.print(&format!("quantile within [{low}, {high}]"));
     }
 }
 

@@ -4,8 +4,10 @@
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
 
-use accuracy::{WINDOWS, centre_error, counted, pair_error, tail_error, true_radius, window_error};
-use seedtensors::{box_muller, box_muller_native, radius};
+use accuracy::{
+    Errors, WINDOWS, centre_error, counted, pair_error, tail_error, true_cos_sin, true_radius, window_error,
+};
+use seedtensors::{box_muller, box_muller_native, cos_sin, radius};
 
 /// Words at which generators have failed: log(0), infinities, lost halves.
 const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
@@ -52,5 +54,19 @@ fn quantiles_are_within_two_to_the_minus_22_of_themselves() {
     for error in windows.into_iter().chain([centre_error(11), counted, bounded]) {
         assert!(error < 2f64.powi(-22), "2^{:.3}", error.log2());
         assert!(error > 2f64.powi(-24), "a count that finds nothing is broken: 2^{:.3}", error.log2());
+    }
+}
+
+/// 2^22 words: the radius within 1.2 units in the last place, cosine and sine within 2^-23.3.
+#[test]
+fn the_parts_of_a_normal_are_within_their_errors() {
+    let radii = Errors::of(10, |w| (radius(w), true_radius(w)));
+    assert_eq!(radii.eighths.iter().sum::<u64>(), 1 << 22);
+    assert!(radii.ulps.0 < 1.2 && radii.ulps.0 > 0.5, "{radii:?}");
+    let (value, truth) = (radius(radii.ulps.1), true_radius(radii.ulps.1));
+    assert!((f64::from(value) - truth).abs() > 0.0, "the word is not the one that it says: {radii:?}");
+    for part in [|w| (cos_sin(w).0, true_cos_sin(w).0), |w| (cos_sin(w).1, true_cos_sin(w).1)] {
+        let errors = Errors::of(10, part);
+        assert!(errors.absolute.0 < 2f64.powf(-23.3) && errors.absolute.0 > 2f64.powi(-26), "{errors:?}");
     }
 }
