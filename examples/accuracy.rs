@@ -1,12 +1,14 @@
 //! Counts the error of the exact normals, and of the quantiles of truncated ones, against double precision.
 //!
-//! `cargo run --release --example accuracy` goes through all 2^32 words of the radius and all 2^32 of the
-//! angle, bounds the error of every pair of them, and counts 2^32 pairs; then through every f32 that a
-//! probability can be, and 2^28 words of four windows. It takes about twelve minutes on two cores; `normals` or
-//! `quantiles` behind `--` asks for one half. `words` instead counts the errors of radius, cosine, sine and the
-//! quantiles of four windows over all 2^32 words, in absolute numbers and in units in the last place, with the words
-//! that cause the largest.
-//! tests/accuracy.rs counts a part of it with the same code.
+//! `cargo run --release --example accuracy` goes through all 2^32 words for the radius, the cosine, the sine and the
+//! quantiles of four windows, counts 2^32 pairs' normals and bounds those of all 2^64 pairs, and goes through every f32
+//! that a probability can be. It prints the largest errors, absolute and in units in the last place, with the words that
+//! cause them, and how often which error occurs. tests/accuracy.rs counts a part of it with the same code.
+//!
+//! The reference: `log`, `sin`, `cos`, `exp` of the system's libm and erf, erfc of the crate of that name are within
+//! 1 ulp of f64, so that a reference is within a few times 2^-52 of itself, 2^-26 of the unit that errors are given in. The
+//! quantile that a step of Halley's (or Newton's, near the middle) finds from one that is off by e is off by less
+//! than x^2 e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22, and a worse start would show as an error itself.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,
@@ -16,7 +18,7 @@
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
-use seedtensors::twins::{tail_quantile, window_quantile};
+use seedtensors::twins::{tail_quantile, window_quantiles};
 use seedtensors::{box_muller, cos_sin, inverse_normal, radius};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`; near 2^32 by the logarithm of 1 + x.
@@ -39,23 +41,55 @@ pub(crate) fn true_cos_sin(w: u32) -> (f64, f64) {
     }
 }
 
-/// The largest error of a pair's normals, in units of its radius.
-pub(crate) fn pair_error(even: u32, odd: u32) -> f64 {
+/// A pair's normals and the true ones, in units of its radius.
+pub(crate) fn pair(even: u32, odd: u32) -> [Case; 2] {
     let (a, b) = box_muller(even, odd);
     let r = true_radius(even);
     let (cos, sin) = true_cos_sin(odd);
-    (f64::from(a) - r * cos).abs().max((f64::from(b) - r * sin).abs()) / r
+    [(a, r * cos, r), (b, r * sin, r)]
 }
 
-/// The largest error over `2^bits` pairs: every high half of the radius word equally often, the angle words
+/// The errors of `2^bits` pairs' normals: every high half of the radius word equally often, the angle words
 /// spread evenly, so that there are as many of them as pairs; low halves by a multiplicative hash.
-pub(crate) fn counted(bits: u32) -> f64 {
-    let spread = |i: u64| {
-        let angle = (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) >> bits.min(31);
+pub(crate) fn pairs(bits: u32) -> [Errors; 2] {
+    let words = |i: u64| {
         let low = (i.wrapping_mul(0xD134_2543_DE82_EF95) >> 40) as u32 & 0xffff;
-        ((i as u32 & 0xffff) << 16 | low, angle)
+        u64::from((i as u32 & 0xffff) << 16 | low) << 32 | u64::from(spread(i, bits))
     };
-    (0..1_u64 << bits).into_par_iter().map(spread).map(|(even, odd)| pair_error(even, odd)).reduce(|| 0.0, f64::max)
+    Errors::of(bits, words, |words| pair((words >> 32) as u32, words as u32))
+}
+
+/// Word i of 2^bits that are spread evenly, their low bits by a multiplicative hash.
+fn spread(i: u64, bits: u32) -> u32 {
+    (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) & ((1_u64 << (32 - bits)) - 1) as u32
+}
+
+/// The errors of something made of one word, over 2^bits words.
+pub(crate) fn of_words<const N: usize>(bits: u32, each: impl Fn(u32) -> [Case; N] + Sync) -> [Errors; N] {
+    Errors::of(bits, |i| spread(i, bits).into(), |word| each(word as u32))
+}
+
+/// The radius of a word.
+pub(crate) fn radius_case(w: u32) -> [Case; 1] {
+    let r = true_radius(w);
+    [(radius(w), r, r)]
+}
+
+/// The cosine and the sine of a word.
+pub(crate) fn angle_cases(w: u32) -> [Case; 2] {
+    let ((cos, sin), (true_cos, true_sin)) = (cos_sin(w), true_cos_sin(w));
+    [(cos, true_cos, 1.0), (sin, true_sin, 1.0)]
+}
+
+/// The errors of a window's quantiles over 2^bits words.
+pub(crate) fn window(bounds: (f64, f64), bits: u32) -> Errors {
+    let (ours, truth) = (window_quantiles(bounds.0, bounds.1).expect("a wide window"), Window::new(bounds));
+    let [errors] = of_words(bits, |w| {
+        let x = ours(w);
+        let true_x = truth.quantile(w, x.into());
+        [(x, true_x, true_x.abs())]
+    });
+    errors
 }
 
 fn density(x: f64) -> f64 {
@@ -67,17 +101,15 @@ pub(crate) fn upper(x: f64) -> f64 {
     0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// The x above 0 that a standard normal exceeds with probability q, by Halley's steps from one nearby.
+/// The x above 0 that a standard normal exceeds with probability q, by Halley's step from one nearby.
 pub(crate) fn true_tail(q: f64, near: f64) -> f64 {
-    (0..2).fold(near, |x, _| {
-        let error = (upper(x) - q) / density(x);
-        x + error / (1.0 - 0.5 * x * error)
-    })
+    let error = (upper(near) - q) / density(near);
+    near + error / (1.0 - 0.5 * near * error)
 }
 
-/// The x above 0 below which, from 0 on, a standard normal is with probability c, by Newton's steps.
+/// The x above 0 below which, from 0 on, a standard normal is with probability c, by Newton's step.
 pub(crate) fn true_centre(c: f64, near: f64) -> f64 {
-    (0..2).fold(near, |x, _| x - (0.5 * libm::erf(x * std::f64::consts::FRAC_1_SQRT_2) - c) / density(x))
+    near - (0.5 * libm::erf(near * std::f64::consts::FRAC_1_SQRT_2) - c) / density(near)
 }
 
 /// The largest error of a quantile near the middle, in units of it: for 2^bits distances from a half in each of
@@ -118,86 +150,118 @@ pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
 pub(crate) const WINDOWS: [(f64, f64); 4] =
     [(-2.0, 2.0), (f64::NEG_INFINITY, f64::INFINITY), (4.0, 6.0), (0.0, f64::INFINITY)];
 
-/// The quantile of `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail; `near` is
-/// one nearby.
-pub(crate) fn true_quantile((low, high): (f64, f64), w: u32, near: f64) -> f64 {
-    let share = (f64::from(w) + 0.5) / 2f64.powi(32);
-    // what lies above x, and the distance from a half
-    let above = upper(high) + (1.0 - share) * (upper(low) - upper(high));
-    let below = upper(-low) + share * (upper(-high) - upper(-low));
-    if above.min(below) > 0.1 {
-        let c = 0.5 * (libm::erf(low / 2f64.sqrt()) * (1.0 - share) + libm::erf(high / 2f64.sqrt()) * share);
-        c.signum() * true_centre(c.abs(), near.abs())
-    } else if above < below {
-        true_tail(above, near)
-    } else {
-        -true_tail(below, -near)
+/// The true quantiles of a window.
+pub(crate) struct Window {
+    /// What lies above its low end and above its high one, below its high end and below its low one.
+    tails: [f64; 4],
+    /// What lies from the middle to its low end and to its high one.
+    centre: [f64; 2],
+}
+
+impl Window {
+    pub(crate) fn new((low, high): (f64, f64)) -> Self {
+        let centre = |x: f64| 0.5 * libm::erf(x * std::f64::consts::FRAC_1_SQRT_2);
+        Self { tails: [upper(low), upper(high), upper(-high), upper(-low)], centre: [centre(low), centre(high)] }
+    }
+
+    /// The quantile of `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail;
+    /// `near` is one nearby.
+    pub(crate) fn quantile(&self, w: u32, near: f64) -> f64 {
+        let share = (f64::from(w) + 0.5) / 2f64.powi(32);
+        let [above_low, above_high, below_high, below_low] = self.tails;
+        let above = above_high + (1.0 - share) * (above_low - above_high);
+        let below = below_low + share * (below_high - below_low);
+        if above.min(below) > 0.1 {
+            let c = self.centre[0] * (1.0 - share) + self.centre[1] * share;
+            c.signum() * true_centre(c.abs(), near.abs())
+        } else if above < below {
+            true_tail(above, near)
+        } else {
+            -true_tail(below, -near)
+        }
     }
 }
 
-/// The largest error of a window's quantiles over 2^bits words spread evenly, in units of them.
-pub(crate) fn window_error((low, high): (f64, f64), bits: u32) -> f64 {
-    let error = |i: u64| {
-        let w = (i << (32 - bits)) as u32 | (i.wrapping_mul(0x9E37_79B9) as u32) >> bits.min(31);
-        let x = f64::from(window_quantile(low, high, w));
-        (x / true_quantile((low, high), w, x) - 1.0).abs()
-    };
-    (0..1_u64 << bits).into_par_iter().map(error).reduce(|| 0.0, f64::max)
-}
+/// A value, the true one, and the unit in which an error of it is promised.
+pub(crate) type Case = (f32, f64, f64);
 
-/// The errors of a function over many words.
+/// The errors of many cases.
 #[derive(Clone, Debug)]
 pub(crate) struct Errors {
-    /// The largest, and its word.
-    pub(crate) absolute: (f64, u32),
+    /// The largest, and its words.
+    pub(crate) absolute: (f64, u64),
+    /// The same in the unit in which it is promised.
+    pub(crate) promised: (f64, u64),
     /// The same in units in the last place that f32 has for the true value.
-    pub(crate) ulps: (f64, u32),
-    /// How many words have an error of so many eighths of a unit in the last place.
+    pub(crate) ulps: (f64, u64),
+    /// How many cases have an error of so many eighths of a unit in the last place; 4 units and more are the last.
     pub(crate) eighths: [u64; 33],
 }
 
 impl Errors {
-    /// Of a function's value and the true one over every 2^step-th word; all of them for 0.
-    pub(crate) fn of(step: u32, each: impl Fn(u32) -> (f32, f64) + Sync) -> Self {
-        let none = || Self { absolute: (0.0, 0), ulps: (0.0, 0), eighths: [0; 33] };
-        let worse = |a: (f64, u32), b: (f64, u32)| if b.0 > a.0 { b } else { a };
-        let add = |mut errors: Self, i: u32| {
-            let word = i << step | (i.wrapping_mul(0x9E37_79B9) & ((1 << step) - 1));
-            let (value, truth) = each(word);
-            let error = (f64::from(value) - truth).abs();
-            let ulps = error / 2f64.powi((truth.abs().log2().floor() as i32).max(-126) - 23);
-            errors.absolute = worse(errors.absolute, (error, word));
-            errors.ulps = worse(errors.ulps, (ulps, word));
-            errors.eighths[((ulps * 8.0) as usize).min(32)] += 1;
+    /// Of 2^bits cases, made of words.
+    fn of<const N: usize>(
+        bits: u32,
+        words: impl Fn(u64) -> u64 + Sync,
+        each: impl Fn(u64) -> [Case; N] + Sync,
+    ) -> [Self; N] {
+        let none = || [const { Self { absolute: (0.0, 0), promised: (0.0, 0), ulps: (0.0, 0), eighths: [0; 33] } }; N];
+        let piece = |high: u64| {
+            let mut errors = none();
+            for i in (high << (bits - 10))..(high + 1) << (bits - 10) {
+                let words = words(i);
+                errors.iter_mut().zip(each(words)).for_each(|(errors, case)| errors.add(words, case));
+            }
             errors
         };
-        let merge = |mut a: Self, b: Self| {
-            a.eighths.iter_mut().zip(b.eighths).for_each(|(a, b)| *a += b);
-            Self { absolute: worse(a.absolute, b.absolute), ulps: worse(a.ulps, b.ulps), ..a }
+        let merge = |mut a: [Self; N], b: [Self; N]| {
+            a.iter_mut().zip(b).for_each(|(a, b)| a.merge(&b));
+            a
         };
-        let pieces = (0..1_u32 << 10).into_par_iter();
-        let last = u32::MAX >> step;
-        let piece = |high: u32| {
-            let length = (last >> 10) + 1;
-            (high * length..=high * length + (length - 1)).fold(none(), add)
-        };
-        pieces.map(piece).reduce(none, merge)
+        (0..1_u64 << 10).into_par_iter().map(piece).reduce(none, merge)
     }
 
-    fn print(&self, what: &str) {
-        let ((absolute, at), (ulps, ulps_at)) = (self.absolute, self.ulps);
-        println!(
-            "{what}: absolute {absolute:.4e} = 2^{:.3} at {at:#010x}, {ulps:.4} ulp at {ulps_at:#010x}",
-            absolute.log2()
-        );
+    fn add(&mut self, words: u64, (value, truth, unit): Case) {
+        let error = (f64::from(value) - truth).abs();
+        let exponent = (truth.abs().to_bits() >> 52).max(1023 - 126);
+        let ulps = error * f64::from_bits((2046 + 23 - exponent) << 52);
+        worse(&mut self.absolute, (error, words));
+        worse(&mut self.promised, (error / unit, words));
+        worse(&mut self.ulps, (ulps, words));
+        self.eighths[((ulps * 8.0) as usize).min(32)] += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        worse(&mut self.absolute, other.absolute);
+        worse(&mut self.promised, other.promised);
+        worse(&mut self.ulps, other.ulps);
+        self.eighths.iter_mut().zip(other.eighths).for_each(|(a, b)| *a += b);
+    }
+
+    fn print(&self, what: &str, unit: &str) {
+        println!("{what}");
+        let line = |name: &str, (error, at): (f64, u64), digits: usize| {
+            println!("    {error:.4e} = 2^{:.4} {name} at {at:#0digits$x}", error.log2());
+        };
+        let digits = if what.contains("pairs") { 18 } else { 10 };
+        line("absolute", self.absolute, digits);
+        line(unit, self.promised, digits);
+        println!("    {:.4} ulp at {:#0digits$x}", self.ulps.0, self.ulps.1);
         let all: u64 = self.eighths.iter().sum();
-        let mut line = String::new();
-        for (eighth, count) in self.eighths.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let from = eighth as f64 / 8.0;
-            line +=
-                &format!("  {from}{}: {:.2e}", if eighth == 32 { " and more" } else { "" }, *count as f64 / all as f64);
-        }
-        println!("   share of the words by ulp, from{line}");
+        let share = |(eighth, count): (usize, &u64)| {
+            let more = if eighth == 32 { " and more" } else { "" };
+            format!("{}{more}: {:.2e}", eighth as f64 / 8.0, *count as f64 / all as f64)
+        };
+        let shares: Vec<_> = self.eighths.iter().enumerate().filter(|(_, count)| **count > 0).map(share).collect();
+        println!("    share by ulp, from {}", shares.join(", "));
+    }
+}
+
+/// Keeps the larger; of equals the one of the lower words, so that threads do not matter; a NaN is the largest.
+fn worse(largest: &mut (f64, u64), other: (f64, u64)) {
+    let order = other.0.total_cmp(&largest.0).then(largest.1.cmp(&other.1));
+    if order.is_gt() {
+        *largest = other;
     }
 }
 
@@ -245,60 +309,40 @@ fn bound(radii: &Cells, cosines: &Cells) -> f64 {
 
 #[allow(dead_code, reason = "the test that shares this file has no use for it")]
 fn main() {
-    let print =
-        |what: &str, error: f64| println!("{what}: {:.4} * 2^-24 = 2^{:.4}", error * 2f64.powi(24), error.log2());
-    let only = std::env::args().nth(1);
-    match only.as_deref() {
-        Some("words") => words(0),
-        Some("normals") => normals(&print),
-        Some("quantiles") => quantiles(&print),
-        _ => {
-            normals(&print);
-            quantiles(&print);
-        }
+    let [errors] = of_words(32, radius_case);
+    errors.print("radius, all 2^32 words", "of the radius");
+    let [cosine, sine] = of_words(32, angle_cases);
+    cosine.print("cosine, all 2^32 words", "of 1");
+    sine.print("sine, all 2^32 words", "of 1");
+    for [a, b] in [pairs(32)] {
+        a.print("even normal, 2^32 pairs of words", "of the radius");
+        b.print("odd normal, 2^32 pairs of words", "of the radius");
     }
-}
-
-/// The errors of what words are turned into, and the words that cause the largest.
-#[allow(dead_code, reason = "the test that shares this file has no use for it")]
-fn words(step: u32) {
-    Errors::of(step, |w| (radius(w), true_radius(w))).print("radius");
-    Errors::of(step, |w| (cos_sin(w).0, true_cos_sin(w).0)).print("cosine");
-    Errors::of(step, |w| (cos_sin(w).1, true_cos_sin(w).1)).print("sine");
     for (low, high) in WINDOWS {
-        let errors = Errors::of(step, |w| {
-            let x = window_quantile(low, high, w);
-            (x, true_quantile((low, high), w, x.into()))
-        });
-        errors.print(&format!("quantile within [{low}, {high}]"));
+        let what = format!("quantile within [{low}, {high}] std, all 2^32 words");
+        window((low, high), 32).print(&what, "of the quantile");
     }
+
+    let line = |what: &str, error: f64| println!("{what}: {error:.4e} = 2^{:.4}", error.log2());
+    line("normal, bound over all 2^64 pairs, of the radius", pairs_bound());
+    line("quantile, every distance from a half that f32 has down to 2^-41, of the quantile", centre_error(23));
+    let (counted, bounded) = tail_error(23);
+    line("quantile, every probability that f32 has from 0.1 to 2^-160, of the quantile", counted);
+    line("the same with the rounding of 64-bit probabilities, of the quantile", bounded);
 }
 
+/// A bound on the error of every pair, in units of its radius, from every word's radius and angle.
 #[allow(dead_code, reason = "the test that shares this file has no use for it")]
-fn normals(print: &dyn Fn(&str, f64)) {
-    let largest = |cells: &Cells| cells.iter().flatten().copied().fold(0.0, f64::max);
+fn pairs_bound() -> f64 {
     let radii = cells(|w, cells| {
         let r = true_radius(w);
-        record(cells, r / 2f64.powi(r.log2().floor() as i32) - 1.0, f64::from(radius(w)) / r - 1.0);
+        let mantissa = f64::from_bits(r.to_bits() & ((1 << 52) - 1) | 1023 << 52);
+        record(cells, mantissa - 1.0, f64::from(radius(w)) / r - 1.0);
     });
-    print("radius, all 2^32 words, of the radius", largest(&radii));
     let cosines = cells(|w, cells| {
-        let ((c, s), (cos, sin)) = (cos_sin(w), true_cos_sin(w));
-        record(cells, cos.abs(), (f64::from(c) - cos) * cos.signum());
-        record(cells, sin.abs(), (f64::from(s) - sin) * sin.signum());
+        for (value, truth, _) in angle_cases(w) {
+            record(cells, truth.abs(), (f64::from(value) - truth) * truth.signum());
+        }
     });
-    print("cosine and sine, all 2^32 words, absolute", largest(&cosines));
-    print("normal, bound over all 2^64 pairs, of the radius", bound(&radii, &cosines));
-    print("normal, counted over 2^32 pairs, of the radius", counted(32));
-}
-
-#[allow(dead_code, reason = "the test that shares this file has no use for it")]
-fn quantiles(print: &dyn Fn(&str, f64)) {
-    print("quantile, every distance from a half that f32 has down to 2^-41, of the quantile", centre_error(23));
-    let (counted, bounded) = tail_error(23);
-    print("quantile, every probability that f32 has from 0.1 to 2^-160, of the quantile", counted);
-    print("the same with the rounding of 64-bit probabilities, of the quantile", bounded);
-    for window in WINDOWS {
-        print(&format!("quantile, counted over 2^28 words of {window:?}, of the quantile"), window_error(window, 28));
-    }
+    bound(&radii, &cosines)
 }

@@ -151,11 +151,11 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
     }
 }
 
-/// The quantile of a word in a wide window, for those who count its error.
-pub(crate) fn window_quantile_of(low: f64, high: f64, w: u32) -> Option<f32> {
+/// The quantiles of words in a wide window, for those who count their error.
+pub(crate) fn window_quantiles_of(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
     let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
     let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
-    Some(window_quantile(w ^ c.flip, &c) * c.scale)
+    Some(move |w| window_quantile(w ^ c.flip, &c) * c.scale)
 }
 
 fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {

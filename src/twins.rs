@@ -2,14 +2,14 @@
 
 use std::mem::offset_of;
 
-use crate::Dtype;
+use crate::{Arithmetic, Dtype, Error, Result, Sampler};
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::gpu::{self, Params, Side};
 use crate::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
-use crate::sampler::{Coefficients, Kind};
+use crate::sampler::{Coefficients, Kind, Work};
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
@@ -93,10 +93,10 @@ pub fn tail_quantile(q: u64, octaves: u32) -> f32 {
     crate::inverse_normal::upper_quantile(high, low, octaves as f32, u32::MAX)
 }
 
-/// The quantile of a word in a wide window, in standard deviations; NaN where the window is none.
+/// The quantiles of words in a wide window, in standard deviations; none where the window is empty or narrow.
 #[must_use]
-pub fn window_quantile(low: f64, high: f64, w: u32) -> f32 {
-    crate::coefficients::window_quantile_of(low, high, w).unwrap_or(f32::NAN)
+pub fn window_quantiles(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
+    crate::coefficients::window_quantiles_of(low, high)
 }
 
 /// A struct's name, its members' names and offsets in bytes, and its size.
@@ -150,4 +150,16 @@ pub fn structs() -> Vec<Layout> {
             sides
         }),
     ]
+}
+
+/// What the shaders are told of a sampler: the number of its kind, and the bytes of its `Coefficients`.
+///
+/// # Errors
+///
+/// Those of [`Sampler::check`]; [`Error::BadParameter`] for a matrix, which no shader makes.
+pub fn coefficients(sampler: &Sampler, dtype: Dtype, arithmetic: Arithmetic) -> Result<(u32, Vec<u8>)> {
+    match sampler.work(dtype, arithmetic)? {
+        Work::Words(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
+        Work::Matrix(matrix) => Err(Error::bad("a shader's sampler is made of words", format!("{matrix:?}"))),
+    }
 }

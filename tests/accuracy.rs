@@ -4,10 +4,8 @@
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
 
-use accuracy::{
-    Errors, WINDOWS, centre_error, counted, pair_error, tail_error, true_cos_sin, true_radius, window_error,
-};
-use seedtensors::{box_muller, box_muller_native, cos_sin, radius};
+use accuracy::{WINDOWS, angle_cases, centre_error, of_words, pair, pairs, radius_case, tail_error, true_radius, window};
+use seedtensors::{box_muller, box_muller_native, radius};
 
 /// Words at which generators have failed: log(0), infinities, lost halves.
 const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
@@ -15,17 +13,23 @@ const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0
 /// Every high half of the radius word, 2^24 angle words: r * 2^-22 is promised.
 #[test]
 fn normals_are_within_r_times_two_to_the_minus_22() {
-    let error = counted(24);
-    assert!(error < 2f64.powi(-22), "2^{:.3}", error.log2());
-    // a count that finds nothing would be broken: f32 cannot do better than half a unit in the last place
-    assert!(error > 2f64.powi(-24), "2^{:.3}", error.log2());
+    for errors in pairs(24) {
+        let (error, words) = errors.promised;
+        assert!(error < 2f64.powi(-22), "{errors:?}");
+        // a count that finds nothing would be broken: f32 cannot do better than half a unit in the last place
+        assert!(error > 2f64.powi(-24), "{errors:?}");
+        let of_words = pair((words >> 32) as u32, words as u32).map(|(a, truth, r)| (f64::from(a) - truth).abs() / r);
+        assert!(of_words.contains(&error), "the words are not those that they say: {errors:?}, {of_words:?}");
+    }
 }
 
 #[test]
 fn normals_at_the_ends_of_the_words() {
     for even in ENDS {
         for odd in ENDS {
-            assert!(pair_error(even, odd) < 2f64.powi(-22), "{even:#x} {odd:#x}");
+            for (value, truth, r) in pair(even, odd) {
+                assert!((f64::from(value) - truth).abs() / r < 2f64.powi(-22), "{even:#x} {odd:#x}");
+            }
             let (a, b) = box_muller_native(even, odd);
             let (c, d) = box_muller(even, odd);
             let tolerance = true_radius(even) as f32 * 2f32.powi(-11) + 2f32.powf(-9.5);
@@ -50,7 +54,7 @@ fn the_radius_keeps_its_digits_at_both_ends() {
 #[test]
 fn quantiles_are_within_two_to_the_minus_22_of_themselves() {
     let (counted, bounded) = tail_error(11);
-    let windows = WINDOWS.map(|window| window_error(window, 20));
+    let windows = WINDOWS.map(|bounds| window(bounds, 20).promised.0);
     for error in windows.into_iter().chain([centre_error(11), counted, bounded]) {
         assert!(error < 2f64.powi(-22), "2^{:.3}", error.log2());
         assert!(error > 2f64.powi(-24), "a count that finds nothing is broken: 2^{:.3}", error.log2());
@@ -60,13 +64,12 @@ fn quantiles_are_within_two_to_the_minus_22_of_themselves() {
 /// 2^22 words: the radius within 1.2 units in the last place, cosine and sine within 2^-23.3.
 #[test]
 fn the_parts_of_a_normal_are_within_their_errors() {
-    let radii = Errors::of(10, |w| (radius(w), true_radius(w)));
+    let [radii] = of_words(22, radius_case);
     assert_eq!(radii.eighths.iter().sum::<u64>(), 1 << 22);
     assert!(radii.ulps.0 < 1.2 && radii.ulps.0 > 0.5, "{radii:?}");
-    let (value, truth) = (radius(radii.ulps.1), true_radius(radii.ulps.1));
-    assert!((f64::from(value) - truth).abs() > 0.0, "the word is not the one that it says: {radii:?}");
-    for part in [|w| (cos_sin(w).0, true_cos_sin(w).0), |w| (cos_sin(w).1, true_cos_sin(w).1)] {
-        let errors = Errors::of(10, part);
+    let [(value, truth, _)] = radius_case(radii.absolute.1 as u32);
+    assert_eq!((f64::from(value) - truth).abs(), radii.absolute.0, "the word is not the one that it says: {radii:?}");
+    for errors in of_words(22, angle_cases) {
         assert!(errors.absolute.0 < 2f64.powf(-23.3) && errors.absolute.0 > 2f64.powi(-26), "{errors:?}");
     }
 }

@@ -1,0 +1,428 @@
+//! What web/ is checked against: the library's keys, fans, samplers, shader parameters, recipes and tensors.
+//!
+//! `cargo run --release -p seedtensors-checkpoint --example web_vectors` writes web/tests/vectors.json and
+//! web/src/check.json anew; checkpoint/tests/web.rs fails where they are not what this makes.
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, an example prints")]
+
+use std::fmt::Write;
+
+use bytemuck::cast_slice;
+use half::{bf16, f16};
+use seedtensors::twins::coefficients;
+use seedtensors::{
+    Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
+};
+use seedtensors_checkpoint::{Part, Recipe, Tensor};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+#[allow(dead_code, reason = "the test that shares this file compares instead")]
+fn main() -> std::io::Result<()> {
+    for (path, text) in files() {
+        std::fs::write(path, text)?;
+        println!("{path}");
+    }
+    Ok(())
+}
+
+/// The files, by their paths from the repository's root.
+pub(crate) fn files() -> [(&'static str, String); 2] {
+    let vectors = json!({
+        "keys": keys(),
+        "coefficients": all_coefficients(),
+        "samplers": samplers(),
+        "recipes": recipes(),
+        "fills": fills(),
+    });
+    [("web/tests/vectors.json", lines(&vectors, 2) + "\n"), ("web/src/check.json", lines(&check(), 2) + "\n")]
+}
+
+/// JSON with a line for each entry down to a depth.
+fn lines(value: &Value, depth: usize) -> String {
+    let (open, close, entries): (_, _, Vec<String>) = match value {
+        Value::Object(map) if depth > 0 => {
+            ("{", "}", map.iter().map(|(key, value)| format!("{}: {}", json!(key), lines(value, depth - 1))).collect())
+        }
+        Value::Array(array) if depth > 0 => ("[", "]", array.iter().map(|value| lines(value, depth - 1)).collect()),
+        other => return other.to_string(),
+    };
+    format!("{open}\n{}\n{close}", entries.join(",\n"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A number as JSON, which has no infinities.
+fn number(value: f64) -> Value {
+    if value.is_finite() { json!(value) } else { json!(format!("{value:?}")) }
+}
+
+fn key_json(key: Key) -> Value {
+    json!({ "seed": key.seed.to_string(), "offset": key.offset.to_string() })
+}
+
+fn sampler_json(sampler: &Sampler) -> Value {
+    let number = |value: f32| number(value.into());
+    match *sampler {
+        Sampler::Words => json!({ "kind": "words" }),
+        Sampler::Constant { value } => json!({ "kind": "constant", "value": number(value) }),
+        Sampler::Uniform { low, high } => json!({ "kind": "uniform", "low": number(low), "high": number(high) }),
+        Sampler::Normal { mean, std } => json!({ "kind": "normal", "mean": number(mean), "std": number(std) }),
+        Sampler::TruncatedNormal { mean, std, low, high } => json!({
+            "kind": "truncated_normal",
+            "mean": number(mean), "std": number(std), "low": number(low), "high": number(high),
+        }),
+        Sampler::Matrix(_) => Value::Null,
+    }
+}
+
+fn init_json(init: &Init) -> Value {
+    match *init {
+        Init::Constant { value } => json!({ "kind": "constant", "value": number(value) }),
+        Init::Uniform { low, high } => json!({ "kind": "uniform", "low": number(low), "high": number(high) }),
+        Init::Normal { mean, std } => json!({ "kind": "normal", "mean": number(mean), "std": number(std) }),
+        Init::TruncatedNormal { mean, std, bounds } => {
+            let (low, high, bounds) = match bounds {
+                Bounds::Absolute { low, high } => (low, high, "absolute"),
+                Bounds::InStd { low, high } => (low, high, "std"),
+            };
+            json!({
+                "kind": "truncated_normal",
+                "mean": number(mean), "std": number(std), "low": number(low), "high": number(high), "bounds": bounds,
+            })
+        }
+        Init::VarianceScaling { scale, mode, distribution } => {
+            let mode = match mode {
+                Mode::FanIn => "fan_in",
+                Mode::FanOut => "fan_out",
+                Mode::FanAvg => "fan_avg",
+                Mode::FanGeoAvg => "fan_geo_avg",
+            };
+            let law = match distribution {
+                Distribution::Uniform => "uniform",
+                Distribution::Normal => "normal",
+                Distribution::TruncatedNormal => "truncated_normal",
+            };
+            json!({ "kind": "variance_scaling", "scale": number(scale), "mode": mode, "distribution": law })
+        }
+        _ => Value::Null,
+    }
+}
+
+fn shape_json(shape: &Shape) -> Value {
+    let layout = if shape.layout() == Layout::InOut { "in_out" } else { "out_in" };
+    let mut options = json!({ "layout": layout, "groups": shape.groups(), "transposed": shape.transposed() });
+    if let Some(Fans { fan_in, fan_out }) = shape.given_fans() {
+        options["fans"] = json!({ "fanIn": fan_in, "fanOut": fan_out });
+    }
+    json!({ "dims": shape.dims(), "options": options })
+}
+
+fn keys() -> Vec<Value> {
+    let keys = [Key::new(0), Key::new(42), Key::new(u64::MAX), Key { seed: 1 << 53 | 1, offset: u64::MAX }];
+    let names = ["", "fc1.weight", "model.layers.0.mlp.up_proj.weight", "Gewichte/Ümlaut \u{1f980}"];
+    let blocks = [0, 1, 1 << 32, u64::MAX];
+    let each = |key: Key| {
+        json!({
+            "key": key_json(key),
+            "blocks": (blocks.map(|b| json!([b.to_string(), key.block(b)]))),
+            "folded": (blocks.map(|i| json!([i.to_string(), key_json(key.fold_in(i))]))),
+            "named": (names.map(|name| json!([name, key_json(key.named(name))]))),
+        })
+    };
+    keys.map(each).to_vec()
+}
+
+/// Parameters at the edges of what samplers take, and others from all over f32.
+fn many_samplers() -> Vec<Sampler> {
+    let inf = f32::INFINITY;
+    let mut samplers = vec![Sampler::Words];
+    let edges = [
+        0.0,
+        -0.0,
+        1.0,
+        -0.3,
+        1e-40,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        6e-8,
+        65504.0,
+        65519.0,
+        65520.0,
+        3.389_531_4e38,
+        3.4e38,
+        f32::MAX,
+        inf,
+        f32::NAN,
+    ];
+    samplers.extend(edges.map(|value| Sampler::Constant { value }));
+    for low in [-1.0, 0.0, 1.0, -1e-38, 1e-40, -65504.0, f32::MIN] {
+        let highs = [0.0, 0.1, 1.0, 65504.0, 1e-35, 2e-38, 6e-8, f32::MAX];
+        samplers.extend(highs.map(|high| Sampler::Uniform { low, high }));
+    }
+    for mean in [0.0, 0.001, -3.0, 1e-30, 6e4, f32::MAX] {
+        let stds = [0.0, 0.02, 1.0, 1e-30, 1e-24, 1e-40, 9000.0, 5e37, -1.0, inf];
+        samplers.extend(stds.map(|std| Sampler::Normal { mean, std }));
+    }
+    let windows = [
+        (-2.0, 2.0),
+        (-inf, inf),
+        (0.0, inf),
+        (-inf, -3.0),
+        (4.0, 6.0),
+        (-6.0, -4.0),
+        (12.9, 13.0),
+        (13.0, 14.0),
+        (14.0, 15.0),
+        (0.5, 0.51),
+        (-0.001, 0.001),
+        (5.0, 5.0001),
+        (-0.0, 0.1),
+        (1.0, 1.0),
+        (2.0, 1.0),
+        (-40.0, 41.0),
+    ];
+    for (low, high) in windows {
+        samplers.push(Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high });
+        let (mean, std) = (0.25, 0.037);
+        samplers.push(Sampler::TruncatedNormal { mean, std, low: mean + low * std, high: mean + high * std });
+        let (mean, std) = (0.0, 1e-25);
+        samplers.push(Sampler::TruncatedNormal { mean, std, low: low * std, high: high * std });
+    }
+    let mut words = (0..).flat_map(|b| Key::new(7).block(b)).map(|w| {
+        // any sign and mantissa, mostly exponents of everyday sizes
+        let exponent = if w % 8 == 0 { w >> 3 & 0xff } else { 107 + (w >> 3) % 24 };
+        f32::from_bits(w & 0x8000_0000 | exponent << 23 | w >> 8 & 0x7f_ffff)
+    });
+    for _ in 0..100 {
+        let [a, b, c, d] = std::array::from_fn(|_| words.next().unwrap_or_default());
+        samplers.push(Sampler::Uniform { low: a, high: b });
+        samplers.push(Sampler::Normal { mean: a, std: b.abs() });
+        samplers.push(Sampler::TruncatedNormal { mean: a, std: b.abs(), low: c, high: d });
+        samplers.push(Sampler::TruncatedNormal { mean: a, std: b.abs(), low: a - c.abs(), high: a + d.abs() });
+        samplers.push(Sampler::TruncatedNormal { mean: a, std: b.abs(), low: a + b.abs() * 3.0, high: inf });
+    }
+    samplers
+}
+
+fn all_coefficients() -> Vec<Value> {
+    let each = |sampler: Sampler| {
+        let of = |dtype, arithmetic| match coefficients(&sampler, dtype, arithmetic) {
+            Ok((kind, bytes)) => json!([kind, hex(&bytes).trim_end_matches('0')]),
+            Err(_) => Value::Null,
+        };
+        let mut case = json!({ "sampler": sampler_json(&sampler), "native": of(Dtype::F32, Arithmetic::Native) });
+        for dtype in Dtype::ALL {
+            case[dtype.name()] = of(dtype, Arithmetic::Exact);
+        }
+        case
+    };
+    // JSON has no NaN
+    many_samplers().into_iter().filter(|sampler| !format!("{sampler:?}").contains("NaN")).map(each).collect()
+}
+
+fn shapes() -> Vec<Shape> {
+    let plain = [
+        &[][..],
+        &[5],
+        &[0, 3],
+        &[3, 5],
+        &[64, 48],
+        &[8, 4, 3, 3],
+        &[8, 4, 3, 3, 3],
+        &[50257, 768],
+        &[2, 3, 4, 5, 6, 7, 8, 9],
+    ];
+    let mut shapes: Vec<Shape> = plain.iter().filter_map(|dims| Shape::new(dims).ok()).collect();
+    let more: Vec<Shape> = shapes
+        .iter()
+        .flat_map(|shape| {
+            [
+                shape.clone().with_layout(Layout::InOut),
+                shape.clone().with_groups(4),
+                shape.clone().with_transposed(true),
+                shape.clone().with_layout(Layout::InOut).with_groups(3).with_transposed(true),
+                shape.clone().with_fans(Fans { fan_in: 3, fan_out: 7 }),
+                shape.clone().with_groups(0),
+            ]
+        })
+        .collect();
+    shapes.extend(more);
+    shapes
+}
+
+fn inits() -> Vec<Init> {
+    let mut inits = vec![
+        Init::zeros(),
+        Init::Constant { value: 0.1 },
+        Init::Constant { value: 1e39 },
+        Init::Uniform { low: -0.1, high: 0.3 },
+        Init::Normal { mean: 1e-3, std: 0.02 },
+        Init::TruncatedNormal { mean: 0.1, std: 0.3, bounds: Bounds::InStd { low: -2.0, high: f64::INFINITY } },
+        Init::TruncatedNormal { mean: 0.1, std: 0.3, bounds: Bounds::Absolute { low: -0.7, high: 0.9 } },
+    ];
+    for mode in [Mode::FanIn, Mode::FanOut, Mode::FanAvg, Mode::FanGeoAvg] {
+        for distribution in [Distribution::Uniform, Distribution::Normal, Distribution::TruncatedNormal] {
+            inits.extend([1.0, 2.0, 0.0, 25.0 / 9.0, -1.0].map(|scale| Init::VarianceScaling {
+                scale,
+                mode,
+                distribution,
+            }));
+        }
+    }
+    inits
+}
+
+fn samplers() -> Vec<Value> {
+    let each = |shape: Shape| {
+        let fans = shape.fans().ok().map(|fans| json!([fans.fan_in, fans.fan_out]));
+        let of = |init: Init| init.sampler(&shape).ok().map(|sampler| sampler_json(&sampler));
+        json!({
+            "shape": shape_json(&shape),
+            "fans": fans,
+            "samplers": inits().into_iter().map(of).collect::<Vec<_>>(),
+        })
+    };
+    let mut cases = vec![json!({ "inits": inits().iter().map(init_json).collect::<Vec<_>>() })];
+    cases.extend(shapes().into_iter().map(each));
+    cases
+}
+
+fn part_json(part: Option<&Part>) -> Value {
+    part.map_or(Value::Null, |part| json!({ "start": part.start, "extent": part.extent }))
+}
+
+fn recipes() -> Vec<Value> {
+    let names = ["fc1.weight", "a b/c 'd'", "a \"b\"", "Ümlaut \u{1f980}"];
+    let part = Part { start: vec![1, 0], extent: vec![2, 5] };
+    let tensors = inits().into_iter().chain([
+        Init::ones(),
+        Init::Constant { value: -0.0 },
+        Init::Constant { value: 123_456_789_012_345_680.0 },
+        Init::Uniform { low: -1e-5, high: 0.000_123 },
+        Init::Normal { mean: 1e15, std: 1.5e-7 },
+        Init::Normal { mean: 9_999_999_999_999_998.0, std: 1e16 },
+    ]);
+    let tensors = tensors.enumerate().filter_map(|(i, init)| {
+        let shape = Shape::new(&[6, 5]).ok()?;
+        let shape = match i % 4 {
+            1 => shape.with_layout(Layout::InOut).with_groups(5),
+            2 => shape.with_transposed(true).with_groups(3),
+            3 => shape.with_fans(Fans { fan_in: 12, fan_out: 1 }),
+            _ => shape,
+        };
+        let sampler = init.sampler(&shape).ok()?;
+        let shard = (i % 3 == 1).then(|| part.clone());
+        let name = names[i % names.len()].to_owned();
+        Some(Tensor { name, shape, dtype: Dtype::ALL[i % 3], init, sampler, padding: None, shard })
+    });
+    let each = |tensor: Tensor| {
+        json!({
+            "name": tensor.name,
+            "shape": shape_json(&tensor.shape),
+            "dtype": tensor.dtype.name(),
+            "init": init_json(&tensor.init),
+            "shard": part_json(tensor.shard.as_ref()),
+            "recipe": Recipe { tensors: vec![tensor] }.to_string(),
+        })
+    };
+    tensors.map(each).collect()
+}
+
+fn digest(fill: &Fill, dtype: Dtype, count: u64) -> String {
+    fn bytes<T: Element>(fill: &Fill, count: u64) -> String {
+        let mut values = vec![T::zeroed(); count as usize];
+        cpu::fill(fill, &mut values).expect("a fill that is valid");
+        hex(&Sha256::digest(cast_slice::<T, u8>(&values)))
+    }
+    match dtype {
+        Dtype::F32 => bytes::<f32>(fill, count),
+        Dtype::F16 => bytes::<f16>(fill, count),
+        Dtype::BF16 => bytes::<bf16>(fill, count),
+    }
+}
+
+/// Tensors of at least 2^22 elements each: every sampler and dtype, shards of every kind, and runs of elements.
+fn fills() -> Vec<Value> {
+    let inf = f32::INFINITY;
+    let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
+    let truncated = |low: f32, high: f32| Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
+    let whole = [
+        ("words", Sampler::Words),
+        ("constant", Sampler::Constant { value: -0.3 }),
+        ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
+        ("uniform, tiny", Sampler::Uniform { low: 0.0, high: 1e-37 }),
+        ("normal", normal),
+        ("normal, tiny", Sampler::Normal { mean: 0.0, std: 1e-37 }),
+        ("truncated at 2 std", truncated(-2.0, 2.0)),
+        ("truncated, one side", truncated(0.0, inf)),
+        ("truncated, not at all", truncated(-inf, inf)),
+        ("truncated, a tail", truncated(4.0, 6.0)),
+        ("truncated, a far tail", truncated(-13.0, -10.0)),
+        ("truncated, narrow", truncated(0.5, 0.51)),
+    ];
+    let shards = [
+        ("columns", &[4096, 4096][..], &[0, 1024][..], &[4096, 1024][..]),
+        ("odd columns", &[4096, 4096], &[1, 3], &[4093, 1027]),
+        ("rows", &[4096, 4096], &[512, 0], &[1024, 4096]),
+        ("blocks of a convolution", &[64, 64, 32, 96], &[8, 2, 4, 8], &[48, 60, 24, 64]),
+        ("a corner in four dimensions", &[16, 64, 64, 128], &[1, 2, 3, 5], &[14, 60, 60, 101]),
+        ("halves that straddle", &[2049, 4098], &[0, 1], &[2049, 2048]),
+    ];
+    let mut fills = Vec::new();
+    for dtype in Dtype::ALL {
+        for (what, sampler) in whole {
+            if sampler.check(dtype).is_err() {
+                continue; // words have no other dtype
+            }
+            let fill = Fill::new(Key::new(42).named(what), sampler);
+            fills.push((what, None, fill, dtype, 1 << 22));
+        }
+        for (what, dims, start, extent) in shards {
+            let shard = Shape::new(dims).and_then(|shape| shape.shard(start, extent)).expect("a shard of the shape");
+            let fill = Fill::new(Key::new(42).named(what), normal).of_shard(shard);
+            let part = json!({ "dims": dims, "start": start, "extent": extent });
+            fills.push((what, Some(part), fill, dtype, shard.elements()));
+        }
+        let wrapping = Key { seed: u64::MAX, offset: u64::MAX - (1 << 19) };
+        let far = Fill { start: (1 << 52) + 1, ..Fill::new(Key::new(1 << 60), normal) };
+        fills.push(("counters that wrap", None, Fill::new(wrapping, normal), dtype, 1 << 22));
+        fills.push(("an odd number, from an odd one on", None, far, dtype, (1 << 22) + 3));
+    }
+    let each = |(what, part, fill, dtype, count): (&str, Option<Value>, Fill, Dtype, u64)| {
+        let sha256 = digest(&fill, dtype, count);
+        let sampler = sampler_json(&fill.sampler);
+        let (key, dtype) = (key_json(fill.key), dtype.name());
+        json!({
+            "what": what, "key": key, "sampler": sampler, "dtype": dtype, "shard": part,
+            "start": fill.start, "count": count, "sha256": sha256,
+        })
+    };
+    fills.into_iter().map(each).collect()
+}
+
+/// The small fills by which web/ checks a device when it is opened: those of src/gpu/check.rs.
+fn check() -> Value {
+    const COUNT: u64 = 8192;
+    let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
+    let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
+    let fills = [
+        (Sampler::Words, Dtype::F32),
+        (Sampler::Constant { value: -0.3 }, Dtype::F32),
+        (Sampler::Uniform { low: -0.1, high: 0.3 }, Dtype::F32),
+        (normal, Dtype::F32),
+        (normal, Dtype::F16),
+        (normal, Dtype::BF16),
+        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }, Dtype::F32),
+        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }, Dtype::F32),
+    ];
+    let each = |(sampler, dtype): (Sampler, Dtype)| {
+        let sha256 = digest(&Fill::new(key, sampler), dtype, COUNT);
+        json!({ "sampler": sampler_json(&sampler), "dtype": dtype.name(), "sha256": sha256 })
+    };
+    json!({ "key": key_json(key), "count": COUNT, "fills": fills.map(each) })
+}

@@ -1,0 +1,90 @@
+// What a tensor's values are, counted; and what was promised of them.
+
+import type { Dtype, Sampler } from "../src/index.ts";
+
+/** Elements as numbers. */
+export function valuesOf(bytes: ArrayBuffer, dtype: Dtype): Float32Array {
+  if (dtype === "f32") {
+    return new Float32Array(bytes);
+  }
+  const halves = new Uint16Array(bytes);
+  // every pattern's value once: there are 65,536
+  const table = Float32Array.from({ length: 65536 }, (_, bits) => (dtype === "bf16" ? bfloat16(bits) : float16(bits)));
+  return Float32Array.from(halves, (bits) => table[bits]!);
+}
+
+function bfloat16(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
+}
+
+function float16(bits: number): number {
+  const [sign, exponent, mantissa] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) {
+    return mantissa ? NaN : sign * Infinity;
+  }
+  return sign * (exponent ? (1024 + mantissa) * 2 ** (exponent - 25) : mantissa * 2 ** -24);
+}
+
+export interface Statistics {
+  mean: number;
+  std: number;
+  min: number;
+  max: number;
+}
+
+export function statisticsOf(values: Float32Array): Statistics {
+  let [sum, squares, min, max] = [0, 0, Infinity, -Infinity];
+  // about the first value, so that a small std keeps its digits beside a large mean
+  const shift = values[0] ?? 0;
+  for (const value of values) {
+    sum += value - shift;
+    squares += (value - shift) ** 2;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  const mean = sum / values.length;
+  return { mean: mean + shift, std: Math.sqrt(Math.max(squares / values.length - mean * mean, 0)), min, max };
+}
+
+/** The share of the values in each cell between two ends. */
+export function histogramOf(values: Float32Array, from: number, to: number, cells: number): Float64Array {
+  const counts = new Float64Array(cells);
+  const scale = cells / (to - from);
+  for (const value of values) {
+    const cell = Math.min(Math.floor((value - from) * scale), cells - 1);
+    counts[cell]! += 1 / values.length;
+  }
+  return counts;
+}
+
+/** The density that a sampler promises; none for one value and for words. */
+export function densityOf(sampler: Sampler): ((x: number) => number) | undefined {
+  switch (sampler.kind) {
+    case "uniform": {
+      const { low, high } = sampler;
+      return low < high ? (x) => (x >= low && x < high ? 1 / (high - low) : 0) : undefined;
+    }
+    case "normal":
+      return sampler.std > 0 ? (x) => bell((x - sampler.mean) / sampler.std) / sampler.std : undefined;
+    case "truncated_normal": {
+      const { mean, std, low, high } = sampler;
+      // Simpson's rule over what is not negligible
+      const [a, b] = [Math.max((low - mean) / std, -40), Math.min((high - mean) / std, 40)];
+      const peak = bell(Math.min(Math.max(0, a), b));
+      const steps = 20_000;
+      let mass = 0;
+      for (let i = 0; i <= steps; i++) {
+        const weight = i === 0 || i === steps ? 1 : i % 2 ? 4 : 2;
+        mass += weight * (bell(a + ((b - a) * i) / steps) / peak);
+      }
+      mass *= (b - a) / (3 * steps);
+      return (x) => (x >= low && x <= high ? bell((x - mean) / std) / peak / mass / std : 0);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function bell(x: number): number {
+  return Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+}

@@ -1,0 +1,67 @@
+// What a value is stored as. Twin: src/dtype.rs.
+
+/** The type of a tensor's elements. */
+export type Dtype = "f32" | "f16" | "bf16";
+
+/** Every dtype. */
+export const DTYPES: readonly Dtype[] = ["f32", "f16", "bf16"];
+
+/** Bytes of an element. */
+export function sizeOf(dtype: Dtype): number {
+  return dtype === "f32" ? 4 : 2;
+}
+
+/** f32's smallest normal number, 2^-126: what is below it in magnitude counts as 0. */
+export const MIN_POSITIVE = 2 ** -126;
+
+/** Significant bits, exponent of the smallest normal number, largest value. */
+const FORMATS = {
+  f32: [24, -126, (2 - 2 ** -23) * 2 ** 127],
+  f16: [11, -14, 65504],
+  bf16: [8, -126, (2 - 2 ** -7) * 2 ** 127],
+} as const;
+
+/** The largest value of the dtype below `high`, a subnormal one perhaps. */
+function below(dtype: Dtype, high: number): number {
+  const [bits, least, largest] = FORMATS[dtype];
+  if (high > largest) {
+    return largest;
+  }
+  const step = 2 ** (Math.max(exponent(high), least) - (bits - 1));
+  const down = Math.floor(high / step) * step;
+  if (down < high) {
+    return down < -largest ? -Infinity : down;
+  }
+  // a power of two has the finer steps below it where it is positive
+  const finer = high > 0 && high === 2 ** exponent(high) && exponent(high) > least;
+  const next = high - (finer ? step / 2 : step);
+  return next < -largest ? -Infinity : next;
+}
+
+/** The largest value of the dtype below an f32; a magnitude below 2^-126 counts as 0. */
+export function largestBelow(dtype: Dtype, high: number): number {
+  const value = below(dtype, high);
+  if (value !== 0 && Math.abs(value) < MIN_POSITIVE) {
+    return value < 0 && high <= 0 ? -MIN_POSITIVE : 0;
+  }
+  return value + 0;
+}
+
+/** The largest value of the dtype at or below an f32, where that is no subnormal; of infinity the largest. */
+export function largestTo(dtype: Dtype, high: number): number {
+  return largestBelow(dtype, -below("f32", -high));
+}
+
+/** Whether a value is finite once it is rounded to the dtype. */
+export function isFiniteIn(dtype: Dtype, value: number): boolean {
+  const [bits, , largest] = FORMATS[dtype];
+  // half a step above the largest is a tie, which goes to infinity
+  return Math.abs(value) < largest + 2 ** (exponent(largest) - bits);
+}
+
+/** floor(log2 |value|) of a value that is finite and not 0, else the lowest. */
+export function exponent(value: number): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  return ((view.getUint32(0) >>> 20) & 0x7ff) - 1023;
+}

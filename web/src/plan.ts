@@ -1,0 +1,275 @@
+// How a range of a buffer is cut into dispatches. Twin: src/gpu/plan.rs, of which this leaves out what is for speed
+// alone: dispatches of their own for the long rows of a shard.
+
+import { type Dtype, sizeOf } from "./dtype.ts";
+import type { Key } from "./key.ts";
+import { words } from "./key.ts";
+import type { Coefficients } from "./sampler.ts";
+import type { Shard } from "./shape.ts";
+
+/** Threads of a workgroup, as in shaders/fill.wgsl. */
+const WORKGROUP_SIZE = 256;
+/** Bytes of a slot: an element of the shader's `array<vec4<u32>>`. */
+const SLOT = 16;
+/** Bytes that a thread of `fill_slots` writes. */
+const THREAD = 4 * SLOT;
+/** Elements from which on a fill is worth a dispatch for its slots and others for its ends. */
+const WORTH_SLOTS = 2 ** 14;
+/** Places of a shard that the digits of one dispatch count at most. */
+const MOST_PLACES = 2 ** 30;
+/** Larger bindings miscompute on Metal and may not be made on Vulkan and Direct3D 12. */
+const LARGEST_WINDOW = 2 ** 31 - 1;
+
+/** Bytes of the `Params` of shaders/fill.wgsl. */
+export const PARAMS_SIZE = 400;
+
+/** What of a device's limits a plan depends on. */
+export interface Bounds {
+  binding: number;
+  alignment: number;
+  workgroups: number;
+}
+
+/** What is filled: a run of elements of a tensor, or of its shard. */
+export interface Run {
+  key: Key;
+  dtype: Dtype;
+  coefficients: Coefficients;
+  shard: Shard | undefined;
+  /** The index, in the tensor or its shard, of the first element. */
+  start: number;
+  count: number;
+  /** The byte of the buffer at which it begins. */
+  offset: number;
+}
+
+/** A pipeline's entry point and its overrides. */
+export interface Entry {
+  entryPoint: "fill_slots" | "fill_words" | "fill_scattered";
+  straddle: boolean;
+  /** How many digits of a place are divided by; none where there is no shard. */
+  digits: number | undefined;
+  wide: boolean;
+  even: boolean;
+}
+
+/** One dispatch. */
+export interface Dispatch {
+  entry: Entry;
+  /** The bytes of the buffer to bind. */
+  binding: { offset: number; size: number };
+  params: DataView<ArrayBuffer>;
+  grid: [number, number];
+}
+
+/** A shader's `Params`, those that differ from 0. */
+interface Params {
+  block: bigint;
+  count: number;
+  first: number;
+  lead: number;
+  origin: number;
+  limit: number;
+  last: number;
+  carry: number;
+  jump: number;
+  sides: { extent: number; stride: number }[];
+}
+
+/** The dispatches that fill a run. */
+export function plan(run: Run, bounds: Bounds): Dispatch[] {
+  const size = sizeOf(run.dtype);
+  const window = Math.floor(Math.min(bounds.binding, LARGEST_WINDOW) / bounds.alignment) * bounds.alignment;
+  const end = run.offset + run.count * size;
+  const dispatches: Dispatch[] = [];
+  for (let at = run.offset; at < end; ) {
+    const base = Math.floor(at / bounds.alignment) * bounds.alignment;
+    const limit = Math.min(end, base + window);
+    const piece = new Piece(run, bounds, { offset: base, size: align(limit, 4) - base }, dispatches);
+    if (run.shard) {
+      piece.shard(run.shard, at, limit);
+    } else {
+      piece.range(at, limit);
+    }
+    at = limit;
+  }
+  return dispatches;
+}
+
+/** One window of a plan; ranges are bytes of the buffer. */
+class Piece {
+  readonly size: number;
+
+  constructor(
+    readonly run: Run,
+    readonly bounds: Bounds,
+    readonly binding: Dispatch["binding"],
+    readonly dispatches: Dispatch[],
+  ) {
+    this.size = sizeOf(run.dtype);
+  }
+
+  /** The index in the tensor, or its shard, of the element at a byte of the buffer. */
+  element(at: number): number {
+    return this.run.start + (at - this.run.offset) / this.size;
+  }
+
+  range(from: number, to: number): void {
+    const [begin, end] = wholeThreads(from, to);
+    const worth = (begin === from && end === to) || to - from >= WORTH_SLOTS * this.size;
+    if (!worth || this.element(begin) % 4 !== 0) {
+      this.words(from, to);
+      return;
+    }
+    const [first, last] = [this.element(begin), this.element(end)];
+    this.words(from, begin);
+    const params = { block: this.block(first / 4), jump: (last - first) / 16 };
+    this.slots(begin, end, { digits: undefined, wide: false, even: true }, params);
+    this.words(end, to);
+  }
+
+  shard(shard: Shard, from: number, to: number): void {
+    const [begin, end] = wholeThreads(from, to);
+    if (!shard.isOfBlocks || begin >= end || this.element(begin) % 4 !== 0) {
+      this.scattered(shard, from, to);
+      return;
+    }
+    this.scattered(shard, from, begin);
+    const [first, last] = [this.element(begin) / 4, this.element(end) / 4];
+    const jump = this.jump(shard, first, last);
+    const { digits, wide, params } = this.places(shard, first, last, 4);
+    this.slots(begin, end, { digits, wide, even: jump !== undefined }, { ...params, jump: jump ?? 0 });
+    this.scattered(shard, end, to);
+  }
+
+  /** A range of a shard, element by element. */
+  scattered(shard: Shard, from: number, to: number): void {
+    const count = (to - from) / this.size;
+    if (count > 0) {
+      const first = this.element(from);
+      const { digits, wide, params } = this.places(shard, first, first + count, 1);
+      const entry = { entryPoint: "fill_scattered", straddle: false, digits, wide, even: false } as const;
+      this.dispatch(entry, Math.ceil(count / 4), { ...params, count, first: (from - this.binding.offset) / 4 });
+    }
+  }
+
+  /**
+   * How many blocks apart the four quarters of a shard's places lie in the tensor, where that is the same for each of
+   * them and the blocks of a slot lie together: where they are whole rows of an even number of blocks.
+   */
+  jump(shard: Shard, first: number, last: number): number | undefined {
+    const [row, quarter] = [shard.run / 4, (last - first) / 4];
+    const together = this.size === 4 || (row % 2 === 0 && first % 2 === 0);
+    const [side] = shard.sides;
+    const even = side && shard.sides.length === 1 && together && quarter % row === 0;
+    return even ? (quarter / row) * (side.stride / 4) : undefined;
+  }
+
+  /** The parameters that say where in the tensor a shard's places lie, each of `unit` elements. */
+  places(shard: Shard, from: number, to: number, unit: number) {
+    const row = shard.run / unit > 1 ? [{ extent: shard.run / unit, stride: 1 }] : [];
+    const sides = [...row, ...shard.sides.map(({ extent, stride }) => ({ extent, stride: stride / unit }))];
+    let digits = 0;
+    let below = 1;
+    while (digits + 1 < sides.length && below * sides[digits]!.extent <= MOST_PLACES) {
+      below *= sides[digits]!.extent;
+      digits += 1;
+    }
+    const origin = from % below;
+    const index = shard.index((from - origin) * unit);
+    const params: Partial<Params> = {
+      block: this.block(Math.floor(index / 4)),
+      lead: index % 4,
+      origin,
+      sides: sides.slice(0, digits),
+    };
+    const above = sides[digits];
+    if (above) {
+      params.last = above.stride;
+      // the digit above may overflow once within a window
+      const left = above.extent - (Math.floor(from / below) % above.extent);
+      const next = from - origin + left * below;
+      if (digits + 1 < sides.length && left < 2 ** 32 - 1 && next * unit < shard.elements) {
+        params.limit = left;
+        params.carry = (shard.index(next * unit) - index) / unit - left * above.stride;
+      }
+    }
+    const end = shard.index(Math.min(to * unit, shard.elements) - 1);
+    // the threads behind the last element look one further place up
+    return { digits, wide: Math.floor((end - index) / unit) >= 2 ** 32 - 9, params };
+  }
+
+  slots(from: number, to: number, entry: Pick<Entry, "digits" | "wide" | "even">, params: Partial<Params>): void {
+    const count = (to - from) / THREAD;
+    if (count > 0) {
+      const first = (from - this.binding.offset) / SLOT;
+      this.dispatch({ entryPoint: "fill_slots", straddle: false, ...entry }, count, { ...params, count, first });
+    }
+  }
+
+  /** A run of the tensor, word by word. */
+  words(from: number, to: number): void {
+    const count = (to - from) / this.size;
+    if (count === 0) {
+      return;
+    }
+    const index = this.element(from);
+    const straddle = this.size === 2 && index % 2 === 1;
+    const even = index - (straddle ? 1 : 0);
+    const entry = { entryPoint: "fill_words", straddle, digits: undefined, wide: false, even: false } as const;
+    const [block, first] = [this.block(Math.floor(even / 4)), (from - this.binding.offset) / 4];
+    this.dispatch(entry, Math.ceil(((even % 4) + count) / 4), { block, count, first, lead: even % 4 });
+  }
+
+  /** The counter of a block. */
+  block(block: number): bigint {
+    return BigInt.asUintN(64, this.run.key.offset + BigInt(block));
+  }
+
+  dispatch(entry: Entry, threads: number, params: Partial<Params>): void {
+    const workgroups = Math.ceil(threads / WORKGROUP_SIZE);
+    const rows = Math.ceil(workgroups / this.bounds.workgroups);
+    const columns = Math.ceil(workgroups / rows);
+    this.dispatches.push({
+      entry,
+      binding: this.binding,
+      params: bytesOf(this.run, columns * WORKGROUP_SIZE, params),
+      grid: [columns, rows],
+    });
+  }
+}
+
+/** The bytes of the shader's `Params`. */
+function bytesOf({ key, coefficients }: Run, width: number, params: Partial<Params>): DataView<ArrayBuffer> {
+  const { block = 0n, count = 0, first = 0, lead = 0, origin = 0, limit = 2 ** 32 - 1 } = params;
+  const { last = 0, carry = 0, jump = 0, sides = [] } = params;
+  const view = new DataView(new ArrayBuffer(PARAMS_SIZE));
+  const ints = new Uint32Array(view.buffer);
+  ints.set([...words(key.seed), ...words(block), count, width, first, lead, 0, origin, limit]);
+  ints.set([...wordsOf(last), ...wordsOf(carry), ...wordsOf(jump)], 12);
+  coefficients.write(view, 80);
+  sides.forEach(({ extent, stride }, i) => {
+    // places below 2^31 are divided by a product (Granlund and Montgomery, 1994)
+    const bits = BigInt(32 - Math.clz32(extent - 1));
+    const powerOfTwo = 1n << bits === BigInt(extent);
+    const magic = (1n << (31n + bits)) / BigInt(extent) + (powerOfTwo ? 0n : 1n);
+    ints.set([extent, Number(magic), Number(bits - 1n), 0, ...wordsOf(stride)], 44 + 8 * i);
+  });
+  return view;
+}
+
+/** The (low, high) words of a whole number between -2^53 and 2^53. */
+function wordsOf(value: number): [number, number] {
+  return words(BigInt.asUintN(64, BigInt(value)));
+}
+
+/** The whole threads' worth of slots in a range. */
+function wholeThreads(from: number, to: number): [number, number] {
+  const begin = align(from, SLOT);
+  return [begin, begin + Math.floor(Math.max(to - begin, 0) / THREAD) * THREAD];
+}
+
+/** The next multiple. */
+export function align(value: number, alignment: number): number {
+  return Math.ceil(value / alignment) * alignment;
+}

@@ -1,0 +1,134 @@
+// A tensor as a .safetensors file: the bytes that the command `seedtensors init` writes, which `seedtensors verify`
+// proves. Twins: checkpoint/src/text.rs, record.rs, header.rs.
+
+import { type Dtype, sizeOf } from "./dtype.ts";
+import { SeedTensorsError, bad } from "./error.ts";
+import type { Init } from "./initialisers.ts";
+import type { Shape, Shard } from "./shape.ts";
+
+/** What every value is; a change of any value is a change of this number. */
+export const VALUES_VERSION = 1;
+
+/** A tensor's definition. */
+export interface Tensor {
+  name: string;
+  shape: Shape;
+  dtype: Dtype;
+  init: Init;
+  /** The part of it that the file holds; none is the whole. */
+  shard?: Shard | undefined;
+}
+
+/** The tensor as a recipe: TOML that `seedtensors init` reads. */
+export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
+  const { layout = "out_in", groups = 1, transposed = false, fans } = shape.options;
+  const lines = [
+    "[[tensor]]",
+    `name = ${quoted(name)}`,
+    `shape = [${shape.dims.join(", ")}]`,
+    `dtype = "${dtype}"`,
+    `init = ${initText(init)}`,
+  ];
+  if (layout === "in_out") {
+    lines.push('layout = "in_out"');
+  }
+  if (groups !== 1) {
+    lines.push(`groups = ${groups}`);
+  }
+  if (transposed) {
+    lines.push("transposed = true");
+  }
+  if (fans) {
+    lines.push(`fans = { fan_in = ${fans.fanIn}, fan_out = ${fans.fanOut} }`);
+  }
+  if (shard) {
+    lines.push(`shard = { start = [${shard.start.join(", ")}], extent = [${shard.extent.join(", ")}] }`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+/**
+ * A file of one tensor: everything before the tensor's bytes. The file is this and the bytes, nothing else.
+ * @throws {SeedTensorsError} for a name that files may not have.
+ */
+export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
+  const dims = tensor.shard?.extent ?? tensor.shape.dims;
+  const elements = tensor.shard?.elements ?? tensor.shape.elements;
+  const header = {
+    __metadata__: {
+      format: "pt",
+      "seedtensors.arithmetic": "exact",
+      "seedtensors.recipe": recipeOf(tensor),
+      "seedtensors.seed": String(seed),
+      "seedtensors.values": String(VALUES_VERSION),
+    },
+    [checkName(tensor.name)]: {
+      dtype: tensor.dtype.toUpperCase(),
+      shape: dims,
+      data_offsets: [0, elements * sizeOf(tensor.dtype)],
+    },
+  };
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + length).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+function initText(init: Init): string {
+  const pair = (key: string, value: number) => `${key} = ${float(value)}`;
+  switch (init.kind) {
+    case "constant":
+      if (Object.is(init.value, 0)) {
+        return '"zeros"';
+      }
+      return init.value === 1 ? '"ones"' : `{ constant = { ${pair("value", init.value)} } }`;
+    case "uniform":
+      return `{ uniform = { ${pair("low", init.low)}, ${pair("high", init.high)} } }`;
+    case "normal":
+      return `{ normal = { ${pair("mean", init.mean)}, ${pair("std", init.std)} } }`;
+    case "truncated_normal": {
+      const keys = ["mean", "std", "low", "high"] as const;
+      const law = keys.map((key) => pair(key, init[key])).join(", ");
+      return `{ truncated_normal = { ${law}, bounds = "${init.bounds}" } }`;
+    }
+    case "variance_scaling": {
+      const law = `mode = "${init.mode}", distribution = "${init.distribution}"`;
+      return `{ variance_scaling = { ${pair("scale", init.scale)}, ${law} } }`;
+    }
+  }
+}
+
+/** The shortest decimal that reads back as the same, written as Rust's `{:?}` writes it. */
+function float(value: number): string {
+  if (Math.abs(value) === Infinity) {
+    return value < 0 ? "-inf" : "inf";
+  }
+  const magnitude = Math.abs(value);
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
+    return value.toExponential().replace("e+", "e");
+  }
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return text.includes(".") ? text : `${text}.0`;
+}
+
+/** A TOML string: in double quotes, or in single ones where it has double ones. */
+function quoted(name: string): string {
+  checkName(name);
+  return name.includes('"') ? `'${name}'` : `"${name}"`;
+}
+
+/** The names that both the command and a recipe's text take as they are. */
+function checkName(name: string): string {
+  if (name === "" || name === "__metadata__") {
+    throw bad("a tensor's name must not be empty, nor __metadata__", JSON.stringify(name));
+  }
+  if (/[\u0000-\u001f\u007f-\u009f\\]/.test(name) || (name.includes('"') && name.includes("'"))) {
+    throw bad("a tensor's name must have no control characters, no \\ and not both quotes", JSON.stringify(name));
+  }
+  if (name.startsWith("/") || name.split("/").includes("..")) {
+    throw new SeedTensorsError(`a tensor's name must not lead out of a folder, as ${JSON.stringify(name)} would`);
+  }
+  return name;
+}

@@ -1,0 +1,242 @@
+// A sampler's parameters checked, and worked out into the shader's numbers. Twins: src/sampler.rs,
+// src/coefficients.rs.
+
+import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo } from "./dtype.ts";
+import { SeedTensorsError, bad } from "./error.ts";
+import { words } from "./key.ts";
+import { type Narrow, type Wide, probability, windowOf } from "./window.ts";
+
+/** What a tensor's values are; every number is an f32. `samplerOf` makes one from an initialiser. */
+export type Sampler =
+  /** The raw words as 32-bit patterns, for tests of the generator. */
+  | { kind: "words" }
+  | { kind: "constant"; value: number }
+  /** In [low, high), never `high`. */
+  | { kind: "uniform"; low: number; high: number }
+  | { kind: "normal"; mean: number; std: number }
+  /** A normal kept inside [low, high], either of which may be infinite, by the inverse of its distribution function. */
+  | { kind: "truncated_normal"; mean: number; std: number; low: number; high: number };
+
+/** "exact" gives the same bits everywhere; "native" normals use the device's own log, sqrt, sin and cos. */
+export type Arithmetic = "exact" | "native";
+
+/** The numbers of shaders/sampler.wgsl's SAMPLER. */
+export const KINDS = {
+  words: 0,
+  constant: 1,
+  uniform: 2,
+  normal: 3,
+  normal_native: 4,
+  truncated: 5,
+  truncated_narrow: 6,
+} as const;
+
+/** What carries a sampler out. */
+export interface Work {
+  kind: keyof typeof KINDS;
+  coefficients: Coefficients;
+}
+
+/** The `Coefficients` of shaders/sampler.wgsl, each as its f32 or its words. */
+export class Coefficients {
+  scale = 0;
+  bias = 0;
+  /** Uniform: the largest value of the dtype below `high`; truncated: the largest not above it. */
+  top = 0;
+  /** Truncated: the least value of the dtype not below `low`. */
+  bottom = 0;
+  /** Values come out times 2^lift, so that no product is subnormal. */
+  lift = 0;
+  /** Constant: its f32 bits. */
+  pattern = 0;
+  /** Truncated: what a word is changed by where the window stands mirrored. */
+  flip = 0;
+  centre = 0;
+  base = 0n;
+  range = 0n;
+  octaves = 0;
+  /** Narrow windows: what `bias` lacks of the middle. */
+  residue = 0;
+  shift = 0;
+  start = 0;
+  step = 0;
+  series: readonly number[] = [0, 0, 0, 0];
+
+  /** The 96 bytes at `offset` of a shader's parameters. */
+  write(view: DataView<ArrayBuffer>, offset: number): void {
+    const floats = new Float32Array(view.buffer, offset, 24);
+    const ints = new Uint32Array(view.buffer, offset, 24);
+    floats.set([this.scale, this.bias, this.top, this.bottom]);
+    ints.set([this.lift << 23, this.pattern, this.flip, this.centre, ...words(this.base), ...words(this.range)], 4);
+    floats.set([this.octaves, this.residue, this.shift, this.start, this.step, ...this.series], 12);
+  }
+}
+
+/**
+ * Checks a sampler against a dtype and works out the shader's numbers.
+ * @throws {SeedTensorsError} for parameters that it refuses.
+ */
+export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): Work {
+  switch (sampler.kind) {
+    case "words":
+      if (dtype !== "f32") {
+        throw bad("words are 32 bits and need dtype f32", dtype);
+      }
+      return { kind: "words", coefficients: new Coefficients() };
+    case "constant":
+      return { kind: "constant", coefficients: constant(sampler.value, dtype) };
+    case "uniform":
+      return { kind: "uniform", coefficients: uniform(sampler.low, sampler.high, dtype) };
+    case "normal": {
+      const exact = arithmetic === "exact";
+      return { kind: exact ? "normal" : "normal_native", coefficients: normal(sampler.mean, sampler.std, dtype, exact) };
+    }
+    case "truncated_normal":
+      return truncated(sampler, dtype);
+  }
+}
+
+/** By how many powers of two tiny parameters are lifted, so that products stay normal. */
+const LIFT = 96;
+/** The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding. */
+const LARGEST_NORMAL = 6.764;
+
+function constant(value: number, dtype: Dtype): Coefficients {
+  checkFinite("a constant", value, dtype);
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  return with_({ pattern: value !== 0 && Math.abs(value) < MIN_POSITIVE ? 0 : bits });
+}
+
+function uniform(low: number, high: number, dtype: Dtype): Coefficients {
+  checkFinite("uniform's low", low, dtype);
+  checkFinite("uniform's high", high, dtype);
+  if (low > high) {
+    throw bad("uniform's low must not be above high", `[${low}, ${high})`);
+  }
+  if (!Number.isFinite(Math.fround(high - low))) {
+    throw bad("uniform's high - low must be finite in f32", `${high} - ${low}`);
+  }
+  [low, high] = [flush(low), flush(high)];
+  const range = high - low;
+  const lift = range > 0 && range < 2 ** -100 ? LIFT : 0;
+  const top = low < high ? largestBelow(dtype, high) : low;
+  return with_({
+    scale: Math.fround(range * 2 ** lift) * 2 ** -24,
+    bias: low * 2 ** lift,
+    top: top * 2 ** lift,
+    lift,
+  });
+}
+
+function normal(mean: number, std: number, dtype: Dtype, exact: boolean): Coefficients {
+  checkFinite("normal's mean", mean, dtype);
+  checkFinite("normal's std", std, "f32");
+  if (std < 0) {
+    throw bad("normal's std must be at least 0", std);
+  }
+  checkFinite("normal's |mean| + 6.77 std", Math.abs(mean) + LARGEST_NORMAL * std, dtype);
+  [mean, std] = [flush(mean), flush(std)];
+  const tiny = std > 0 && std < 2 ** -79 && Math.abs(mean) < 2 ** -40;
+  const lift = tiny && exact ? LIFT : 0;
+  return with_({ scale: std * 2 ** lift, bias: mean * 2 ** lift, lift });
+}
+
+function truncated(sampler: Sampler & { kind: "truncated_normal" }, dtype: Dtype): Work {
+  const { std } = sampler;
+  checkFinite("truncated normal's mean", sampler.mean, dtype);
+  checkFinite("truncated normal's std", std, "f32");
+  if (std < MIN_POSITIVE) {
+    throw bad("truncated normal's std must be above 0 (at least 2^-126)", std);
+  }
+  const bounds = `[${sampler.low}, ${sampler.high}]`;
+  if (!(sampler.low < sampler.high)) {
+    throw bad("truncated normal's low must be below high", bounds);
+  }
+  const flushed = (bound: number) => (Math.abs(bound) === Infinity ? bound : flush(bound));
+  const [mean, low, high] = [flush(sampler.mean), flushed(sampler.low), flushed(sampler.high)];
+  // what the dtype has inside
+  const inside = { bottom: -largestTo(dtype, -low), top: largestTo(dtype, high) };
+  if (inside.bottom > inside.top) {
+    throw bad(`truncated normal's window must hold a value of ${dtype}`, bounds);
+  }
+  const inStd = (bound: number) => (bound - mean) / std;
+  const window = windowOf(inStd(low), inStd(high));
+  if (!window) {
+    throw bad(
+      "truncated normal's window must have a probability of at least 2^-126",
+      `${bounds} of mean ${mean} and std ${std}`,
+    );
+  }
+  if (window.kind === "narrow") {
+    checkFinite("truncated normal's low", low, dtype);
+    checkFinite("truncated normal's high", high, dtype);
+    return { kind: "truncated_narrow", coefficients: narrow(window, low / 2 + high / 2, std, inside) };
+  }
+  for (const end of ends(inStd(low), inStd(high))) {
+    const value = Math.min(Math.max(mean + std * end, low), high);
+    checkFinite("truncated normal's least and greatest value", value, dtype);
+  }
+  return { kind: "truncated", coefficients: wide(window, mean, std, inside) };
+}
+
+/** The quantiles of the least and the greatest word in a window, in std; by bisection. */
+function ends(low: number, high: number): number[] {
+  const mirrored = low >= 0;
+  const [a, b] = mirrored ? [probability(-high), probability(-low)] : [probability(low), probability(high)];
+  return [2 ** -33, 1 - 2 ** -33].map((share) => {
+    let [from, to] = [-40, 40];
+    for (let i = 0; i < 60; i++) {
+      const middle = (from + to) / 2;
+      [from, to] = probability(middle) < a + share * (b - a) ? [middle, to] : [from, middle];
+    }
+    return mirrored ? -from : from;
+  });
+}
+
+function wide(window: Wide, mean: number, std: number, inside: Partial<Coefficients>): Coefficients {
+  const { base, range, octaves, centre, mirrored } = window;
+  const flip = mirrored ? 0xffffffff : 0;
+  const lift = windowLift(std, mean);
+  return lifted({ scale: mirrored ? -std : std, bias: mean, flip, centre, base, range, octaves, ...inside }, lift);
+}
+
+function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coefficients>): Coefficients {
+  const [scale, bias] = [std * window.step, Math.fround(middle)];
+  const lift = windowLift(Math.fround(scale), bias);
+  // rounded once lifted, before which it could be subnormal
+  const up = (value: number) => flush(Math.fround(value * 2 ** lift));
+  // below 2^-60 of a unit it adds nothing
+  const small = (value: number) => (Math.abs(value) < 2 ** -60 ? 0 : Math.fround(value));
+  const { start, step, series } = window;
+  const own = { bias, start: small(start), step: small(step), series: series.map(small), ...inside };
+  return Object.assign(lifted(own, lift), { scale: up(scale), residue: up(middle - bias), shift: up(std * start) });
+}
+
+/** Quantiles within a window are above 2^-66 in magnitude, so that a smaller std would give subnormal products. */
+function windowLift(std: number, mean: number): number {
+  return std < 2 ** -60 && Math.abs(mean) < 2 ** -20 ? LIFT : 0;
+}
+
+/** With what has the unit of a value times 2^lift. */
+function lifted(values: Partial<Coefficients>, lift: number): Coefficients {
+  const largest = (2 - 2 ** -23) * 2 ** 127;
+  const up = (value = 0) => Math.min(Math.max(value * 2 ** lift, -largest), largest);
+  const { scale, bias, top, bottom } = values;
+  return with_({ ...values, scale: up(scale), bias: up(bias), top: up(top), bottom: up(bottom), lift });
+}
+
+function with_(values: Partial<Coefficients>): Coefficients {
+  return Object.assign(new Coefficients(), values);
+}
+
+/** Positive zero for a zero, a subnormal, or what is not finite. */
+function flush(value: number): number {
+  return Number.isFinite(value) && Math.abs(value) >= MIN_POSITIVE ? value : 0;
+}
+
+/** Refuses a value that is infinite, or NaN, once it is rounded to the dtype. */
+function checkFinite(what: string, value: number, dtype: Dtype): void {
+  if (!isFiniteIn(dtype, value)) {
+    throw new SeedTensorsError(`${what} must be finite in ${dtype}, not ${value}`);
+  }
+}

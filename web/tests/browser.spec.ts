@@ -1,0 +1,236 @@
+// The built package in a browser against the Rust library's tensors, hash by hash; and the page.
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+
+const root = new URL("../..", import.meta.url).pathname;
+const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8"));
+const PACKAGE = `/@fs${root}web/dist/seedtensors.js`;
+
+/** Fills in the page, with one device; each gives the SHA-256 of its bytes, or what was thrown. */
+async function hashes(page: Page, fills: unknown[]): Promise<string[]> {
+  return page.evaluate(
+    async ([path, fills]) => {
+      const st: typeof import("../src/index.ts") = await import(path as string);
+      const gpu = await st.Gpu.open();
+      const found: string[] = [];
+      for (const { key, sampler, dtype, shard, start, count } of fills as any[]) {
+        for (const bound of ["low", "high"].filter((bound) => typeof sampler[bound] === "string")) {
+          sampler[bound] = sampler[bound] === "inf" ? Infinity : -Infinity;
+        }
+        const part = shard ? new st.Shape(shard.dims).shard(shard.start, shard.extent) : undefined;
+        const fill = { key: new st.Key(BigInt(key.seed), BigInt(key.offset)), sampler, dtype, shard: part, start, count };
+        const buffer = await gpu.tensor(fill);
+        const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
+        buffer.destroy();
+        const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+        found.push([...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+      }
+      return found;
+    },
+    [PACKAGE, fills] as const,
+  );
+}
+
+test.describe("equal to the bit", () => {
+  test("there is something to compare", () => {
+    expect(vectors.fills.length).toBeGreaterThan(50);
+    expect(Math.min(...vectors.fills.map((fill: any) => fill.count))).toBeGreaterThanOrEqual(2 ** 22);
+  });
+
+  for (const dtype of ["f32", "f16", "bf16"]) {
+    test(dtype, async ({ page }) => {
+      await page.goto("/");
+      const fills = vectors.fills.filter((fill: any) => fill.dtype === dtype);
+      const found = await hashes(page, fills);
+      for (const [i, fill] of fills.entries()) {
+        expect(found[i], `${fill.what}, ${fill.count} elements of ${dtype}`).toBe(fill.sha256);
+      }
+      console.log(`${dtype}: ${fills.length} tensors, ${fills.reduce((sum: number, fill: any) => sum + fill.count, 0)} elements`);
+    });
+  }
+});
+
+test("fills in a buffer of the caller's leave what is beside them", async ({ page }) => {
+  await page.goto("/");
+  const [inside, outside] = await page.evaluate(async (path) => {
+    const st: typeof import("../src/index.ts") = await import(path);
+    const gpu = await st.Gpu.open();
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = gpu.device.createBuffer({ size: 400_000, usage });
+    const before = new Uint32Array(100_000).fill(0xdeadbeef);
+    gpu.device.queue.writeBuffer(buffer, 0, before);
+    const fill = { key: new st.Key(1), sampler: { kind: "normal", mean: 0, std: 1 } as const };
+    const encoder = gpu.device.createCommandEncoder();
+    // side by side in one submission: an odd number of halves, then floats, then some in a shard
+    gpu.fillAll(encoder, [
+      [fill, { buffer, offset: 4, count: 20_001, dtype: "bf16" }],
+      [{ ...fill, start: 3 }, { buffer, offset: 40_020, count: 50_000, dtype: "f32" }],
+      [{ ...fill, shard: new st.Shape([7, 9]).shard([1, 1], [3, 5]) }, { buffer, offset: 300_000, count: 15, dtype: "f16" }],
+    ]);
+    gpu.device.queue.submit([encoder.finish()]);
+    const found = new Uint32Array(await gpu.read(buffer));
+    const written = new Uint32Array(await gpu.read(await gpu.tensor({ ...fill, start: 3, dtype: "f32", count: 50_000 })));
+    const inside = found.slice(10_005, 60_005).every((word, i) => word === written[i]);
+    const untouched = (from: number, to: number) => found.slice(from, to).every((word) => word === 0xdeadbeef);
+    const halves = [found[10_001]! >>> 16, found[75_007]! >>> 16];
+    const outside = [untouched(0, 1), untouched(10_002, 10_005), untouched(60_005, 75_000), untouched(75_008, 100_000)];
+    return [inside, [...outside, ...halves.map((half) => half === 0xdead)]] as const;
+  }, PACKAGE);
+  expect(inside).toBe(true);
+  expect(outside).toEqual([true, true, true, true, true, true]);
+});
+
+test("what is refused says why", async ({ page }) => {
+  await page.goto("/");
+  const messages = await page.evaluate(async (path) => {
+    const st: typeof import("../src/index.ts") = await import(path);
+    const gpu = await st.Gpu.open();
+    const fill = { key: new st.Key(1), sampler: { kind: "normal", mean: 0, std: 1 } as const };
+    const buffer = await gpu.tensor({ ...fill, dtype: "f32", count: 16 });
+    const said = async (run: () => unknown) => {
+      try {
+        await run();
+        return "nothing";
+      } catch (error) {
+        return `${(error as Error).name}: ${(error as Error).message}`;
+      }
+    };
+    const encoder = gpu.device.createCommandEncoder();
+    const messages = [
+      await said(() => gpu.fill(encoder, fill, { buffer, count: 17, dtype: "f32" })),
+      await said(() => gpu.fill(encoder, fill, { buffer, offset: 2, count: 1, dtype: "f16" })),
+      await said(() => gpu.fill(encoder, fill, { buffer, count: 1.5, dtype: "f32" })),
+      await said(() => gpu.tensor({ ...fill, dtype: "f32", count: 2 ** 40 })),
+      await said(() => gpu.tensor({ ...fill, sampler: { kind: "words" }, dtype: "f16", count: 4 })),
+      await said(() => gpu.tensor({ ...fill, shard: new st.Shape([4]).shard([1], [2]), dtype: "f32", count: 3 })),
+    ];
+    gpu.device.destroy();
+    await gpu.device.lost;
+    messages.push(await said(() => gpu.tensor({ ...fill, dtype: "f32", count: 4 })));
+    messages.push(await said(() => gpu.read(buffer)));
+    return messages;
+  }, PACKAGE);
+  expect(messages.slice(0, 6)).toEqual([
+    "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [0, 68)",
+    "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [2, 6)",
+    "SeedTensorsError: a count is a whole number at or above 0, not 1.5",
+    expect.stringMatching(/^SeedTensorsError: a buffer of this device has at most \d+ bytes, not 4398046511104$/),
+    "SeedTensorsError: words are 32 bits and need dtype f32, not f16",
+    "SeedTensorsError: a range must lie inside its shard of 2 elements, not start 0 + 3 elements",
+  ]);
+  expect(messages[6]).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
+  expect(messages[7]).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
+});
+
+test("a device that computes wrongly is refused", async ({ page }) => {
+  await page.goto("/");
+  const message = await page.evaluate(async (path) => {
+    const st: typeof import("../src/index.ts") = await import(path);
+    const adapter = await navigator.gpu.requestAdapter();
+    const device = await adapter!.requestDevice();
+    // the compiler of this one loses a bit of every product
+    const create = device.createShaderModule.bind(device);
+    device.createShaderModule = (descriptor) =>
+      create({ ...descriptor, code: descriptor.code.replace("bitcast<vec4<u32>>(x) ^", "(bitcast<vec4<u32>>(x) & vec4(~1u)) ^") });
+    return st.Gpu.from(device).then(() => "taken", (error: Error) => error.message);
+  }, PACKAGE);
+  expect(message).toMatch(/^this device does not give the exact values of (uniform|normal|truncated_normal) in f32$/);
+});
+
+/** Fills the form in and waits for its result. */
+async function fillForm(page: Page, values: Record<string, string>): Promise<void> {
+  await expect(page.locator("button")).toBeEnabled();
+  for (const [name, value] of Object.entries(values)) {
+    const field = page.locator(`[name="${name}"]`);
+    if ((await field.evaluate((element) => element.tagName)) === "SELECT") {
+      await field.selectOption(value);
+    } else {
+      await field.fill(value);
+    }
+  }
+  await page.locator("button").click();
+  await expect(page.locator("button")).toBeEnabled();
+}
+
+test.describe("the page", () => {
+  const command = join(root, "target/release/seedtensors");
+  const cases: [string, Record<string, string>][] = [
+    ["as it opens", {}],
+    ["a truncated normal in bf16", { seed: "18446744073709551615", name: "model.layers.0/Ü", dtype: "bf16", init: "truncated_normal", "init.low": "0.5", "init.high": "inf" }],
+    ["a shard of a convolution in f16", { shape: "64, 32, 3, 3", dtype: "f16", init: "xavier_uniform", "init.gain": "0.3", start: "1 0 0 0", extent: "62 32 3 3" }],
+  ];
+  for (const [what, values] of cases) {
+    test(`gives the command's file: ${what}`, async ({ page }, info) => {
+      await page.goto("/");
+      await expect(page.locator("#device")).toContainText("checked: it gives the exact values");
+      await page.locator("summary").click();
+      await fillForm(page, values);
+      await page.locator("summary").click();
+      await expect(page.locator("#error")).toBeHidden();
+      await expect(page.locator("#result")).toBeVisible();
+
+      const folder = mkdtempSync(join(tmpdir(), "seedtensors-"));
+      const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#download").click()]);
+      await download.saveAs(join(folder, "page.safetensors"));
+      const ours = readFileSync(join(folder, "page.safetensors"));
+
+      // the recipe and the command of the page, word for word
+      writeFileSync(join(folder, "tensor.toml"), (await page.locator("#recipe").textContent())!);
+      const line = (await page.locator("#command").textContent())!.replace(/^seedtensors/, command);
+      const sum = execFileSync("sh", ["-c", line], { cwd: folder, encoding: "utf8" }).split(" ")[0];
+      const theirs = readFileSync(join(folder, "tensor.safetensors"));
+      expect(ours.equals(theirs), "the bytes differ").toBe(true);
+      await expect(page.locator('[data-fact="SHA-256 of the file"]')).toHaveText(sum!);
+      const header = 8 + Number(theirs.readBigUInt64LE(0));
+      const values_ = createHash("sha256").update(theirs.subarray(header)).digest("hex");
+      await expect(page.locator('[data-fact="SHA-256 of the values"]')).toHaveText(values_);
+      execFileSync(command, ["verify", join(folder, "page.safetensors"), "--quiet"]);
+      await page.screenshot({ path: info.outputPath("page.png"), fullPage: true });
+    });
+  }
+
+  test("says what is wrong with what is typed, and goes on", async ({ page }) => {
+    await page.goto("/");
+    for (const [values, message] of [
+      [{ seed: "-1" }, 'a seed is a whole number from 0 to 2^64 - 1, not "-1"'],
+      [{ seed: "18446744073709551616" }, "a seed is a whole number from 0 to 2^64 - 1"],
+      [{ seed: "42", shape: "12" }, "fans need at least 2 dimensions, not shape [12]"],
+      [{ shape: "4, y" }, 'a dimension must be a number, not "y"'],
+      [{ shape: "4, 0" }, "a tensor without elements has nothing to draw"],
+      [{ shape: "1000000, 1000000" }, "a buffer of this device has at most"],
+      [{ shape: "4, 4", name: "../up" }, "must not lead out of a folder"],
+      [{ name: "w", init: "normal", "init.std": "-1" }, "normal's std must be at least 0, not -1"],
+      [{ "init.std": "1e39" }, "normal's std must be finite in f32, not 1e+39"],
+    ] as const) {
+      await fillForm(page, values);
+      await expect(page.locator("#error")).toContainText(message);
+      await expect(page.locator("#result")).toBeHidden();
+    }
+    await fillForm(page, { "init.std": "1" });
+    await expect(page.locator("#error")).toBeHidden();
+    await expect(page.locator("#result")).toBeVisible();
+  });
+
+  test("says so without WebGPU, and how to turn it on", async ({ page }, info) => {
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));
+    await page.goto("/");
+    await expect(page.locator("#without")).toContainText("WebGPU is not on here");
+    await expect(page.locator("#why")).toHaveText("this browser has no WebGPU here");
+    await expect(page.locator("#without")).toContainText("chrome://flags/#enable-unsafe-webgpu");
+    await expect(page.locator("button")).toBeDisabled();
+    await page.screenshot({ path: info.outputPath("page.png"), fullPage: true });
+  });
+
+  test("says so without an adapter", async ({ page }) => {
+    await page.addInitScript(() => {
+      GPU.prototype.requestAdapter = () => Promise.resolve(null);
+    });
+    await page.goto("/");
+    await expect(page.locator("#why")).toContainText("WebGPU found no adapter");
+  });
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from "vite";
+
+// The package: one module; what it depends on stays outside.
+export default defineConfig({
+  build: {
+    lib: { entry: "src/index.ts", formats: ["es"], fileName: "seedtensors" },
+    rollupOptions: { external: [/^@noble\/hashes/] },
+    target: "es2022",
+    minify: false,
+  },
+});
