@@ -1,12 +1,15 @@
 // The picture: how the values lie, and the promised density as a line over it.
 
-import { histogramOf } from "./statistics.ts";
+import type { Dtype } from "../src/index.ts";
+import { histogramOf, stepOf } from "./statistics.ts";
 
+/** Cells of the histogram, about. */
 const CELLS = 192;
 
 export function draw(
   canvas: HTMLCanvasElement,
   values: Float32Array,
+  dtype: Dtype,
   [min, max]: [number, number],
   density: ((x: number) => number) | undefined,
 ): void {
@@ -21,13 +24,19 @@ export function draw(
     context.fillStyle = context.strokeStyle = resolve(style, name);
   };
 
-  const [from, to] = min < max ? [min, max] : [min - 1, max + 1];
-  const cell = (to - from) / CELLS;
-  const shares = histogramOf(values, from, to, CELLS);
+  // cells of whole steps of the dtype, between its values, so that each has as many of them
+  const [least, greatest] = min < max ? [min, max] : [min - 1, max + 1];
+  const step = stepOf(dtype, Math.max(Math.abs(least), Math.abs(greatest)));
+  const cell = Math.max(Math.round((greatest - least) / CELLS / step), 1) * step;
+  const from = least - step / 2;
+  const cells = Math.ceil((greatest + step / 2 - from) / cell);
+  const to = from + cells * cell;
+  const shares = histogramOf(values, from, to, cells);
   const promised = (x: number) => (density ? density(x) * cell : 0);
-  const points = Array.from({ length: CELLS * 4 + 1 }, (_, i) => from + ((to - from) * i) / (CELLS * 4));
+  const points = Array.from({ length: cells * 4 + 1 }, (_, i) => from + ((to - from) * i) / (cells * 4));
   const top = 1.08 * Math.max(...shares, ...points.map(promised));
-  const [x, y] = [(value: number) => ((value - from) / (to - from)) * width, (share: number) => (height - 24) * (1 - share / top)];
+  const x = (value: number) => ((value - from) / (to - from)) * width;
+  const y = (share: number) => (height - 24) * (1 - share / top);
 
   colour("--bar");
   shares.forEach((share, i) => {
@@ -49,7 +58,7 @@ export function draw(
     context.textAlign = i === 0 ? "left" : i === 4 ? "right" : "center";
     context.fillText(value.toPrecision(4), x(value), height - 6);
   }
-  canvas.ariaLabel = `Histogram of the values from ${from} to ${to}${density ? ", with the promised density" : ""}`;
+  canvas.ariaLabel = `Histogram of the values from ${min} to ${max}${density ? ", with the promised density" : ""}`;
 }
 
 /** A custom property's colour in the scheme that is on. */

@@ -172,7 +172,7 @@ async function fill(gpu: st.Gpu): Promise<void> {
   element("command").textContent =
     `seedtensors init tensor.toml --seed ${seed} --out tensor.safetensors && sha256sum tensor.safetensors`;
   element("result").hidden = false;
-  draw(element<HTMLCanvasElement>("histogram"), values, [min, max], densityOf(sampler));
+  draw(element<HTMLCanvasElement>("histogram"), values, dtype, [min, max], densityOf(sampler));
 }
 
 /** Runs one thing at a time, and shows what it throws. */

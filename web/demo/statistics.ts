@@ -25,6 +25,11 @@ function float16(bits: number): number {
   return sign * (exponent ? (1024 + mantissa) * 2 ** (exponent - 25) : mantissa * 2 ** -24);
 }
 
+/** How far apart values of a dtype lie at most up to a magnitude. */
+export function stepOf(dtype: Dtype, magnitude: number): number {
+  return 2 ** (Math.floor(Math.log2(magnitude)) - { f32: 23, f16: 10, bf16: 7 }[dtype]);
+}
+
 export interface Statistics {
   mean: number;
   std: number;
