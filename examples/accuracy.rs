@@ -348,10 +348,9 @@ fn main() {
     let [cosine, sine] = of_words(32, angle_cases);
     cosine.print("cosine, all 2^32 words", "of 1");
     sine.print("sine, all 2^32 words", "of 1");
-    for [a, b] in [pairs(32)] {
-        a.print("even normal, 2^32 pairs of words", "of the radius");
-        b.print("odd normal, 2^32 pairs of words", "of the radius");
-    }
+    let [even, odd] = pairs(32);
+    even.print("even normal, 2^32 pairs of words", "of the radius");
+    odd.print("odd normal, 2^32 pairs of words", "of the radius");
     for (low, high) in WINDOWS {
         let what = format!("quantile within [{low}, {high}] std, all 2^32 words");
         window((low, high), 32).print(&what, "of the quantile");

@@ -2,7 +2,6 @@
 
 use std::mem::offset_of;
 
-use crate::{Arithmetic, Dtype, Error, Result, Sampler};
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::gpu::{self, Params, Side};
 use crate::inverse_normal::{
@@ -10,6 +9,7 @@ use crate::inverse_normal::{
 };
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind, Work};
+use crate::{Arithmetic, Dtype, Error, Result, Sampler};
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;

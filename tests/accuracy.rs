@@ -4,7 +4,9 @@
 #[path = "../examples/accuracy.rs"]
 mod accuracy;
 
-use accuracy::{WINDOWS, angle_cases, centre_error, of_words, pair, pairs, radius_case, tail_error, true_radius, window};
+use accuracy::{
+    WINDOWS, angle_cases, centre_error, of_words, pair, pairs, radius_case, tail_error, true_radius, window,
+};
 use seedtensors::{box_muller, box_muller_native, radius};
 
 /// Words at which generators have failed: log(0), infinities, lost halves.

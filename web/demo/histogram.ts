@@ -33,7 +33,7 @@ export function draw(
   const to = from + cells * cell;
   const shares = histogramOf(values, from, to, cells);
   const promised = (x: number) => (density ? density(x) * cell : 0);
-  const points = Array.from({ length: cells * 4 + 1 }, (_, i) => from + ((to - from) * i) / (cells * 4));
+  const points = Array.from({ length: cells * 4 + 1 }, (_, i) => least + ((greatest - least) * i) / (cells * 4));
   const top = 1.08 * Math.max(...shares, ...points.map(promised));
   const x = (value: number) => ((value - from) / (to - from)) * width;
   const y = (share: number) => (height - 24) * (1 - share / top);
