@@ -71,12 +71,12 @@ fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
     }
     let (low, high) = (flush(low), flush(high));
     let range = f64::from(high) - f64::from(low);
-    let lift = if range > 0.0 && range < 2f64.powi(-100) { LIFT } else { 0 };
+    let lift = if range > 0.0 && range < power_of_two(-100).into() { LIFT } else { 0 };
     let top = if low < high { dtype.largest_below(high) } else { low };
     Ok(Coefficients {
-        scale: round(range * 2f64.powi(lift)) * 2f32.powi(-24),
-        bias: low * 2f32.powi(lift),
-        top: top * 2f32.powi(lift),
+        scale: round(range * f64::from(power_of_two(lift))) * power_of_two(-24),
+        bias: low * power_of_two(lift),
+        top: top * power_of_two(lift),
         lift: (lift as u32) << 23,
         ..Coefficients::default()
     })
@@ -92,11 +92,11 @@ fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<C
     check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
     let (mean, std) = (flush(mean), flush(std));
     // 2^-79: the smallest standard normal is above 2^-47; 2^-40: beyond it so small a std adds nothing
-    let tiny = std > 0.0 && std < 2f32.powi(-79) && mean.abs() < 2f32.powi(-40);
+    let tiny = std > 0.0 && std < power_of_two(-79) && mean.abs() < power_of_two(-40);
     let lift = if tiny && arithmetic == Arithmetic::Exact { LIFT } else { 0 };
     Ok(Coefficients {
-        scale: std * 2f32.powi(lift),
-        bias: mean * 2f32.powi(lift),
+        scale: std * power_of_two(lift),
+        bias: mean * power_of_two(lift),
         lift: (lift as u32) << 23,
         ..Coefficients::default()
     })
@@ -176,9 +176,9 @@ fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficie
     let (scale, bias) = (f64::from(std) * narrow.step, round(middle));
     let lift = window_lift(round(scale), bias);
     // rounded once lifted, before which it could be subnormal
-    let lifted = |value: f64| flush(round(value * 2f64.powi(lift)));
+    let lifted = |value: f64| flush(round(value * f64::from(power_of_two(lift))));
     // below 2^-60 of a unit it adds nothing
-    let small = |value: f64| if value.abs() < 2f64.powi(-60) { 0.0 } else { round(value) };
+    let small = |value: f64| if value.abs() < power_of_two(-60).into() { 0.0 } else { round(value) };
     let [series_2, series_3, series_4, series_5] = narrow.series.map(small);
     let coefficients = Coefficients {
         bias,
@@ -201,13 +201,13 @@ fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficie
 /// Quantiles within a window are above 2^-66 in magnitude, so that a smaller std would give subnormal products.
 fn window_lift(std: f32, mean: f32) -> i32 {
     // beyond 2^-20 so small a std adds nothing to the mean
-    if std < 2f32.powi(-60) && mean.abs() < 2f32.powi(-20) { LIFT } else { 0 }
+    if std < power_of_two(-60) && mean.abs() < power_of_two(-20) { LIFT } else { 0 }
 }
 
 impl Coefficients {
     /// With what has the unit of a value times 2^lift.
     fn lifted(self, lift: i32) -> Self {
-        let up = |value: f32| (value * 2f32.powi(lift)).clamp(-f32::MAX, f32::MAX);
+        let up = |value: f32| (value * power_of_two(lift)).clamp(-f32::MAX, f32::MAX);
         Self {
             scale: up(self.scale),
             bias: up(self.bias),
@@ -231,6 +231,11 @@ fn check_finite(what: &str, value: f64, dtype: Dtype) -> Result<()> {
     } else {
         Err(Error::bad(&format!("{what} must be finite in {dtype}"), format!("{value:?}")))
     }
+}
+
+/// 2^exponent, from -126 to 127. `powi` would be of whatever precision the platform has.
+const fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits((127 + exponent).cast_unsigned() << 23)
 }
 
 /// f64 to f32, the one rounding of a parameter.

@@ -181,16 +181,16 @@ mod tests {
     #[test]
     fn the_largest_value_below_is_below_and_next() {
         for dtype in Dtype::ALL {
-            for high in [1.0, 0.1, 3.0e-5, 1e5, 2.0_f32.powi(-126), -1.0, -0.1, 1e-30] {
+            for high in [1.0, 0.1, 3.0e-5, 1e5, f32::MIN_POSITIVE, -1.0, -0.1, 1e-30] {
                 let below = dtype.largest_below(high);
                 assert!(below < high, "{dtype} {high}: {below}");
             }
         }
-        assert_eq!(Dtype::F32.largest_below(1.0), 1.0 - 2.0_f32.powi(-24));
-        assert_eq!(Dtype::F16.largest_below(1.0), 1.0 - 2.0_f32.powi(-11));
-        assert_eq!(Dtype::BF16.largest_below(1.0), 1.0 - 2.0_f32.powi(-8));
+        assert_eq!(Dtype::F32.largest_below(1.0), 1.0 - f32::EPSILON / 2.0);
+        assert_eq!(Dtype::F16.largest_below(1.0), 1.0 - 1.0 / 2048.0);
+        assert_eq!(Dtype::BF16.largest_below(1.0), 1.0 - 1.0 / 256.0);
         assert_eq!(Dtype::F16.largest_below(1e6), 65504.0);
-        assert_eq!(Dtype::F16.largest_below(0.0), -(2.0_f32.powi(-24)));
+        assert_eq!(Dtype::F16.largest_below(0.0), -f16::MIN_POSITIVE_SUBNORMAL.to_f32());
         assert_eq!(Dtype::F32.largest_below(0.0), -f32::MIN_POSITIVE);
         assert_eq!(Dtype::BF16.largest_below(0.0), -f32::MIN_POSITIVE);
         assert_eq!(Dtype::F32.largest_below(f32::MIN_POSITIVE), 0.0);

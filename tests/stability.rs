@@ -14,34 +14,39 @@ fn fill<T: Element>(sampler: Sampler, start: u64, count: usize) -> Vec<T> {
     values
 }
 
-/// The first 8 bytes of the SHA-256 of 100,000 values, and the first three of them.
-fn digest<T: Element + Display>(sampler: Sampler, start: u64) -> String {
-    let values = fill::<T>(sampler, start, 100_000);
+/// The first 8 bytes of the SHA-256 of values, and the first three of them.
+fn digest<T: Element + Display>(sampler: Sampler, start: u64, count: usize) -> String {
+    let values = fill::<T>(sampler, start, count);
     let hash = Sha256::digest(bytemuck::cast_slice::<T, u8>(&values));
     let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{hash} {} {} {}", values[0], values[1], values[2])
 }
 
-#[test]
-fn words_keys_and_values_are_those_of_version_1() {
-    assert_eq!(VALUES_VERSION, 1);
+/// Of every kind of value.
+fn digests(count: usize) -> [String; 11] {
     let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
     let uniform = Sampler::Uniform { low: -0.1, high: 0.3 };
     let truncated = |low, high| Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
     let sparse = Init::Sparse { sparsity: 0.3, std: 1.0 }.sampler(&Shape::new(&[1000, 100]).unwrap()).unwrap();
-    let digests = [
-        digest::<f32>(normal, 0),
-        digest::<f32>(normal, (1 << 40) + 1),
-        digest::<f16>(normal, 0),
-        digest::<bf16>(normal, 0),
-        digest::<f32>(uniform, 0),
-        digest::<bf16>(uniform, 0),
-        digest::<f32>(truncated(-2.0, 2.0), 0),
-        digest::<bf16>(truncated(-2.0, 2.0), 0),
-        digest::<f32>(truncated(4.0, f32::INFINITY), 0),
-        digest::<f32>(truncated(1.0, 1.0625), 0),
-        digest::<f32>(sparse, 0),
-    ];
+    [
+        digest::<f32>(normal, 0, count),
+        digest::<f32>(normal, (1 << 40) + 1, count),
+        digest::<f16>(normal, 0, count),
+        digest::<bf16>(normal, 0, count),
+        digest::<f32>(uniform, 0, count),
+        digest::<bf16>(uniform, 0, count),
+        digest::<f32>(truncated(-2.0, 2.0), 0, count),
+        digest::<bf16>(truncated(-2.0, 2.0), 0, count),
+        digest::<f32>(truncated(4.0, f32::INFINITY), 0, count),
+        digest::<f32>(truncated(1.0, 1.0625), 0, count),
+        digest::<f32>(sparse, 0, count),
+    ]
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too slow where it is interpreted; the next test is short")]
+fn words_keys_and_values_are_those_of_version_1() {
+    assert_eq!(VALUES_VERSION, 1);
     let expected = [
         "3a507cc9593e2dfe 0.69424707 -0.08593764 0.8483331",
         "09e52a4dd082dc88 0.6250279 0.042980418 -0.10548092",
@@ -55,7 +60,28 @@ fn words_keys_and_values_are_those_of_version_1() {
         "489b3c87e5a34345 1.0485861 1.0612351 1.0431643",
         "7b4f0266f01e4dfb 0 -0.08593764 0",
     ];
-    assert_eq!(digests, expected);
+    assert_eq!(digests(100_000), expected);
+}
+
+/// Short enough for Miri, and the last on several threads.
+#[test]
+fn the_first_values_are_those_of_version_1() {
+    let expected = [
+        "3d7415c20e904d0a 0.69424707 -0.08593764 0.8483331",
+        "1efef51ef2b87f58 0.6250279 0.042980418 -0.10548092",
+        "cc199b6af025aa28 0.69433594 -0.0859375 0.84814453",
+        "8bedd18c3c4e1e92 0.6953125 -0.0859375 0.84765625",
+        "64a3b25d5b679a3c 0.07442302 0.29282215 0.12523183",
+        "fd3743b98c056aab 0.07421875 0.29296875 0.125",
+        "6146c728550cc8c4 0.7391067 1.7339938 0.49167427",
+        "38d615aa3e5aa609 0.73828125 1.734375 0.4921875",
+        "69896aca378ac9e6 4.347843 4.848881 4.274457",
+        "be55e5b979695e71 1.0485861 1.0612351 1.0431643",
+        "22b65173f29f95ec 0 -0.08593764 0",
+    ];
+    assert_eq!(digests(300), expected);
+    let threads = digest::<f32>(Sampler::Uniform { low: 0.0, high: 1.0 }, 0, 20_000);
+    assert_eq!(threads, "a46061c2691fa196 0.43605757 0.98205537 0.5630796");
 }
 
 /// A named initialiser's sampler, rounding of its std included.

@@ -373,7 +373,8 @@ struct GainSpec(Gain);
 
 impl GainSpec {
     fn square(self) -> f64 {
-        self.0.value().powi(2)
+        let gain = self.0.value();
+        gain * gain
     }
 }
 
