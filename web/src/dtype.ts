@@ -1,5 +1,12 @@
 // What a value is stored as. Twin: src/dtype.rs.
 
+/** 2^exponent of a normal number. Engines may give `2 ** exponent` to whatever precision they like. */
+export function powerOfTwo(exponent: number): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint32(0, (1023 + exponent) << 20);
+  return view.getFloat64(0);
+}
+
 /** The type of a tensor's elements. */
 export type Dtype = "f32" | "f16" | "bf16";
 
@@ -12,13 +19,13 @@ export function sizeOf(dtype: Dtype): number {
 }
 
 /** f32's smallest normal number, 2^-126: what is below it in magnitude counts as 0. */
-export const MIN_POSITIVE = 2 ** -126;
+export const MIN_POSITIVE = powerOfTwo(-126);
 
 /** Significant bits, exponent of the smallest normal number, largest value. */
 const FORMATS = {
-  f32: [24, -126, (2 - 2 ** -23) * 2 ** 127],
+  f32: [24, -126, (2 - powerOfTwo(-23)) * powerOfTwo(127)],
   f16: [11, -14, 65504],
-  bf16: [8, -126, (2 - 2 ** -7) * 2 ** 127],
+  bf16: [8, -126, (2 - powerOfTwo(-7)) * powerOfTwo(127)],
 } as const;
 
 /** The largest value of the dtype below `high`, a subnormal one perhaps. */
@@ -27,13 +34,13 @@ function below(dtype: Dtype, high: number): number {
   if (high > largest) {
     return largest;
   }
-  const step = 2 ** (Math.max(exponent(high), least) - (bits - 1));
+  const step = powerOfTwo(Math.max(exponent(high), least) - (bits - 1));
   const down = Math.floor(high / step) * step;
   if (down < high) {
     return down < -largest ? -Infinity : down;
   }
   // a power of two has the finer steps below it where it is positive
-  const finer = high > 0 && high === 2 ** exponent(high) && exponent(high) > least;
+  const finer = high > 0 && high === powerOfTwo(exponent(high)) && exponent(high) > least;
   const next = high - (finer ? step / 2 : step);
   return next < -largest ? -Infinity : next;
 }
@@ -56,7 +63,7 @@ export function largestTo(dtype: Dtype, high: number): number {
 export function isFiniteIn(dtype: Dtype, value: number): boolean {
   const [bits, , largest] = FORMATS[dtype];
   // half a step above the largest is a tie, which goes to infinity
-  return Math.abs(value) < largest + 2 ** (exponent(largest) - bits);
+  return Math.abs(value) < largest + powerOfTwo(exponent(largest) - bits);
 }
 
 /** floor(log2 |value|) of a value that is finite and not 0, else the lowest. */

@@ -1,7 +1,7 @@
 // A sampler's parameters checked, and worked out into the shader's numbers. Twins: src/sampler.rs,
 // src/coefficients.rs.
 
-import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo } from "./dtype.ts";
+import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo, powerOfTwo } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
 import { words } from "./key.ts";
 import { type Narrow, type Wide, probability, windowOf } from "./window.ts";
@@ -118,12 +118,12 @@ function uniform(low: number, high: number, dtype: Dtype): Coefficients {
   }
   [low, high] = [flush(low), flush(high)];
   const range = high - low;
-  const lift = range > 0 && range < 2 ** -100 ? LIFT : 0;
+  const lift = range > 0 && range < powerOfTwo(-100) ? LIFT : 0;
   const top = low < high ? largestBelow(dtype, high) : low;
   return with_({
-    scale: Math.fround(range * 2 ** lift) * 2 ** -24,
-    bias: low * 2 ** lift,
-    top: top * 2 ** lift,
+    scale: Math.fround(range * powerOfTwo(lift)) * powerOfTwo(-24),
+    bias: low * powerOfTwo(lift),
+    top: top * powerOfTwo(lift),
     lift,
   });
 }
@@ -136,9 +136,9 @@ function normal(mean: number, std: number, dtype: Dtype, exact: boolean): Coeffi
   }
   checkFinite("normal's |mean| + 6.77 std", Math.abs(mean) + LARGEST_NORMAL * std, dtype);
   [mean, std] = [flush(mean), flush(std)];
-  const tiny = std > 0 && std < 2 ** -79 && Math.abs(mean) < 2 ** -40;
+  const tiny = std > 0 && std < powerOfTwo(-79) && Math.abs(mean) < powerOfTwo(-40);
   const lift = tiny && exact ? LIFT : 0;
-  return with_({ scale: std * 2 ** lift, bias: mean * 2 ** lift, lift });
+  return with_({ scale: std * powerOfTwo(lift), bias: mean * powerOfTwo(lift), lift });
 }
 
 function truncated(sampler: Sampler & { kind: "truncated_normal" }, dtype: Dtype): Work {
@@ -183,7 +183,7 @@ function truncated(sampler: Sampler & { kind: "truncated_normal" }, dtype: Dtype
 function ends(low: number, high: number): number[] {
   const mirrored = low >= 0;
   const [a, b] = mirrored ? [probability(-high), probability(-low)] : [probability(low), probability(high)];
-  return [2 ** -33, 1 - 2 ** -33].map((share) => {
+  return [powerOfTwo(-33), 1 - powerOfTwo(-33)].map((share) => {
     let [from, to] = [-40, 40];
     for (let i = 0; i < 60; i++) {
       const middle = (from + to) / 2;
@@ -204,9 +204,9 @@ function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coe
   const [scale, bias] = [std * window.step, Math.fround(middle)];
   const lift = windowLift(Math.fround(scale), bias);
   // rounded once lifted, before which it could be subnormal
-  const up = (value: number) => flush(Math.fround(value * 2 ** lift));
+  const up = (value: number) => flush(Math.fround(value * powerOfTwo(lift)));
   // below 2^-60 of a unit it adds nothing
-  const small = (value: number) => (Math.abs(value) < 2 ** -60 ? 0 : Math.fround(value));
+  const small = (value: number) => (Math.abs(value) < powerOfTwo(-60) ? 0 : Math.fround(value));
   const { start, step, series } = window;
   const own = { bias, start: small(start), step: small(step), series: series.map(small), ...inside };
   return Object.assign(lifted(own, lift), { scale: up(scale), residue: up(middle - bias), shift: up(std * start) });
@@ -214,13 +214,13 @@ function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coe
 
 /** Quantiles within a window are above 2^-66 in magnitude, so that a smaller std would give subnormal products. */
 function windowLift(std: number, mean: number): number {
-  return std < 2 ** -60 && Math.abs(mean) < 2 ** -20 ? LIFT : 0;
+  return std < powerOfTwo(-60) && Math.abs(mean) < powerOfTwo(-20) ? LIFT : 0;
 }
 
 /** With what has the unit of a value times 2^lift. */
 function lifted(values: Partial<Coefficients>, lift: number): Coefficients {
-  const largest = (2 - 2 ** -23) * 2 ** 127;
-  const up = (value = 0) => Math.min(Math.max(value * 2 ** lift, -largest), largest);
+  const largest = (2 - powerOfTwo(-23)) * powerOfTwo(127);
+  const up = (value = 0) => Math.min(Math.max(value * powerOfTwo(lift), -largest), largest);
   const { scale, bias, top, bottom } = values;
   return with_({ ...values, scale: up(scale), bias: up(bias), top: up(top), bottom: up(bottom), lift });
 }

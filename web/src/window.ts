@@ -1,15 +1,17 @@
 // The window of a truncated normal as the samplers' numbers, in double precision by add, subtract, multiply and
 // divide alone, in the order of its twin, src/window.rs, so that every host gets the same.
 
+import { powerOfTwo } from "./dtype.ts";
+
 /** Windows whose width times max(1, |middle|), in std, is at most this are narrow. */
 const NARROW = 1 / 16;
 /** Below this probability of the nearer tail a window is far out: its integers are scaled. */
 const FAR = 1 / 16;
 /** The least probability of a window: f32's smallest normal number. */
-const LEAST_MASS = 2 ** -126;
+const LEAST_MASS = powerOfTwo(-126);
 /** Between a half's neighbourhood and the tails: 0.1 * 2^32. */
 const CENTRE = 0x1999999a;
-const TWO_64 = 2 ** 64;
+const TWO_64 = powerOfTwo(64);
 
 /** Element `w` has the quantile of probability `base + w range 2^-32`, in units of 2^-octaves. */
 export interface Wide {
