@@ -1,4 +1,4 @@
-// Words to standard normals (Box and Muller, 1958), two pairs at a time. Twin: src/box_muller.rs, which
+// Words to standard normals (Box and Muller, 1958), two blocks at a time, four words side by side. Twin: src/box_muller.rs, which
 // gives the derivation and the error; the coefficients are scripts/minimax.py's.
 // Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
 
@@ -29,19 +29,19 @@ const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
 // n = (1 + m) 2^exponent with m in [-1/3, 1/3), for a positive n.
 struct Decomposed {
-    m: vec2<f32>,
-    exponent: vec2<i32>,
+    m: vec4<f32>,
+    exponent: vec4<i32>,
 }
 
-fn decompose(n: vec2<f32>) -> Decomposed {
-    let bits = bitcast<vec2<u32>>(n);
-    let offset = bits - vec2(0x3f2aaaabu);
-    let m = pin(bitcast<vec2<f32>>(bits - (offset & vec2(0xff800000u))) - 1.0);
-    return Decomposed(m, bitcast<vec2<i32>>(offset) >> vec2(23u));
+fn decompose(n: vec4<f32>) -> Decomposed {
+    let bits = bitcast<vec4<u32>>(n);
+    let offset = bits - vec4(0x3f2aaaabu);
+    let m = pin(bitcast<vec4<f32>>(bits - (offset & vec4(0xff800000u))) - 1.0);
+    return Decomposed(m, bitcast<vec4<i32>>(offset) >> vec4(23u));
 }
 
 // sqrt(2 (e ln2 - ln(1 + f + f_low))), e ln2 in two parts, each of them exact or pinned
-fn root(f: vec2<f32>, f_low: vec2<f32>, e_ln2: vec2<f32>, e_ln2_low: vec2<f32>) -> vec2<f32> {
+fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) -> vec4<f32> {
     // ln(1 + f + f_low) - f - e_ln2_low
     var p = pin(LOG_10 * f) + LOG_9;
     p = pin(p * f) + LOG_8;
@@ -55,11 +55,11 @@ fn root(f: vec2<f32>, f_low: vec2<f32>, e_ln2: vec2<f32>, e_ln2_low: vec2<f32>) 
     let half_square = pin(e_ln2 - f) - q;
 
     // y is about 1/r; s is r to 12 bits, so that s * s is exact
-    let seed = bitcast<vec2<f32>>(
-        vec2(RSQRT_MAGIC) - ((bitcast<vec2<u32>>(half_square) + vec2(0x00800000u)) >> vec2(1u))
+    let seed = bitcast<vec4<f32>>(
+        vec4(RSQRT_MAGIC) - ((bitcast<vec4<u32>>(half_square) + vec4(0x00800000u)) >> vec4(1u))
     );
     let y = pin(seed * (RSQRT_STEP - pin(pin(half_square * seed) * seed)));
-    let s = bitcast<vec2<f32>>(bitcast<vec2<u32>>(2.0 * half_square * y) & vec2(0xfffff000u));
+    let s = bitcast<vec4<f32>>(bitcast<vec4<u32>>(2.0 * half_square * y) & vec4(0xfffff000u));
 
     // r - s = (r^2 - s^2) / (r + s) = d / middle
     let d = pin(pin(e_ln2 - 0.5 * (s * s)) - f) - q;
@@ -69,31 +69,36 @@ fn root(f: vec2<f32>, f_low: vec2<f32>, e_ln2: vec2<f32>, e_ln2_low: vec2<f32>) 
 }
 
 // sqrt(-2 ln((w + 1/2) 2^-32))
-fn radius(w: vec2<u32>) -> vec2<f32> {
+fn radius(w: vec4<u32>) -> vec4<f32> {
     // n + n_low = w + 1/2, exactly
-    let w_high = vec2<f32>(vec2<i32>(w >> vec2(16u))) * 65536.0;
-    let w_low = vec2<f32>(vec2<i32>(w & vec2(0xffffu))) + 0.5;
+    let w_high = vec4<f32>(vec4<i32>(w >> vec4(16u))) * 65536.0;
+    let w_low = vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5;
     let n = pin(w_high + w_low);
     let n_low = w_low - pin(n - w_high);
 
     // (w + 1/2) 2^-32 = (1 + f + f_low) 2^-e with f in [-1/3, 1/3); e * LN2_HIGH is exact
     let parts = decompose(n);
-    let m_low = n_low * bitcast<vec2<f32>>(vec2(0x3f800000u) - (bitcast<vec2<u32>>(parts.exponent) << vec2(23u)));
+    let m_low = n_low * bitcast<vec4<f32>>(vec4(0x3f800000u) - (bitcast<vec4<u32>>(parts.exponent) << vec4(23u)));
     let f = pin(parts.m + m_low);
     let f_low = m_low - pin(f - parts.m);
-    let e = vec2<f32>(vec2(32) - parts.exponent);
+    let e = vec4<f32>(vec4(32) - parts.exponent);
     return root(f, f_low, e * LN2_HIGH, pin(e * LN2_LOW));
 }
 
 // The angle's remainder in (-1/2, 1/2) quarter turns.
-fn quarter_turns(w: vec2<u32>) -> vec2<f32> {
-    let turns = bitcast<vec2<i32>>((w << vec2(2u)) | vec2(2u));
-    let high = vec2<f32>(turns >> vec2(16u)) * 0x1p-16f;
-    return high + vec2<f32>(turns & vec2(0xffff)) * 0x1p-32f;
+fn quarter_turns(w: vec4<u32>) -> vec4<f32> {
+    let turns = bitcast<vec4<i32>>((w << vec4(2u)) | vec4(2u));
+    let high = vec4<f32>(turns >> vec4(16u)) * 0x1p-16f;
+    return high + vec4<f32>(turns & vec4(0xffff)) * 0x1p-32f;
 }
 
-// (cos t, cos t, sin t, sin t) of t = 2 pi (w + 1/2) 2^-32
-fn cos_sin(w: vec2<u32>) -> vec4<f32> {
+// Of t = 2 pi (w + 1/2) 2^-32.
+struct CosSin {
+    cos: vec4<f32>,
+    sin: vec4<f32>,
+}
+
+fn cos_sin(w: vec4<u32>) -> CosSin {
     let x = quarter_turns(w);
     let xx = x * x;
     var c = pin(COS_8 * xx) + COS_6;
@@ -104,27 +109,37 @@ fn cos_sin(w: vec2<u32>) -> vec4<f32> {
     s = pin(s * xx) + SIN_3;
     s = pin(s * xx) + SIN_1;
     s = s * x;
-    let quadrant = (w + vec2(0x20000000u)) >> vec2(30u);
-    let odd = (quadrant & vec2(1u)) == vec2(1u);
-    let cos_bits = bitcast<vec2<u32>>(select(c, s, odd)) ^ (((quadrant + vec2(1u)) & vec2(2u)) << vec2(30u));
-    let sin_bits = bitcast<vec2<u32>>(select(s, c, odd)) ^ ((quadrant & vec2(2u)) << vec2(30u));
-    return bitcast<vec4<f32>>(vec4(cos_bits, sin_bits));
+    let quadrant = (w + vec4(0x20000000u)) >> vec4(30u);
+    let odd = (quadrant & vec4(1u)) == vec4(1u);
+    let cos_bits = bitcast<vec4<u32>>(select(c, s, odd)) ^ (((quadrant + vec4(1u)) & vec4(2u)) << vec4(30u));
+    let sin_bits = bitcast<vec4<u32>>(select(s, c, odd)) ^ ((quadrant & vec4(2u)) << vec4(30u));
+    return CosSin(bitcast<vec4<f32>>(cos_bits), bitcast<vec4<f32>>(sin_bits));
 }
 
-fn box_muller(w: vec4<u32>) -> vec4<f32> {
-    let r = radius(w.xz);
-    let t = cos_sin(w.yw);
-    return pin4(vec4(r.x, r.x, r.y, r.y) * vec4(t.x, t.z, t.y, t.w));
+// The values of two blocks.
+struct Normals {
+    a: vec4<f32>,
+    b: vec4<f32>,
+}
+
+// Of two blocks' cosines and sines, their radii multiplied in.
+fn woven(cos: vec4<f32>, sin: vec4<f32>) -> Normals {
+    return Normals(vec4(cos.x, sin.x, cos.y, sin.y), vec4(cos.z, sin.z, cos.w, sin.w));
+}
+
+fn box_muller(a: vec4<u32>, b: vec4<u32>) -> Normals {
+    let r = radius(vec4(a.xz, b.xz));
+    let t = cos_sin(vec4(a.yw, b.yw));
+    return woven(pin(r * t.cos), pin(r * t.sin));
 }
 
 // The same with the device's own functions, the words taken as signed, which is the cheaper conversion: a
 // negative one is a turn less. `max` keeps the radius a number where the device's log of a number near 1
 // comes back above 0.
-fn box_muller_native(w: vec4<u32>) -> vec4<f32> {
-    let words = vec4<f32>(bitcast<vec4<i32>>(w));
-    let turns = words.xz * 0x1p-32f + 0x1p-33f;
-    let u = select(turns, turns + 1.0, turns < vec2(0.0));
-    let r = sqrt(max(NATIVE_LOG * log2(u), vec2(0.0)));
-    let t = words.yw * NATIVE_TURN + 0.5 * NATIVE_TURN;
-    return vec4(r.x * cos(t.x), r.x * sin(t.x), r.y * cos(t.y), r.y * sin(t.y));
+fn box_muller_native(a: vec4<u32>, b: vec4<u32>) -> Normals {
+    let turns = vec4<f32>(bitcast<vec4<i32>>(vec4(a.xz, b.xz))) * 0x1p-32f + 0x1p-33f;
+    let u = select(turns, turns + 1.0, turns < vec4(0.0));
+    let r = sqrt(max(NATIVE_LOG * log2(u), vec4(0.0)));
+    let t = vec4<f32>(bitcast<vec4<i32>>(vec4(a.yw, b.yw))) * NATIVE_TURN + 0.5 * NATIVE_TURN;
+    return woven(r * cos(t), r * sin(t));
 }

@@ -66,7 +66,7 @@ fn add_wide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
 
 // The place with its lowest digit, `side`'s, counted in and taken off the rest, which is below 2^31.
 fn divide(place: Place, side: Side) -> Place {
-    let above = mul_wide(place.rest, side.magic).y >> side.shift;
+    let above = mul_high(vec4(place.rest), vec4(side.magic)).x >> side.shift;
     return Place(add_places(place.found, steps(side.stride, place.rest - above * side.extent)), above);
 }
 
@@ -113,33 +113,51 @@ fn steps(stride: vec2<u32>, count: u32) -> vec2<u32> {
     if !WIDE {
         return vec2(stride.x * count, 0u);
     }
-    let low = mul_wide(stride.x, count);
-    return vec2(low.x, low.y + stride.y * count);
+    return vec2(stride.x * count, mul_high(vec4(stride.x), vec4(count)).x + stride.y * count);
 }
 
-// The four values of the block that comes so many after the first thread's.
-fn quad_at(blocks: vec2<u32>) -> vec4<u32> {
-    let counter = add_wide(params.block, blocks);
-    return sample(philox4x32_10(vec4(counter, 0u, 0u), params.key), params.coefficients);
+// The words of the blocks that come so many after the first thread's.
+fn blocks_at(a: vec2<u32>, b: vec2<u32>, c: vec2<u32>, d: vec2<u32>) -> Blocks {
+    let low = params.block.x + vec4(a.x, b.x, c.x, d.x);
+    let carry = select(vec4(0u), vec4(1u), low < vec4(params.block.x));
+    let high = params.block.y + vec4(a.y, b.y, c.y, d.y) + carry;
+    return philox4x32_10(Blocks(low, high, vec4(0u), vec4(0u)), params.key);
 }
 
-fn store_slot(slot: u32, place: vec2<u32>) {
+// The values of two such blocks.
+fn values_at(a: vec2<u32>, b: vec2<u32>) -> Pair {
+    // what becomes of the other two is nothing, and compilers leave it out
+    return first_values(blocks_at(a, b, b, b));
+}
+
+fn first_values(w: Blocks) -> Pair {
+    return sample(Pair(vec4(w.x.x, w.y.x, w.z.x, w.w.x), vec4(w.x.y, w.y.y, w.z.y, w.w.y)), params.coefficients);
+}
+
+fn last_values(w: Blocks) -> Pair {
+    return sample(Pair(vec4(w.x.z, w.y.z, w.z.z, w.w.z), vec4(w.x.w, w.y.w, w.z.w, w.w.w)), params.coefficients);
+}
+
+// Writes four blocks: four slots of f32, two of halves, each `params.count` behind the last.
+fn store_blocks(slot: u32, w: Blocks) {
+    let first = params.first + slot;
+    // the first two are stored before the last two are worked out, so that fewer values wait
+    let p = first_values(w);
     if DTYPE == DTYPE_F32 {
-        slots[params.first + slot] = quad_at(place);
+        slots[first] = p.a;
+        slots[first + params.count] = p.b;
+        let q = last_values(w);
+        slots[first + 2u * params.count] = q.a;
+        slots[first + 3u * params.count] = q.b;
     } else {
-        let next = add_places(place, vec2(1u, 0u));
-        slots[params.first + slot] = vec4(pack_halves(quad_at(place)), pack_halves(quad_at(next)));
+        slots[first] = vec4(pack_halves(p.a), pack_halves(p.b));
+        let q = last_values(w);
+        slots[first + params.count] = vec4(pack_halves(q.a), pack_halves(q.b));
     }
 }
 
-// Where the two blocks of a slot of halves may lie apart.
-fn store_uneven_slot(slot: u32) {
-    if DTYPE == DTYPE_F32 {
-        slots[params.first + slot] = quad_at(locate(slot));
-    } else {
-        let halves = pack_halves(quad_at(locate(2u * slot)));
-        slots[params.first + slot] = vec4(halves, pack_halves(quad_at(locate(2u * slot + 1u))));
-    }
+fn next(place: vec2<u32>) -> vec2<u32> {
+    return add_places(place, vec2(1u, 0u));
 }
 
 // Four slots a thread, a stride apart so that neighbours write side by side, behind one guard.
@@ -150,19 +168,33 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
+    // the places of the slots' first blocks
+    let blocks = select(2u, 1u, DTYPE == DTYPE_F32);
+    let a = locate(blocks * i);
+    var b: vec2<u32>;
+    var c: vec2<u32>;
+    var d: vec2<u32>;
     if EVEN {
-        let first = locate(select(2u * i, i, DTYPE == DTYPE_F32));
-        let second = add_places(first, params.jump);
-        let third = add_places(second, params.jump);
-        store_slot(i, first);
-        store_slot(i + params.count, second);
-        store_slot(i + 2u * params.count, third);
-        store_slot(i + 3u * params.count, add_places(third, params.jump));
+        b = add_places(a, params.jump);
+        c = add_places(b, params.jump);
+        d = add_places(c, params.jump);
     } else {
-        store_uneven_slot(i);
-        store_uneven_slot(i + params.count);
-        store_uneven_slot(i + 2u * params.count);
-        store_uneven_slot(i + 3u * params.count);
+        b = locate(blocks * (i + params.count));
+        c = locate(blocks * (i + 2u * params.count));
+        d = locate(blocks * (i + 3u * params.count));
+    }
+    if DTYPE == DTYPE_F32 {
+        store_blocks(i, blocks_at(a, b, c, d));
+    } else if EVEN {
+        store_blocks(i, blocks_at(a, next(a), b, next(b)));
+        store_blocks(i + 2u * params.count, blocks_at(c, next(c), d, next(d)));
+    } else {
+        // a slot's two blocks may lie apart
+        let i_b = i + params.count;
+        let i_c = i_b + params.count;
+        let i_d = i_c + params.count;
+        store_blocks(i, blocks_at(a, locate(2u * i + 1u), b, locate(2u * i_b + 1u)));
+        store_blocks(i_c, blocks_at(c, locate(2u * i_c + 1u), d, locate(2u * i_d + 1u)));
     }
 }
 
@@ -194,9 +226,10 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
-    var values = quad_at(vec2(i, 0u));
+    let pair = values_at(vec2(i, 0u), vec2(i + 1u, 0u));
+    var values = pair.a;
     if STRADDLE {
-        values = vec4(values.yzw, quad_at(vec2(i + 1u, 0u)).x);
+        values = vec4(values.yzw, pair.b.x);
     }
     if DTYPE == DTYPE_F32 {
         store_f32(position, values.x);
@@ -226,18 +259,22 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
     zero = params.zero;
     let place = locate(position);
     let first = block_of(place);
-    // four in a row lie in two blocks, of which the first is shifted out
-    let a = quad_at(first.xy);
-    let b = quad_at(add_wide(first.xy, vec2(1u, 0u)));
-    let odd = vec4((first.z & 1u) == 1u);
-    let low = select(a, vec4(a.yzw, b.x), odd);
-    let high = select(b, vec4(b.yzw, 0u), odd);
-    var found = select(low, vec4(low.zw, high.xy), vec4(first.z >= 2u));
-    if any(locate(position + 3u) != add_places(place, vec2(3u, 0u))) {
-        for (var i = 1u; i < 4u; i++) {
-            let other = block_of(locate(position + i));
-            found[i] = quad_at(other.xy)[other.z];
-        }
+    var found: vec4<u32>;
+    if all(locate(position + 3u) == add_places(place, vec2(3u, 0u))) {
+        // four in a row lie in two blocks, of which the first is shifted out
+        let pair = values_at(first.xy, add_wide(first.xy, vec2(1u, 0u)));
+        let odd = vec4((first.z & 1u) == 1u);
+        let low = select(pair.a, vec4(pair.a.yzw, pair.b.x), odd);
+        let high = select(pair.b, vec4(pair.b.yzw, 0u), odd);
+        found = select(low, vec4(low.zw, high.xy), vec4(first.z >= 2u));
+    } else {
+        let second = block_of(locate(position + 1u));
+        let third = block_of(locate(position + 2u));
+        let fourth = block_of(locate(position + 3u));
+        let blocks = blocks_at(first.xy, second.xy, third.xy, fourth.xy);
+        let p = first_values(blocks);
+        let q = last_values(blocks);
+        found = vec4(p.a[first.z], p.b[second.z], q.a[third.z], q.b[fourth.z]);
     }
     if DTYPE == DTYPE_F32 {
         store_f32(position, found.x);

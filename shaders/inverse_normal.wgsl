@@ -1,4 +1,4 @@
-// Probabilities to quantiles of the standard normal, two at a time. Twin: src/inverse_normal.rs, which gives the
+// Probabilities to quantiles of the standard normal, four at a time. Twin: src/inverse_normal.rs, which gives the
 // derivation and the error; the coefficients are scripts/minimax.py's.
 // Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
 
@@ -23,8 +23,8 @@ const TAIL_BOTTOM_4: f32 = 0.012670949;
 const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
 
 // top / bottom for a positive bottom
-fn quotient(top: vec2<f32>, bottom: vec2<f32>) -> vec2<f32> {
-    let seed = bitcast<vec2<f32>>(vec2(RECIPROCAL_MAGIC) - bitcast<vec2<u32>>(bottom));
+fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
+    let seed = bitcast<vec4<f32>>(vec4(RECIPROCAL_MAGIC) - bitcast<vec4<u32>>(bottom));
     let error = pin(1.0 - pin(bottom * seed));
     let inverse = pin(seed + pin(seed * pin(error + pin(error * error))));
     let first = pin(top * inverse);
@@ -33,14 +33,14 @@ fn quotient(top: vec2<f32>, bottom: vec2<f32>) -> vec2<f32> {
 
 // The least x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-octaves; from `centre`
 // on in its high words q is near a half, where octaves is 64.
-fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32) -> vec2<f32> {
-    let central = q_high >= vec2(centre);
-    let high = select(q_high, q_high ^ vec2(0x7fffffffu), central);
+fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32) -> vec4<f32> {
+    let central = q_high >= vec4(centre);
+    let high = select(q_high, q_high ^ vec4(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
     // from the lowest on, so that n is rounded but once where it has many digits
-    let n_low = pin(float(low >> vec2(16u)) * 65536.0 + pin(float(low & vec2(0xffffu)) + 0.5));
-    let n_middle = pin(float(high & vec2(0xffffu)) * 4294967296.0 + n_low);
-    let n = pin(float(high >> vec2(16u)) * 281474976710656.0 + n_middle);
+    let n_low = pin(float(low >> vec4(16u)) * 65536.0 + pin(float(low & vec4(0xffffu)) + 0.5));
+    let n_middle = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_low);
+    let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_middle);
 
     let c = n * 0x1p-64f;
     let cc = pin(c * c);
@@ -52,8 +52,8 @@ fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32
     centre_bottom = pin(centre_bottom * v) + 1.0;
 
     let parts = decompose(n);
-    let e = octaves - vec2<f32>(parts.exponent);
-    let r = pin(root(parts.m, vec2(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW)));
+    let e = octaves - vec4<f32>(parts.exponent);
+    let r = pin(root(parts.m, vec4(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW)));
     var tail_top = pin(TAIL_TOP_4 * r) + TAIL_TOP_3;
     tail_top = pin(tail_top * r) + TAIL_TOP_2;
     tail_top = pin(tail_top * r) + TAIL_TOP_1;
@@ -66,19 +66,19 @@ fn upper_quantile(q_high: vec2<u32>, q_low: vec2<u32>, octaves: f32, centre: u32
     let top = pin(select(tail_top, centre_top, central));
     let bottom = pin(select(tail_bottom, centre_bottom, central));
     let main = pin(select(r - TAIL_SHIFT, SQRT_TAU * c, central));
-    let factor = select(vec2(-1.0), c * cc, central);
+    let factor = select(vec4(-1.0), c * cc, central);
     return main + pin(factor * quotient(top, bottom));
 }
 
 // 16 bits as f32, exactly.
-fn float(bits: vec2<u32>) -> vec2<f32> {
-    return vec2<f32>(vec2<i32>(bits));
+fn float(bits: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(vec4<i32>(bits));
 }
 
 // The quantile at (p + 1/2) 2^-octaves; the top bit of p says that it is above a half.
-fn signed_quantile(high: vec2<u32>, low: vec2<u32>, octaves: f32, centre: u32) -> vec2<f32> {
-    let above = high >> vec2(31u);
-    let mask = vec2(0u) - above;
+fn signed_quantile(high: vec4<u32>, low: vec4<u32>, octaves: f32, centre: u32) -> vec4<f32> {
+    let above = high >> vec4(31u);
+    let mask = vec4(0u) - above;
     let x = upper_quantile(high ^ mask, low ^ mask, octaves, centre);
-    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) | ((above ^ vec2(1u)) << vec2(31u)));
+    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | ((above ^ vec4(1u)) << vec4(31u)));
 }

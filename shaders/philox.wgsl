@@ -1,15 +1,23 @@
-// The Philox4x32-10 block (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-// SC11). Twin: src/philox.rs.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11), four blocks side by
+// side, so that a thread has work while a product is under way. Twin: src/philox.rs.
 
 const PHILOX_M0: u32 = 0xD2511F53u;
 const PHILOX_M1: u32 = 0xCD9E8D57u;
 const PHILOX_W0: u32 = 0x9E3779B9u;
 const PHILOX_W1: u32 = 0xBB67AE85u;
 
-fn philox_round(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
-    let p0 = mul_wide(PHILOX_M0, counter.x);
-    let p1 = mul_wide(PHILOX_M1, counter.z);
-    return vec4(p1.y ^ counter.y ^ key.x, p1.x, p0.y ^ counter.w ^ key.y, p0.x);
+// The first words of four blocks, the second ones, and so on.
+struct Blocks {
+    x: vec4<u32>,
+    y: vec4<u32>,
+    z: vec4<u32>,
+    w: vec4<u32>,
+}
+
+fn philox_round(c: Blocks, key: vec2<u32>) -> Blocks {
+    let high_0 = mul_high(vec4(PHILOX_M0), c.x);
+    let high_1 = mul_high(vec4(PHILOX_M1), c.z);
+    return Blocks(high_1 ^ c.y ^ vec4(key.x), PHILOX_M1 * c.z, high_0 ^ c.w ^ vec4(key.y), PHILOX_M0 * c.x);
 }
 
 fn philox_bump(key: vec2<u32>) -> vec2<u32> {
@@ -17,8 +25,8 @@ fn philox_bump(key: vec2<u32>) -> vec2<u32> {
 }
 
 // Unrolled, because wgpu adds a counter to every loop.
-fn philox4x32_10(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
-    var c = philox_round(counter, key);
+fn philox4x32_10(counters: Blocks, key: vec2<u32>) -> Blocks {
+    var c = philox_round(counters, key);
     var k = philox_bump(key);
     c = philox_round(c, k);
     k = philox_bump(k);

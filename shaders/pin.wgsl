@@ -5,10 +5,6 @@
 // Set from `params.zero` by every entry point.
 var<private> zero: u32;
 
-fn pin(x: vec2<f32>) -> vec2<f32> {
-    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2(zero));
-}
-
-fn pin4(x: vec4<f32>) -> vec4<f32> {
+fn pin(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4(zero));
 }

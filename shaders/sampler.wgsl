@@ -1,4 +1,4 @@
-// A block's four words to four values, as the bits of f32. Twin: src/sampler.rs, which works out the
+// Two blocks' words to their values, as the bits of f32. Twin: src/sampler.rs, which works out the
 // coefficients.
 
 const SAMPLER_WORDS: u32 = 0u;
@@ -41,48 +41,38 @@ fn storable(value: vec4<f32>, lift: u32) -> vec4<u32> {
 
 fn uniform_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let u = vec4<f32>(vec4<i32>(w & vec4(0xffffffu)));
-    let value = pin4(u * c.scale) + c.bias;
+    let value = pin(u * c.scale) + c.bias;
     return storable(select(value, vec4(c.top), value > vec4(c.top)), c.lift);
 }
 
 fn normal_values(z: vec4<f32>, c: Coefficients) -> vec4<u32> {
-    return storable(pin4(z * c.scale) + c.bias, c.lift);
-}
-
-// base + w range 2^-32, as (low, high)
-fn probability(w: u32, c: Coefficients) -> vec2<u32> {
-    let carried = mul_wide(w, c.range.x).y;
-    let product = mul_wide(w, c.range.y);
-    let first = product.x + carried;
-    let low = first + c.base.x;
-    let high = product.y + c.base.y + select(0u, 1u, first < carried) + select(0u, 1u, low < first);
-    return vec2(low, high);
-}
-
-fn window_quantiles(w: vec2<u32>, c: Coefficients) -> vec2<f32> {
-    let p = probability(w.x, c);
-    let q = probability(w.y, c);
-    return signed_quantile(vec2(p.y, q.y), vec2(p.x, q.x), c.octaves, c.centre);
+    return storable(pin(z * c.scale) + c.bias, c.lift);
 }
 
 fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
+    // the probabilities base + w range 2^-32
     let flipped = w ^ vec4(c.flip);
-    let x = vec4(window_quantiles(flipped.xy, c), window_quantiles(flipped.zw, c));
-    return inside(pin4(pin4(x) * c.scale) + c.bias, c);
+    let carried = mul_high(flipped, vec4(c.range.x));
+    let first = flipped * c.range.y + carried;
+    let low = first + vec4(c.base.x);
+    let carries = select(vec4(0u), vec4(1u), first < carried) + select(vec4(0u), vec4(1u), low < first);
+    let high = mul_high(flipped, vec4(c.range.y)) + vec4(c.base.y) + carries;
+    let x = signed_quantile(high, low, c.octaves, c.centre);
+    return inside(pin(pin(x) * c.scale) + c.bias, c);
 }
 
 fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     // t = (w + 1/2) 2^-32 - 1/2
     let high = bitcast<vec4<i32>>(w ^ vec4(0x80000000u)) >> vec4(16u);
-    let low = pin4(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
-    let t = pin4(vec4<f32>(high) * 65536.0 + low) * 0x1p-32f;
-    let y = pin4(pin4(c.step * t) + c.start);
-    var series = pin4(c.series_5 * y) + c.series_4;
-    series = pin4(series * y) + c.series_3;
-    series = pin4(series * y) + c.series_2;
-    series = pin4(pin4(series * y) + 1.0);
-    let main = pin4(pin4(c.scale * t) + c.shift);
-    return inside(pin4(pin4(main * series) + c.residue) + c.bias, c);
+    let low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
+    let t = pin(vec4<f32>(high) * 65536.0 + low) * 0x1p-32f;
+    let y = pin(pin(c.step * t) + c.start);
+    var series = pin(c.series_5 * y) + c.series_4;
+    series = pin(series * y) + c.series_3;
+    series = pin(series * y) + c.series_2;
+    series = pin(pin(series * y) + 1.0);
+    let main = pin(pin(c.scale * t) + c.shift);
+    return inside(pin(pin(main * series) + c.residue) + c.bias, c);
 }
 
 fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {
@@ -90,24 +80,32 @@ fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {
     return storable(select(above, vec4(c.top), above > vec4(c.top)), c.lift);
 }
 
-fn sample(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
+// The words, or the values, of two blocks.
+struct Pair {
+    a: vec4<u32>,
+    b: vec4<u32>,
+}
+
+fn sample(w: Pair, c: Coefficients) -> Pair {
     if SAMPLER == SAMPLER_CONSTANT {
-        return vec4(c.pattern);
+        return Pair(vec4(c.pattern), vec4(c.pattern));
     }
     if SAMPLER == SAMPLER_UNIFORM {
-        return uniform_values(w, c);
+        return Pair(uniform_values(w.a, c), uniform_values(w.b, c));
     }
     if SAMPLER == SAMPLER_NORMAL {
-        return normal_values(box_muller(w), c);
+        let z = box_muller(w.a, w.b);
+        return Pair(normal_values(z.a, c), normal_values(z.b, c));
     }
     if SAMPLER == SAMPLER_NORMAL_NATIVE {
-        return bitcast<vec4<u32>>(box_muller_native(w) * c.scale + c.bias);
+        let z = box_muller_native(w.a, w.b);
+        return Pair(bitcast<vec4<u32>>(z.a * c.scale + c.bias), bitcast<vec4<u32>>(z.b * c.scale + c.bias));
     }
     if SAMPLER == SAMPLER_TRUNCATED {
-        return truncated_values(w, c);
+        return Pair(truncated_values(w.a, c), truncated_values(w.b, c));
     }
     if SAMPLER == SAMPLER_TRUNCATED_NARROW {
-        return narrow_values(w, c);
+        return Pair(narrow_values(w.a, c), narrow_values(w.b, c));
     }
     return w;
 }

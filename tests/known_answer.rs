@@ -91,7 +91,12 @@ fn shader_philox(gpu: &Gpu, multiply: Multiply, v: &Published) -> [u32; 4] {
         10 => "c = philox4x32_10(c, k);".to_owned(),
         n => "c = philox_round(c, k); k = philox_bump(k);".repeat(n as usize),
     };
-    let body = format!("var c = io[0]; var k = io[1].xy; {rounds} io[0] = c;");
+    // in the third of the four blocks, the others empty
+    let body = format!(
+        "let lane = vec4(0u, 0u, 1u, 0u); var k = io[1].xy;
+        var c = Blocks(io[0].x * lane, io[0].y * lane, io[0].z * lane, io[0].w * lane);
+        {rounds} io[0] = vec4(c.x.z, c.y.z, c.z.z, c.w.z);"
+    );
     common::run_shader(gpu, multiply, &body, &[v.counter, [v.key[0], v.key[1], 0, 0]])[0]
 }
 

@@ -34,8 +34,8 @@ impl Multiply {
     #[must_use]
     pub fn source(self) -> String {
         let multiply = match self {
-            Self::U64 => include_str!("../../shaders/mul_wide_u64.wgsl"),
-            Self::U16 => include_str!("../../shaders/mul_wide_u16.wgsl"),
+            Self::U64 => include_str!("../../shaders/mul_high_u64.wgsl"),
+            Self::U16 => include_str!("../../shaders/mul_high_u16.wgsl"),
         };
         [
             include_str!("../../shaders/pin.wgsl"),

@@ -1,0 +1,6 @@
+// The high words of 64-bit products of words, on a device with 64-bit integers. The low words as products of their
+// own are faster than cutting them out of these.
+
+fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>((vec4<u64>(a) * vec4<u64>(b)) >> vec4(32u));
+}
