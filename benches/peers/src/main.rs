@@ -1,0 +1,314 @@
+//! The same work by this project and by its peers, on the same machine and in turn; `scripts/peers` builds and runs it.
+//!
+//! A contest is a table: each of its entries does its work once, one after the other, and that again for every round.
+//! Times are from the call to the end of the work, in this process, and in that of scripts/peers.py for what is Python.
+//! Every entry writes into memory that it had before, where its interface allows that; burn and numr take a buffer from their pool.
+
+mod gpt2;
+mod report;
+
+use std::hint::black_box;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
+use half::{bf16, f16};
+use numr::prelude::{AdvancedRandomOps, DType, Runtime, RuntimeClient};
+use numr::runtime::wgpu::{WgpuDevice, WgpuRuntime};
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+use report::Contest;
+use seedtensors::gpu::{Gpu, Select, Target};
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Init, Key, Sampler, Shape, cpu};
+
+/// Elements of a tensor: 8192 rows of 4096.
+const ELEMENTS: u64 = 1 << 25;
+/// Of a column shard, of a tensor of 8192 x 8192.
+const SHARD: u64 = 1 << 23;
+
+fn main() -> Result<()> {
+    let gpu = Gpu::open(&Select::Default).context("the peers need a GPU, llvmpipe at least: run scripts/test")?;
+    let python = Python::start()?;
+    let machine = format!("{}; {}", gpu.info(), python.versions);
+    println!("{machine}");
+    let contests =
+        [normals_on_gpu(&gpu)?, uniforms_on_gpu(&gpu)?, dtypes_on_gpu(&gpu)?, small(&gpu)?, gpt2::contest(&gpu)?]
+            .into_iter()
+            .chain([normals_on_cpu(&python)?, truncated_on_cpu(&python)?, uniforms_on_cpu(&python)?, dtypes_on_cpu()?]);
+    report::write(&machine, &contests.collect::<Vec<_>>())
+}
+
+/// Seconds that work takes.
+pub(crate) fn seconds(work: impl FnOnce()) -> f64 {
+    let begin = Instant::now();
+    work();
+    begin.elapsed().as_secs_f64()
+}
+
+pub(crate) fn wait(gpu: &Gpu) {
+    gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+}
+
+pub(crate) fn buffer(gpu: &Gpu, size: u64) -> wgpu::Buffer {
+    let usage = wgpu::BufferUsages::STORAGE;
+    gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+}
+
+fn key() -> Key {
+    Key::new(42).named("peers")
+}
+
+fn normal() -> Fill {
+    Fill::new(key(), Sampler::Normal { mean: 0.0, std: 1.0 })
+}
+
+fn uniform() -> Fill {
+    Fill::new(key(), Sampler::Uniform { low: 0.0, high: 1.0 })
+}
+
+fn shard() -> Fill {
+    normal().of_shard(Shape::new(&[8192, 8192]).unwrap().shard(&[0, 1024], &[8192, 1024]).unwrap())
+}
+
+/// A fill recorded, submitted and waited for.
+fn on_gpu<'a>(gpu: &'a Gpu, buffer: &wgpu::Buffer, fill: Fill, dtype: Dtype, count: u64) -> impl FnMut() -> f64 + use<'a> {
+    let buffer = buffer.clone();
+    move || {
+        seconds(|| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let target = Target { buffer: &buffer, offset: 0, count, dtype };
+            gpu.fill(&mut encoder, &fill, &target).unwrap();
+            gpu.queue().submit([encoder.finish()]);
+            wait(gpu);
+        })
+    }
+}
+
+/// burn's device of the same adapter.
+pub(crate) fn burn_device(gpu: &Gpu) -> Device {
+    Device::wgpu(if gpu.info().kind == seedtensors::gpu::DeviceKind::Software { DeviceKind::Cpu } else { DeviceKind::DefaultDevice })
+}
+
+fn burn(gpu: &Gpu, distribution: Distribution, count: u64) -> impl FnMut() -> f64 + use<> {
+    let device = burn_device(gpu);
+    move || {
+        seconds(|| {
+            black_box(Tensor::<1>::random([count as usize], distribution, &device));
+            device.sync().unwrap();
+        })
+    }
+}
+
+/// A store of 16 bytes a thread: the floor.
+fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'a> {
+    let source = "@group(0) @binding(0) var<storage, read_write> slots: array<vec4<u32>>;
+        @compute @workgroup_size(256) fn store(@builtin(global_invocation_id) id: vec3<u32>) {
+            slots[id.x] = vec4(0x3f800000u);
+        }";
+    let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("store"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &[wgpu::BindGroupEntry { binding: 0, resource: target.as_entire_binding() }],
+    });
+    let grid = (target.size() / 16 / 256) as u32;
+    move || {
+        seconds(|| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(grid, 1, 1);
+            drop(pass);
+            gpu.queue().submit([encoder.finish()]);
+            wait(gpu);
+        })
+    }
+}
+
+fn normals_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+    let target = buffer(gpu, 4 * ELEMENTS);
+    let native = Fill { arithmetic: Arithmetic::Native, ..normal() };
+    let numr = WgpuRuntime::default_client(&WgpuDevice::new(0));
+    let mut contest = Contest::new("Normals on the GPU, f32, 2^25", ELEMENTS);
+    contest.entry("seedtensors, exact", on_gpu(gpu, &target, normal(), Dtype::F32, ELEMENTS));
+    contest.entry("seedtensors, native", on_gpu(gpu, &target, native, Dtype::F32, ELEMENTS));
+    contest.entry("burn 0.22 `Tensor::random`", burn(gpu, Distribution::Normal(0.0, 1.0), ELEMENTS));
+    contest.entry("numr 0.14 `philox_randn`", move || {
+        seconds(|| {
+            black_box(numr.philox_randn(&[ELEMENTS as usize], 42, 0, DType::F32).unwrap());
+            numr.synchronize();
+        })
+    });
+    contest.entry("storing a constant", store(gpu, &target));
+    contest.run()
+}
+
+fn uniforms_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+    let target = buffer(gpu, 4 * ELEMENTS);
+    let numr = WgpuRuntime::default_client(&WgpuDevice::new(0));
+    let mut contest = Contest::new("Uniforms on the GPU, f32, 2^25", ELEMENTS);
+    contest.entry("seedtensors", on_gpu(gpu, &target, uniform(), Dtype::F32, ELEMENTS));
+    contest.entry("burn 0.22 `Tensor::random`", burn(gpu, Distribution::Uniform(0.0, 1.0), ELEMENTS));
+    contest.entry("numr 0.14 `philox_uniform`", move || {
+        seconds(|| {
+            black_box(numr.philox_uniform(&[ELEMENTS as usize], 42, 0, DType::F32).unwrap());
+            numr.synchronize();
+        })
+    });
+    contest.entry("storing a constant", store(gpu, &target));
+    contest.run()
+}
+
+fn dtypes_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+    let target = buffer(gpu, 4 * SHARD);
+    let mut contest = Contest::new("Exact normals on the GPU by dtype and shard, 2^23", SHARD);
+    contest.entry("f32", on_gpu(gpu, &target, normal(), Dtype::F32, SHARD));
+    contest.entry("bf16", on_gpu(gpu, &target, normal(), Dtype::BF16, SHARD));
+    contest.entry("f16", on_gpu(gpu, &target, normal(), Dtype::F16, SHARD));
+    contest.entry("f32, 1024 columns of 8192", on_gpu(gpu, &target, shard(), Dtype::F32, SHARD));
+    contest.run()
+}
+
+/// From the call to the submission, of a tensor of 1,024 elements.
+fn small(gpu: &Gpu) -> Result<Contest<'static>> {
+    let target = buffer(gpu, 4096);
+    let device = burn_device(gpu);
+    let mut contest = Contest::new("A tensor of 1,024 normals on the GPU, from call to submitted", 1024);
+    contest.entry("seedtensors", || {
+        let taken = seconds(|| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let target = Target { buffer: &target, offset: 0, count: 1024, dtype: Dtype::F32 };
+            gpu.fill(&mut encoder, &normal(), &target).unwrap();
+            gpu.queue().submit([encoder.finish()]);
+        });
+        wait(gpu);
+        taken
+    });
+    contest.entry("burn 0.22 `Tensor::random`, `flush`", move || {
+        let mut tensor = None;
+        let taken = seconds(|| {
+            tensor = Some(Tensor::<1>::random([1024], Distribution::Normal(0.0, 1.0), &device));
+            device.flush().unwrap();
+        });
+        device.sync().unwrap();
+        taken
+    });
+    contest.run()
+}
+
+fn on_cpu<T: Element>(fill: Fill, count: u64, threads: usize) -> Result<impl FnMut() -> f64> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut out = vec![T::zeroed(); count as usize];
+    Ok(move || pool.install(|| seconds(|| cpu::fill(&fill, black_box(&mut out)).unwrap())))
+}
+
+fn normals_on_cpu(python: &Python) -> Result<Contest<'static>> {
+    let mut contest = Contest::new("Normals on the CPU, f32, 2^25", ELEMENTS);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(normal(), ELEMENTS, 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(normal(), ELEMENTS, 1)?);
+    contest.entry("rand_distr 0.6 `StandardNormal`, Xoshiro256++, one thread", {
+        let mut out = vec![0.0_f32; ELEMENTS as usize];
+        move || seconds(|| normals(&mut out, 1))
+    });
+    contest.entry("the same, rayon, every core", {
+        let mut out = vec![0.0_f32; ELEMENTS as usize];
+        move || seconds(|| out.par_chunks_mut(1 << 16).enumerate().for_each(|(i, chunk)| normals(chunk, i as u64)))
+    });
+    contest.entry("candle 0.10 `Tensor::randn`", || {
+        seconds(|| {
+            black_box(candle_core::Tensor::randn(0.0_f32, 1.0, ELEMENTS as usize, &candle_core::Device::Cpu).unwrap());
+        })
+    });
+    contest.entry("torch `kaiming_normal_`", python.work("torch kaiming_normal_", ELEMENTS));
+    contest.entry("numpy `standard_normal`", python.work("numpy standard_normal", ELEMENTS));
+    contest.entry("storing a constant, every core", {
+        let mut out = vec![0.0_f32; ELEMENTS as usize];
+        move || seconds(|| black_box(&mut out).par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(1.0)))
+    });
+    contest.run()
+}
+
+fn normals(out: &mut [f32], seed: u64) {
+    let generator = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let values = rand::RngExt::sample_iter::<f32, _>(generator, StandardNormal);
+    black_box(out).iter_mut().zip(values).for_each(|(out, value)| *out = value);
+}
+
+fn truncated_on_cpu(python: &Python) -> Result<Contest<'static>> {
+    let truncated = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
+    let mut contest = Contest::new("Truncated normals on the CPU, f32, 2^25", ELEMENTS);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 1)?);
+    contest.entry("torch `trunc_normal_`", python.work("torch trunc_normal_", ELEMENTS));
+    contest.run()
+}
+
+fn uniforms_on_cpu(python: &Python) -> Result<Contest<'static>> {
+    let shape = Shape::new(&[ELEMENTS / 4096, 4096])?;
+    let fill = Fill::new(key(), Init::xavier_uniform().sampler(&shape)?);
+    let mut contest = Contest::new("Xavier uniforms on the CPU, f32, 2^25", ELEMENTS);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(fill, ELEMENTS, 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(fill, ELEMENTS, 1)?);
+    contest.entry("torch `xavier_uniform_`", python.work("torch xavier_uniform_", ELEMENTS));
+    contest.run()
+}
+
+fn dtypes_on_cpu() -> Result<Contest<'static>> {
+    let mut contest = Contest::new("Exact normals on the CPU by dtype and shard, every core, 2^23", SHARD);
+    contest.entry("f32", on_cpu::<f32>(normal(), SHARD, 0)?);
+    contest.entry("bf16", on_cpu::<bf16>(normal(), SHARD, 0)?);
+    contest.entry("f16", on_cpu::<f16>(normal(), SHARD, 0)?);
+    contest.entry("f32, 1024 columns of 8192", on_cpu::<f32>(shard(), SHARD, 0)?);
+    contest.run()
+}
+
+/// scripts/peers.py, which does work when it is told to.
+struct Python {
+    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    versions: String,
+    _process: Child,
+}
+
+impl Python {
+    fn start() -> Result<Self> {
+        let python = std::env::var("PEERS_PYTHON").context("PEERS_PYTHON is not set: run scripts/peers")?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/peers.py");
+        let mut process = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        let pipes = stdin.zip(stdout.map(BufReader::new)).context("no pipes to scripts/peers.py")?;
+        let mut python = Self { pipes: Mutex::new(pipes), versions: String::new(), _process: process };
+        python.versions = python.answer()?;
+        Ok(python)
+    }
+
+    fn answer(&self) -> Result<String> {
+        let mut line = String::new();
+        self.pipes.lock().unwrap().1.read_line(&mut line)?;
+        ensure!(!line.is_empty(), "scripts/peers.py ended; its message is above");
+        Ok(line.trim().to_owned())
+    }
+
+    fn work(&self, name: &'static str, elements: u64) -> impl FnMut() -> f64 {
+        move || {
+            writeln!(self.pipes.lock().unwrap().0, "{name} {elements}").unwrap();
+            self.answer().unwrap().parse().unwrap()
+        }
+    }
+}

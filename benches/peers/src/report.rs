@@ -1,0 +1,84 @@
+//! Contests, their rounds, and the tables that come of them.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+
+/// Rounds that count; one before them does not.
+const ROUNDS: usize = 11;
+
+type Work<'a> = Box<dyn FnMut() -> f64 + 'a>;
+
+/// Entries that do the same work.
+pub(crate) struct Contest<'a> {
+    title: &'static str,
+    elements: u64,
+    entries: Vec<(&'static str, Work<'a>, Vec<f64>)>,
+}
+
+impl<'a> Contest<'a> {
+    pub(crate) const fn new(title: &'static str, elements: u64) -> Self {
+        Self { title, elements, entries: Vec::new() }
+    }
+
+    /// An entry, whose work returns the seconds that it took.
+    pub(crate) fn entry(&mut self, name: &'static str, work: impl FnMut() -> f64 + 'a) {
+        self.entries.push((name, Box::new(work), Vec::new()));
+    }
+
+    /// Every entry in turn, in every round.
+    pub(crate) fn run(mut self) -> Result<Contest<'static>> {
+        for round in 0..=ROUNDS {
+            for (_, work, times) in &mut self.entries {
+                let taken = work();
+                if round > 0 {
+                    times.push(taken);
+                }
+            }
+        }
+        let done = |(name, _, mut times): (_, _, Vec<f64>)| {
+            times.sort_by(f64::total_cmp);
+            (name, Box::new(|| 0.0) as Work<'static>, times)
+        };
+        let contest =
+            Contest { title: self.title, elements: self.elements, entries: self.entries.into_iter().map(done).collect() };
+        println!("{}", contest.table());
+        Ok(contest)
+    }
+
+    fn table(&self) -> String {
+        let mut table = format!("### {}\n\n", self.title);
+        table += "| | ms | quartiles | M elements/s | times the first's |\n| --- | ---: | ---: | ---: | ---: |\n";
+        let quantile = |times: &[f64], share: usize| times[(times.len() - 1) * share / 4];
+        let first = quantile(&self.entries[0].2, 2);
+        for (name, _, times) in &self.entries {
+            let [low, median, high] = [1, 2, 3].map(|share| quantile(times, share));
+            let rate = self.elements as f64 / median / 1e6;
+            let [low, high, ms] = [low, high, median].map(|time| digits(time * 1e3));
+            writeln!(table, "| {name} | {ms} | {low} to {high} | {} | {:.2} |", digits(rate), median / first).unwrap();
+        }
+        table
+    }
+}
+
+/// Three digits or more.
+fn digits(value: f64) -> String {
+    let places = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else if value >= 1.0 { 2 } else { 3 };
+    format!("{value:.places$}")
+}
+
+/// Writes the tables into docs/benchmarks.md, between its marks.
+pub(crate) fn write(machine: &str, contests: &[Contest<'_>]) -> Result<()> {
+    const MARKS: [&str; 2] = ["<!-- scripts/peers writes from here -->\n", "<!-- to here -->"];
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
+    let text = std::fs::read_to_string(path)?;
+    let (before, rest) = text.split_once(MARKS[0]).with_context(|| format!("{path} has lost its mark"))?;
+    let (_, after) = rest.split_once(MARKS[1]).with_context(|| format!("{path} has lost its second mark"))?;
+    let mut tables = format!("\n{machine}\n");
+    for contest in contests {
+        write!(tables, "\n{}", contest.table())?;
+    }
+    std::fs::write(path, [before, MARKS[0], &tables, "\n", MARKS[1], after].concat())?;
+    println!("written to docs/benchmarks.md");
+    Ok(())
+}

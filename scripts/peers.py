@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""PyTorch's and numpy's side of `scripts/peers`: reads `name elements` lines, does that work once, and answers with the
+seconds it took, beginning with a line that says which versions and how many threads.
+
+    pip install torch numpy
+"""
+
+import sys
+import time
+
+import numpy
+import torch
+
+tensors = {}
+
+
+def tensor(elements, dtype=torch.float32):
+    """One that has been written before, so that no page of it is new."""
+    key = elements, dtype
+    if key not in tensors:
+        tensors[key] = torch.zeros(elements // 4096, 4096, dtype=dtype)
+    return tensors[key]
+
+
+generator = numpy.random.default_rng(42)
+WORK = {
+    "torch kaiming_normal_": lambda n: torch.nn.init.kaiming_normal_(tensor(n), nonlinearity="relu"),
+    "torch kaiming_normal_ bf16": lambda n: torch.nn.init.kaiming_normal_(tensor(n, torch.bfloat16), nonlinearity="relu"),
+    "torch xavier_uniform_": lambda n: torch.nn.init.xavier_uniform_(tensor(n)),
+    "torch trunc_normal_": lambda n: torch.nn.init.trunc_normal_(tensor(n)),
+    "numpy standard_normal": lambda n: generator.standard_normal(out=tensor(n).numpy(), dtype=numpy.float32),
+}
+
+print(f"torch {torch.__version__} ({torch.get_num_threads()} threads), numpy {numpy.__version__}", flush=True)
+for line in sys.stdin:
+    name, elements = line.rsplit(" ", 1)
+    begin = time.perf_counter()
+    WORK[name](int(elements))
+    print(time.perf_counter() - begin, flush=True)
