@@ -1,4 +1,4 @@
-// f32 bits to f16 and bf16, rounded to nearest, ties to even, in integers alone. Twin: src/dtype.rs.
+// f32 bits to f16 and bf16, rounded to nearest, ties to even. Twin: src/dtype.rs.
 
 const DTYPE_F32: u32 = 0u;
 const DTYPE_F16: u32 = 1u;
@@ -8,11 +8,8 @@ override DTYPE: u32;
 fn round_f16(bits: vec4<u32>) -> vec4<u32> {
     let x = bits & vec4(0x7fffffffu);
     let normal = (x - vec4(0x37fff001u) + ((x >> vec4(13u)) & vec4(1u))) >> vec4(13u);
-    // below 2^-14: units of 2^-24; a shift of 26 leaves nothing of a 24-bit mantissa
-    let shift = min(vec4(126u) - min(x >> vec4(23u), vec4(112u)), vec4(26u));
-    let mantissa = (x & vec4(0x7fffffu)) | vec4(0x800000u);
-    let half = (vec4(1u) << (shift - vec4(1u))) - vec4(1u);
-    let subnormal = (mantissa + half + ((mantissa >> shift) & vec4(1u))) >> shift;
+    // below 2^-14: units of 2^-24, which are those of an f32 from a half on
+    let subnormal = bitcast<vec4<u32>>(bitcast<vec4<f32>>(x) + 0.5) - vec4(0x3f000000u);
     let magnitude = select(subnormal, min(normal, vec4(0x7c00u)), x >= vec4(0x38800000u));
     return ((bits >> vec4(16u)) & vec4(0x8000u)) | magnitude;
 }

@@ -86,10 +86,8 @@ fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f3
 pub(crate) fn round_f16(bits: u32) -> u16 {
     let x = bits & 0x7fff_ffff;
     let normal = x.wrapping_sub(0x37ff_f001).wrapping_add(x >> 13 & 1) >> 13;
-    let shift = (126 - (x >> 23).min(112)).min(26);
-    let mantissa = x & 0x7f_ffff | 0x80_0000;
-    let half = (1 << (shift - 1)) - 1;
-    let subnormal = (mantissa + half + (mantissa >> shift & 1)) >> shift;
+    // below 2^-14: units of 2^-24, which are those of an f32 from a half on
+    let subnormal = (f32::from_bits(x) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
     let magnitude = if x >= 0x3880_0000 { normal.min(0x7c00) } else { subnormal };
     (bits >> 16 & 0x8000 | magnitude) as u16
 }

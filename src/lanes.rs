@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::dtype::Element;
 use crate::key::words;
-use crate::philox::{philox_bump, philox_round};
+use crate::philox::{PHILOX_M0, PHILOX_M1, philox_bump};
 use crate::sampler::{Coefficients, Kind, sample};
 use crate::{Fill, Key};
 
@@ -140,12 +140,26 @@ fn columns(kind: Kind, key: Key, counters: &[u64; BLOCKS], coefficients: &Coeffi
 fn each_column(kind: Kind, key: Key, counters: &[u64; BLOCKS], coefficients: &Coefficients) -> [[u32; BLOCKS]; 4] {
     let mut columns = [[0; BLOCKS]; 4];
     for (i, counters) in counters.as_chunks::<LANES>().0.iter().enumerate() {
-        let values = sample(kind, blocks(counters, words(key.seed)), coefficients);
-        for (column, values) in columns.iter_mut().zip(values) {
-            column[i * LANES..(i + 1) * LANES].copy_from_slice(&values);
+        for (column, words) in columns.iter_mut().zip(blocks(counters, words(key.seed))) {
+            column[i * LANES..(i + 1) * LANES].copy_from_slice(&words);
         }
     }
+    values(kind, &mut columns, coefficients);
     columns
+}
+
+/// Words to values in place. A pass of its own, in which several chains of dependent steps are under way at once.
+#[inline(always)]
+fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficients) {
+    for lane in (0..BLOCKS).step_by(LANES) {
+        let mut w = [[0; LANES]; 4];
+        for (w, column) in w.iter_mut().zip(&*columns) {
+            w.copy_from_slice(&column[lane..lane + LANES]);
+        }
+        for (column, values) in columns.iter_mut().zip(sample(kind, w, coefficients)) {
+            column[lane..lane + LANES].copy_from_slice(&values);
+        }
+    }
 }
 
 /// Fills whole groups of blocks, from the block `block` of the key on, compiled for each width of vector
@@ -173,11 +187,11 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
         for lane in (0..BLOCKS).step_by(LANES) {
             let counter = first.wrapping_add((i * BLOCKS + lane) as u64);
             let counters = std::array::from_fn(|lane| counter.wrapping_add(lane as u64));
-            let values = sample(kind, blocks(&counters, words(key.seed)), coefficients);
-            for (column, values) in columns.iter_mut().zip(values) {
-                column[lane..lane + LANES].copy_from_slice(&values);
+            for (column, words) in columns.iter_mut().zip(blocks(&counters, words(key.seed))) {
+                column[lane..lane + LANES].copy_from_slice(&words);
             }
         }
+        values(kind, &mut columns, coefficients);
         let [c0, c1, c2, c3] = &columns;
         for ((((quad, a), b), c), d) in group.as_chunks_mut::<4>().0.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
             *quad = [T::round(*a), T::round(*b), T::round(*c), T::round(*d)];
@@ -185,20 +199,28 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
     }
 }
 
-/// The blocks of `LANES` counters, word by word.
+/// The blocks of `LANES` counters, word by word: [`philox4x32_10`](crate::philox4x32_10) with words in 64 bits each, as
+/// the vector unit multiplies them, and with anything above the 32 until the end.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a word is the low half")]
 #[expect(clippy::needless_range_loop, reason = "a lane is an index into four arrays")]
 fn blocks(counters: &[u64; LANES], mut key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let mut w = [[0; LANES]; 4];
+    let low = |x: u64| x & 0xffff_ffff;
+    let mut w = [[0_u64; LANES]; 4];
     for lane in 0..LANES {
-        [w[0][lane], w[1][lane]] = words(counters[lane]);
+        w[0][lane] = counters[lane];
+        w[1][lane] = counters[lane] >> 32;
     }
     for _ in 0..10 {
         for lane in 0..LANES {
-            let counter = [w[0][lane], w[1][lane], w[2][lane], w[3][lane]];
-            [w[0][lane], w[1][lane], w[2][lane], w[3][lane]] = philox_round(counter, key);
+            let p0 = low(w[0][lane]) * u64::from(PHILOX_M0);
+            let p1 = low(w[2][lane]) * u64::from(PHILOX_M1);
+            w[0][lane] = (p1 >> 32) ^ w[1][lane] ^ u64::from(key[0]);
+            w[1][lane] = p1;
+            w[2][lane] = (p0 >> 32) ^ w[3][lane] ^ u64::from(key[1]);
+            w[3][lane] = p0;
         }
         key = philox_bump(key);
     }
-    w
+    w.map(|words| words.map(|word| word as u32))
 }

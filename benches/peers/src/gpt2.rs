@@ -1,24 +1,27 @@
 //! A whole model: the tensors of GPT-2 (124 M parameters) as transformers saves it.
 
-use std::hint::black_box;
-
 use anyhow::Result;
-use burn::tensor::{Distribution, Tensor};
-use seedtensors::gpu::Gpu;
-use seedtensors::{Dtype, Fill, Key, Sampler, Shape};
+use seedtensors::gpu::{Gpu, Target};
+use seedtensors::{Dtype, Fill, Key, Sampler};
 
 use crate::report::Contest;
-use crate::{burn_device, seconds, wait};
+use crate::{Peers, buffer, seconds, wait};
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 0.02 };
 
-struct Parameter {
+pub(crate) struct Parameter {
     name: String,
     dims: Vec<u64>,
-    sampler: Sampler,
+    pub(crate) sampler: Sampler,
 }
 
-fn parameters() -> Vec<Parameter> {
+impl Parameter {
+    pub(crate) fn elements(&self) -> u64 {
+        self.dims.iter().product()
+    }
+}
+
+pub(crate) fn parameters() -> Vec<Parameter> {
     let [zeros, ones] = [0.0, 1.0].map(|value| Sampler::Constant { value });
     let parameter = |name: String, dims: &[u64], sampler| Parameter { name, dims: dims.to_vec(), sampler };
     let mut parameters = vec![
@@ -47,19 +50,41 @@ fn parameters() -> Vec<Parameter> {
     parameters
 }
 
-pub(crate) fn contest(gpu: &Gpu) -> Result<Contest<'static>> {
+/// Elements of all of them.
+pub(crate) fn elements() -> u64 {
+    parameters().iter().map(Parameter::elements).sum()
+}
+
+pub(crate) fn contest(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
     let parameters = parameters();
-    let elements = parameters.iter().map(|parameter| parameter.dims.iter().product::<u64>()).sum();
-    let device = burn_device(gpu);
-    let mut contest = Contest::new("GPT-2, 124 M parameters in 148 tensors, into new buffers of the GPU, f32", elements);
+    let elements = elements();
     let fills = || {
-        let fill = |parameter: &Parameter| -> Result<_> {
-            let shape = Shape::new(&parameter.dims)?;
-            Ok((Fill::new(Key::new(42).named(&parameter.name), parameter.sampler), Dtype::F32, shape.elements()))
-        };
-        parameters.iter().map(fill).collect::<Result<Vec<_>>>().unwrap()
+        let fill = |parameter: &Parameter| Fill::new(Key::new(42).named(&parameter.name), parameter.sampler);
+        parameters.iter().map(|parameter| (fill(parameter), Dtype::F32, parameter.elements())).collect::<Vec<_>>()
     };
+    let buffers: Vec<_> = parameters.iter().map(|parameter| buffer(gpu, 4 * parameter.elements())).collect();
+    let submit = || {
+        let target = |((fill, dtype, count), buffer)| (fill, Target { buffer, offset: 0, count, dtype });
+        let targets: Vec<_> = fills().into_iter().zip(&buffers).map(target).collect();
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        gpu.fill_all(&mut encoder, &targets).unwrap();
+        gpu.queue().submit([encoder.finish()]);
+    };
+    let mut contest = Contest::new("GPT-2, 124 M parameters in 148 tensors, into the GPU's buffers, f32", elements);
     contest.entry("seedtensors, one submission, to its end", || {
+        seconds(|| {
+            submit();
+            wait(gpu);
+        })
+    });
+    contest.entry("burn 0.22, to its end", peers.burn.work("model", elements));
+    contest.entry("seedtensors, to submitted", || {
+        let taken = seconds(submit);
+        wait(gpu);
+        taken
+    });
+    contest.entry("burn 0.22, to submitted", peers.burn.work("submit-model", elements));
+    contest.entry("seedtensors, memory from the system included, to its end", || {
         let mut buffers = Vec::new();
         let taken = seconds(|| {
             buffers = gpu.tensors(&fills()).unwrap();
@@ -67,41 +92,6 @@ pub(crate) fn contest(gpu: &Gpu) -> Result<Contest<'static>> {
         });
         drop(buffers);
         wait(gpu);
-        taken
-    });
-    let burned = || -> Vec<_> {
-        let make = |parameter: &Parameter| {
-            let shape = [parameter.dims.iter().product::<u64>() as usize];
-            match parameter.sampler {
-                Sampler::Constant { value: 0.0 } => Tensor::<1>::zeros(shape, &device),
-                Sampler::Constant { .. } => Tensor::ones(shape, &device),
-                _ => Tensor::random(shape, Distribution::Normal(0.0, 0.02), &device),
-            }
-        };
-        parameters.iter().map(make).collect()
-    };
-    contest.entry("burn 0.22, to its end", || {
-        seconds(|| {
-            let tensors = burned();
-            device.sync().unwrap();
-            black_box(tensors);
-        })
-    });
-    contest.entry("seedtensors, to submitted", || {
-        let mut buffers = Vec::new();
-        let taken = seconds(|| buffers = gpu.tensors(&fills()).unwrap());
-        wait(gpu);
-        drop(buffers);
-        wait(gpu);
-        taken
-    });
-    contest.entry("burn 0.22, to submitted", || {
-        let mut tensors = Vec::new();
-        let taken = seconds(|| {
-            tensors = burned();
-            device.flush().unwrap();
-        });
-        device.sync().unwrap();
         taken
     });
     contest.run()

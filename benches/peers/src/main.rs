@@ -1,46 +1,72 @@
 //! The same work by this project and by its peers, on the same machine and in turn; `scripts/peers` builds and runs it.
 //!
 //! A contest is a table: each of its entries does its work once, one after the other, and that again for every round.
-//! Times are from the call to the end of the work, in this process, and in that of scripts/peers.py for what is Python.
-//! Every entry writes into memory that it had before, where its interface allows that; burn and numr take a buffer from their pool.
+//! Times are from the call to the end of the work. What uses the GPU beside us, and what is Python, does so in a process of
+//! its own, told to by a line: in one process burn's runtime slows whatever else uses llvmpipe by a tenth. Every entry
+//! writes into memory that it had before, where its interface allows that; burn and numr take a buffer from their pool.
 
 mod gpt2;
 mod report;
+mod served;
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
+use anyhow::{Context, Result};
 use half::{bf16, f16};
-use numr::prelude::{AdvancedRandomOps, DType, Runtime, RuntimeClient};
-use numr::runtime::wgpu::{WgpuDevice, WgpuRuntime};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use report::Contest;
-use seedtensors::gpu::{Gpu, Select, Target};
+use seedtensors::gpu::{DeviceKind, Gpu, Select, Target};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Init, Key, Sampler, Shape, cpu};
+use served::Served;
 
 /// Elements of a tensor: 8192 rows of 4096.
 const ELEMENTS: u64 = 1 << 25;
 /// Of a column shard, of a tensor of 8192 x 8192.
 const SHARD: u64 = 1 << 23;
 
+/// Those in processes of their own.
+struct Peers {
+    burn: Served,
+    numr: Served,
+    python: Served,
+}
+
 fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("serve-burn") => return served::burn(arguments.next().as_deref() == Some("software")),
+        Some("serve-numr") => return served::numr(),
+        _ => {}
+    }
     let gpu = Gpu::open(&Select::Default).context("the peers need a GPU, llvmpipe at least: run scripts/test")?;
-    let python = Python::start()?;
-    let machine = format!("{}; {}", gpu.info(), python.versions);
-    println!("{machine}");
-    let contests =
-        [normals_on_gpu(&gpu)?, uniforms_on_gpu(&gpu)?, dtypes_on_gpu(&gpu)?, small(&gpu)?, gpt2::contest(&gpu)?]
-            .into_iter()
-            .chain([normals_on_cpu(&python)?, truncated_on_cpu(&python)?, uniforms_on_cpu(&python)?, dtypes_on_cpu()?]);
-    report::write(&machine, &contests.collect::<Vec<_>>())
+    let kind = if gpu.info().kind == DeviceKind::Software { "software" } else { "hardware" };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/peers.py");
+    let python = std::env::var("PEERS_PYTHON").context("PEERS_PYTHON is not set: run scripts/peers")?;
+    let own = std::env::current_exe()?;
+    let peers = Peers {
+        burn: Served::start(&own, &["serve-burn", kind])?,
+        numr: Served::start(&own, &["serve-numr"])?,
+        python: Served::start(python.as_ref(), &[script])?,
+    };
+    let machine =
+        format!("{}; {}; {}; {}", gpu.info(), peers.burn.versions, peers.numr.versions, peers.python.versions);
+    println!("{machine}\n");
+    let contests = [
+        normals_on_gpu(&gpu, &peers)?,
+        uniforms_on_gpu(&gpu, &peers)?,
+        dtypes_on_gpu(&gpu)?,
+        small(&gpu, &peers)?,
+        gpt2::contest(&gpu, &peers)?,
+        normals_on_cpu(&peers)?,
+        truncated_on_cpu(&peers)?,
+        uniforms_on_cpu(&peers)?,
+        dtypes_on_cpu()?,
+    ];
+    report::write(&machine, &contests)
 }
 
 /// Seconds that work takes.
@@ -76,7 +102,13 @@ fn shard() -> Fill {
 }
 
 /// A fill recorded, submitted and waited for.
-fn on_gpu<'a>(gpu: &'a Gpu, buffer: &wgpu::Buffer, fill: Fill, dtype: Dtype, count: u64) -> impl FnMut() -> f64 + use<'a> {
+fn on_gpu<'a>(
+    gpu: &'a Gpu,
+    buffer: &wgpu::Buffer,
+    fill: Fill,
+    dtype: Dtype,
+    count: u64,
+) -> impl FnMut() -> f64 + use<'a> {
     let buffer = buffer.clone();
     move || {
         seconds(|| {
@@ -85,21 +117,6 @@ fn on_gpu<'a>(gpu: &'a Gpu, buffer: &wgpu::Buffer, fill: Fill, dtype: Dtype, cou
             gpu.fill(&mut encoder, &fill, &target).unwrap();
             gpu.queue().submit([encoder.finish()]);
             wait(gpu);
-        })
-    }
-}
-
-/// burn's device of the same adapter.
-pub(crate) fn burn_device(gpu: &Gpu) -> Device {
-    Device::wgpu(if gpu.info().kind == seedtensors::gpu::DeviceKind::Software { DeviceKind::Cpu } else { DeviceKind::DefaultDevice })
-}
-
-fn burn(gpu: &Gpu, distribution: Distribution, count: u64) -> impl FnMut() -> f64 + use<> {
-    let device = burn_device(gpu);
-    move || {
-        seconds(|| {
-            black_box(Tensor::<1>::random([count as usize], distribution, &device));
-            device.sync().unwrap();
         })
     }
 }
@@ -142,36 +159,24 @@ fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'
     }
 }
 
-fn normals_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
     let target = buffer(gpu, 4 * ELEMENTS);
     let native = Fill { arithmetic: Arithmetic::Native, ..normal() };
-    let numr = WgpuRuntime::default_client(&WgpuDevice::new(0));
     let mut contest = Contest::new("Normals on the GPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, exact", on_gpu(gpu, &target, normal(), Dtype::F32, ELEMENTS));
     contest.entry("seedtensors, native", on_gpu(gpu, &target, native, Dtype::F32, ELEMENTS));
-    contest.entry("burn 0.22 `Tensor::random`", burn(gpu, Distribution::Normal(0.0, 1.0), ELEMENTS));
-    contest.entry("numr 0.14 `philox_randn`", move || {
-        seconds(|| {
-            black_box(numr.philox_randn(&[ELEMENTS as usize], 42, 0, DType::F32).unwrap());
-            numr.synchronize();
-        })
-    });
+    contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("normal", ELEMENTS));
+    contest.entry("numr 0.14 `philox_randn`", peers.numr.work("normal", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
     contest.run()
 }
 
-fn uniforms_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+fn uniforms_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
     let target = buffer(gpu, 4 * ELEMENTS);
-    let numr = WgpuRuntime::default_client(&WgpuDevice::new(0));
     let mut contest = Contest::new("Uniforms on the GPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors", on_gpu(gpu, &target, uniform(), Dtype::F32, ELEMENTS));
-    contest.entry("burn 0.22 `Tensor::random`", burn(gpu, Distribution::Uniform(0.0, 1.0), ELEMENTS));
-    contest.entry("numr 0.14 `philox_uniform`", move || {
-        seconds(|| {
-            black_box(numr.philox_uniform(&[ELEMENTS as usize], 42, 0, DType::F32).unwrap());
-            numr.synchronize();
-        })
-    });
+    contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("uniform", ELEMENTS));
+    contest.entry("numr 0.14 `philox_uniform`", peers.numr.work("uniform", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
     contest.run()
 }
@@ -187,9 +192,8 @@ fn dtypes_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
 }
 
 /// From the call to the submission, of a tensor of 1,024 elements.
-fn small(gpu: &Gpu) -> Result<Contest<'static>> {
+fn small(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
     let target = buffer(gpu, 4096);
-    let device = burn_device(gpu);
     let mut contest = Contest::new("A tensor of 1,024 normals on the GPU, from call to submitted", 1024);
     contest.entry("seedtensors", || {
         let taken = seconds(|| {
@@ -201,15 +205,7 @@ fn small(gpu: &Gpu) -> Result<Contest<'static>> {
         wait(gpu);
         taken
     });
-    contest.entry("burn 0.22 `Tensor::random`, `flush`", move || {
-        let mut tensor = None;
-        let taken = seconds(|| {
-            tensor = Some(Tensor::<1>::random([1024], Distribution::Normal(0.0, 1.0), &device));
-            device.flush().unwrap();
-        });
-        device.sync().unwrap();
-        taken
-    });
+    contest.entry("burn 0.22 `Tensor::random`, `flush`", peers.burn.work("submit", 1024));
     contest.run()
 }
 
@@ -219,7 +215,7 @@ fn on_cpu<T: Element>(fill: Fill, count: u64, threads: usize) -> Result<impl FnM
     Ok(move || pool.install(|| seconds(|| cpu::fill(&fill, black_box(&mut out)).unwrap())))
 }
 
-fn normals_on_cpu(python: &Python) -> Result<Contest<'static>> {
+fn normals_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
     let mut contest = Contest::new("Normals on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(normal(), ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(normal(), ELEMENTS, 1)?);
@@ -236,8 +232,8 @@ fn normals_on_cpu(python: &Python) -> Result<Contest<'static>> {
             black_box(candle_core::Tensor::randn(0.0_f32, 1.0, ELEMENTS as usize, &candle_core::Device::Cpu).unwrap());
         })
     });
-    contest.entry("torch `kaiming_normal_`", python.work("torch kaiming_normal_", ELEMENTS));
-    contest.entry("numpy `standard_normal`", python.work("numpy standard_normal", ELEMENTS));
+    contest.entry("torch `kaiming_normal_`", peers.python.work("torch kaiming_normal_", ELEMENTS));
+    contest.entry("numpy `standard_normal`", peers.python.work("numpy standard_normal", ELEMENTS));
     contest.entry("storing a constant, every core", {
         let mut out = vec![0.0_f32; ELEMENTS as usize];
         move || seconds(|| black_box(&mut out).par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(1.0)))
@@ -251,22 +247,22 @@ fn normals(out: &mut [f32], seed: u64) {
     black_box(out).iter_mut().zip(values).for_each(|(out, value)| *out = value);
 }
 
-fn truncated_on_cpu(python: &Python) -> Result<Contest<'static>> {
+fn truncated_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
     let truncated = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
     let mut contest = Contest::new("Truncated normals on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 1)?);
-    contest.entry("torch `trunc_normal_`", python.work("torch trunc_normal_", ELEMENTS));
+    contest.entry("torch `trunc_normal_`", peers.python.work("torch trunc_normal_", ELEMENTS));
     contest.run()
 }
 
-fn uniforms_on_cpu(python: &Python) -> Result<Contest<'static>> {
+fn uniforms_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
     let shape = Shape::new(&[ELEMENTS / 4096, 4096])?;
     let fill = Fill::new(key(), Init::xavier_uniform().sampler(&shape)?);
     let mut contest = Contest::new("Xavier uniforms on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(fill, ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(fill, ELEMENTS, 1)?);
-    contest.entry("torch `xavier_uniform_`", python.work("torch xavier_uniform_", ELEMENTS));
+    contest.entry("torch `xavier_uniform_`", peers.python.work("torch xavier_uniform_", ELEMENTS));
     contest.run()
 }
 
@@ -277,38 +273,4 @@ fn dtypes_on_cpu() -> Result<Contest<'static>> {
     contest.entry("f16", on_cpu::<f16>(normal(), SHARD, 0)?);
     contest.entry("f32, 1024 columns of 8192", on_cpu::<f32>(shard(), SHARD, 0)?);
     contest.run()
-}
-
-/// scripts/peers.py, which does work when it is told to.
-struct Python {
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    versions: String,
-    _process: Child,
-}
-
-impl Python {
-    fn start() -> Result<Self> {
-        let python = std::env::var("PEERS_PYTHON").context("PEERS_PYTHON is not set: run scripts/peers")?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/peers.py");
-        let mut process = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
-        let pipes = stdin.zip(stdout.map(BufReader::new)).context("no pipes to scripts/peers.py")?;
-        let mut python = Self { pipes: Mutex::new(pipes), versions: String::new(), _process: process };
-        python.versions = python.answer()?;
-        Ok(python)
-    }
-
-    fn answer(&self) -> Result<String> {
-        let mut line = String::new();
-        self.pipes.lock().unwrap().1.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "scripts/peers.py ended; its message is above");
-        Ok(line.trim().to_owned())
-    }
-
-    fn work(&self, name: &'static str, elements: u64) -> impl FnMut() -> f64 {
-        move || {
-            writeln!(self.pipes.lock().unwrap().0, "{name} {elements}").unwrap();
-            self.answer().unwrap().parse().unwrap()
-        }
-    }
 }

@@ -26,10 +26,11 @@ impl<'a> Contest<'a> {
         self.entries.push((name, Box::new(work), Vec::new()));
     }
 
-    /// Every entry in turn, in every round.
+    /// Every entry in turn, in every round: once to have the machine awake for it, once for the time.
     pub(crate) fn run(mut self) -> Result<Contest<'static>> {
         for round in 0..=ROUNDS {
             for (_, work, times) in &mut self.entries {
+                work();
                 let taken = work();
                 if round > 0 {
                     times.push(taken);
@@ -40,8 +41,11 @@ impl<'a> Contest<'a> {
             times.sort_by(f64::total_cmp);
             (name, Box::new(|| 0.0) as Work<'static>, times)
         };
-        let contest =
-            Contest { title: self.title, elements: self.elements, entries: self.entries.into_iter().map(done).collect() };
+        let contest = Contest {
+            title: self.title,
+            elements: self.elements,
+            entries: self.entries.into_iter().map(done).collect(),
+        };
         println!("{}", contest.table());
         Ok(contest)
     }
@@ -63,7 +67,15 @@ impl<'a> Contest<'a> {
 
 /// Three digits or more.
 fn digits(value: f64) -> String {
-    let places = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else if value >= 1.0 { 2 } else { 3 };
+    let places = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else if value >= 1.0 {
+        2
+    } else {
+        3
+    };
     format!("{value:.places$}")
 }
 

@@ -1,0 +1,118 @@
+//! Peers in processes of their own: they read `work elements` from their standard input, do it, and answer with the
+//! seconds that it took. scripts/peers.py is the one for Python.
+
+use std::hint::black_box;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
+use numr::prelude::{AdvancedRandomOps, DType, Runtime, RuntimeClient};
+use numr::runtime::wgpu::{WgpuDevice, WgpuRuntime};
+use seedtensors::Sampler;
+
+use crate::{gpt2, seconds};
+
+/// One of them, as seen from the process that tells it what to do.
+pub(crate) struct Served {
+    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    /// The line that it begins with.
+    pub(crate) versions: String,
+    _process: Child,
+}
+
+impl Served {
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(program);
+        let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        let pipes = stdin.zip(stdout.map(BufReader::new)).context("a peer has no pipes")?;
+        let mut served = Self { pipes: Mutex::new(pipes), versions: String::new(), _process: process };
+        served.versions = served.answer()?;
+        Ok(served)
+    }
+
+    fn answer(&self) -> Result<String> {
+        let mut line = String::new();
+        self.pipes.lock().unwrap().1.read_line(&mut line)?;
+        ensure!(!line.is_empty(), "a peer ended; its message is above");
+        Ok(line.trim().to_owned())
+    }
+
+    pub(crate) fn work(&self, name: &'static str, elements: u64) -> impl FnMut() -> f64 {
+        move || {
+            writeln!(self.pipes.lock().unwrap().0, "{name} {elements}").unwrap();
+            self.answer().unwrap().parse().unwrap()
+        }
+    }
+}
+
+/// Does what the lines say until there are no more.
+fn serve(versions: &str, mut work: impl FnMut(&str, usize) -> Result<f64>) -> Result<()> {
+    println!("{versions}");
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let (name, elements) = line.rsplit_once(' ').context("a line is `work elements`")?;
+        println!("{}", work(name, elements.parse()?)?);
+    }
+    Ok(())
+}
+
+/// burn on the GPU that it takes by itself, or on the software driver.
+pub(crate) fn burn(software: bool) -> Result<()> {
+    let device = Device::wgpu(if software { DeviceKind::Cpu } else { DeviceKind::DefaultDevice });
+    let random = |distribution, count| Tensor::<1>::random([count], distribution, &device);
+    let model = || -> Vec<_> {
+        let make = |parameter: &gpt2::Parameter| {
+            let count = parameter.elements() as usize;
+            match parameter.sampler {
+                Sampler::Constant { value: 0.0 } => Tensor::<1>::zeros([count], &device),
+                Sampler::Constant { .. } => Tensor::ones([count], &device),
+                _ => random(Distribution::Normal(0.0, 0.02), count),
+            }
+        };
+        gpt2::parameters().iter().map(make).collect()
+    };
+    let to_end = |make: &dyn Fn() -> Vec<Tensor<1>>| {
+        seconds(|| {
+            black_box(make());
+            device.sync().unwrap();
+        })
+    };
+    let to_submitted = |make: &dyn Fn() -> Vec<Tensor<1>>| {
+        let mut tensors = Vec::new();
+        let taken = seconds(|| {
+            tensors = make();
+            device.flush().unwrap();
+        });
+        device.sync().unwrap();
+        taken
+    };
+    serve("burn 0.22.1", |name, count| {
+        Ok(match name {
+            "normal" => to_end(&|| vec![random(Distribution::Normal(0.0, 1.0), count)]),
+            "uniform" => to_end(&|| vec![random(Distribution::Uniform(0.0, 1.0), count)]),
+            "submit" => to_submitted(&|| vec![random(Distribution::Normal(0.0, 1.0), count)]),
+            "model" => to_end(&model),
+            "submit-model" => to_submitted(&model),
+            _ => bail!("burn does no {name}"),
+        })
+    })
+}
+
+/// numr on the first GPU.
+pub(crate) fn numr() -> Result<()> {
+    let client = WgpuRuntime::default_client(&WgpuDevice::new(0));
+    serve("numr 0.14.0", |name, count| {
+        let make = || match name {
+            "normal" => client.philox_randn(&[count], 42, 0, DType::F32),
+            _ => client.philox_uniform(&[count], 42, 0, DType::F32),
+        };
+        Ok(seconds(|| {
+            black_box(make().unwrap());
+            client.synchronize();
+        }))
+    })
+}
