@@ -53,13 +53,13 @@ def fit(name, powers, target, weight, points):
     print(f"{name}: error 2^{numpy.log2(error):.2f}", [str(c) for c in fixed.values()])
 
 
-# -ln u = e ln 2 - ln(1 + f): the error counts by the least that the whole can be
+# -2 ln u = 2 e ln 2 - 2 ln(1 + f / 2): the error counts by the least that the whole can be
 fit(
     "LOG",
     list(range(2, 11)),
-    lambda f: log(1 + f) - f,
-    lambda f: 1 / (-log(1 + f)) if f < 0 else 1 / (log(2) - log(1 + f)),
-    [f for f in nodes(-1 / 3, 1 / 3) if abs(f) > 1e-5],
+    lambda f: 2 * log(1 + f / 2) - f,
+    lambda f: 1 / (-2 * log(1 + f / 2)) if f < 0 else 1 / (2 * log(2) - 2 * log(1 + f / 2)),
+    [f for f in nodes(-2 / 3, 2 / 3) if abs(f) > 2e-5],
 )
 fit("SIN", [1, 3, 5, 7], lambda x: sin(pi / 2 * x), lambda x: 1, nodes(1e-6, 0.5, 300))
 fit("COS", [2, 4, 6, 8], lambda x: cos(pi / 2 * x) - 1, lambda x: 1, nodes(1e-6, 0.5, 300))

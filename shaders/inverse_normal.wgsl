@@ -51,9 +51,11 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     centre_bottom = pin(centre_bottom * v) + CENTRE_BOTTOM_1;
     centre_bottom = pin(centre_bottom * v) + 1.0;
 
-    let parts = decompose(n);
-    let e = octaves - vec4<f32>(parts.exponent);
-    let r = pin(root(parts.m, vec4(0.0), pin(e * LN2_HIGH), pin(e * LN2_LOW)));
+    let octave = octave(n);
+    // twice what n 2^-k is above 1
+    let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
+    let e = octaves - vec4<f32>(bitcast<vec4<i32>>(octave) >> vec4(23u));
+    let r = pin(root(f, vec4(0.0), pin(e * (2.0 * LN2_HIGH)), pin(e * (2.0 * LN2_LOW))));
     var tail_top = pin(TAIL_TOP_4 * r) + TAIL_TOP_3;
     tail_top = pin(tail_top * r) + TAIL_TOP_2;
     tail_top = pin(tail_top * r) + TAIL_TOP_1;

@@ -4,34 +4,36 @@
 //!
 //! The exact form uses nothing but f32 add, subtract and multiply, and integers. How it keeps its digits:
 //!
-//! - `w + 1/2` has 33 bits: it is carried as the exact sum of two f32.
-//! - `(w + 1/2) 2^-32 = (1 + f + f_low) 2^-e`, again exactly, so that words near 2^32 (e = 0, f tiny) lose
-//!   nothing.
-//! - `-ln = e ln2 - f - q`: only the small `q` is rounded, `e ln2_high` and `f` enter exactly.
-//! - The square root starts from a bit trick and one Newton step, y. `s = r` cut to 12 bits has an exact
-//!   square, so `d = (r^2 - s^2) / 2` is good to its last bits, and `r = s + d / ((r + s) / 2)`, the division
-//!   by one Newton step from y.
+//! - `w + 1/2` has 33 bits: it is the exact sum of two f32, and so is what it is above 2^k, the power of two that it
+//!   is within a third of.
+//! - `(w + 1/2) 2^-32 = (1 + f / 2 + f_low / 2) 2^-e` with f and f_low these two times 2^(1 - k), so that words near
+//!   2^32 (e = 0, f tiny) lose nothing.
+//! - `-2 ln = 2 e ln2 - f - q`: only the small `q` is rounded, `e ln2_high` and `f` enter exactly.
+//! - The square root starts from a bit trick and one Newton step, `y / 2`. `s = r` cut to 12 bits has an exact
+//!   square, so `r^2 - s^2` is good to its last bits, and `r = s + (r^2 - s^2) / (r + s)`, the division by one Newton step
+//!   from y.
+//! - Factors of two, which round nothing, are in the constants.
 //!
 //! The error of a normal is at most r * 2^-22.49 over all pairs of words; `cargo run --release --example
 //! accuracy` counts it.
 
 pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
 pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;
-/// ln(1 + f) = f + f^2 (LOG[0] + LOG[1] f + ...) on [-1/3, 1/3]; scripts/minimax.py.
+/// 2 ln(1 + f / 2) = f + f^2 (LOG[0] + LOG[1] f + ...) on [-2/3, 2/3]; scripts/minimax.py.
 pub(crate) const LOG: [f32; 9] = [
-    -0.500_000_1,
-    0.333_331_88,
-    -0.249_987_35,
-    0.200_119_11,
-    -0.167_089_09,
-    0.139_828_28,
-    -0.118_866_98,
-    0.140_909,
-    -0.139_657_65,
+    -0.250_000_06,
+    0.083_332_97,
+    -0.031_248_419,
+    0.012_507_444,
+    -0.005_221_534,
+    0.002_184_816_9,
+    -0.000_928_648_3,
+    0.000_550_425_8,
+    -0.000_272_768_84,
 ];
-/// Kadlec's constants for the reciprocal square root: a first guess, then one step to 2^-10.
+/// Kadlec's constants for the reciprocal square root, the second one doubled: a first guess, then one step to 2^-10.
 pub(crate) const RSQRT_MAGIC: u32 = 0x5F37_6908;
-pub(crate) const RSQRT_STEP: f32 = 1.500_878_9;
+pub(crate) const RSQRT_STEP: f32 = 3.001_757_9;
 /// sin(pi x / 2) = x (SIN[0] + SIN[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
 #[expect(clippy::approx_constant, reason = "the best coefficient is not the f32 nearest to pi / 2")]
 pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.004_554_165];
@@ -51,28 +53,27 @@ pub(crate) fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32
     sum
 }
 
-/// `(m, e)` of `n = (1 + m) 2^e` with m in [-1/3, 1/3), for a positive n.
+/// k of the 2^k that a positive n is within a third of, in the place of an exponent: `k << 23`.
 #[inline(always)]
-pub(crate) fn decompose(n: f32) -> (f32, u32) {
-    let offset = n.to_bits().wrapping_sub(0x3f2a_aaab);
-    let m = f32::from_bits(n.to_bits().wrapping_sub(offset & 0xff80_0000)) - 1.0;
-    (m, (offset.cast_signed() >> 23).cast_unsigned())
+pub(crate) fn octave(n: f32) -> u32 {
+    n.to_bits().wrapping_sub(0x3f2a_aaab) & 0xff80_0000
 }
 
-/// `sqrt(2 (e ln2 - ln(1 + f + f_low)))` for `e ln2` in two parts, where it is above 2^-16.
+/// `sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2))` for `2 e ln2` in two parts, where it is above 2^-16.
 #[inline(always)]
 pub(crate) fn root(f: f32, f_low: f32, e_ln2: f32, e_ln2_low: f32) -> f32 {
     let p = polynomial(f, &LOG);
     let q = (f * f * p + f_low) - e_ln2_low;
-    let half_square = (e_ln2 - f) - q;
+    let square = (e_ln2 - f) - q;
 
-    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(half_square.to_bits().wrapping_add(0x0080_0000) >> 1));
-    let y = seed * (RSQRT_STEP - half_square * seed * seed);
-    let s = f32::from_bits((2.0 * half_square * y).to_bits() & 0xffff_f000);
+    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(square.to_bits() >> 1));
+    let y = seed * (RSQRT_STEP - square * seed * seed);
+    let s = 0.5 * f32::from_bits((square * y).to_bits() & 0xffff_f000);
 
-    let d = ((e_ln2 - 0.5 * (s * s)) - f) - q;
-    let middle = s + d * (0.5 * y);
-    let inverse = y * (2.0 - middle * y);
+    // an eighth of r^2 - s^2; half of r + s, and four times its inverse
+    let d = 0.125 * (((e_ln2 - s * s) - f) - q);
+    let middle = s + d * y;
+    let inverse = y * (4.0 - middle * y);
     s + d * inverse
 }
 
@@ -83,24 +84,23 @@ pub(crate) fn root(f: f32, f_low: f32, e_ln2: f32, e_ln2_low: f32) -> f32 {
 pub fn radius(w: u32) -> f32 {
     let w_high = (w >> 16) as i32 as f32 * 65536.0;
     let w_low = (w & 0xffff) as i32 as f32 + 0.5;
-    let n = w_high + w_low;
-    let n_low = w_low - (n - w_high);
-
-    let (m, exponent) = decompose(n);
-    let m_low = n_low * f32::from_bits(0x3f80_0000_u32.wrapping_sub(exponent << 23));
-    let f = m + m_low;
-    let f_low = m_low - (f - m);
-    let e = (32 - exponent as i32) as f32;
-    root(f, f_low, e * LN2_HIGH, e * LN2_LOW)
+    let octave = octave(w_high + w_low);
+    // w + 1/2 - 2^k = rest + rest_low, exactly
+    let above = w_high - f32::from_bits(0x3f80_0000_u32.wrapping_add(octave));
+    let rest = above + w_low;
+    let rest_low = w_low - (rest - above);
+    let scale = f32::from_bits(0x4000_0000_u32.wrapping_sub(octave));
+    // 32 - k, times 2^23
+    let e = 0x1000_0000_u32.wrapping_sub(octave).cast_signed() as f32;
+    root(rest * scale, rest_low * scale, e * (LN2_HIGH / 4_194_304.0), e * (LN2_LOW / 4_194_304.0))
 }
 
 /// The angle's remainder in (-1/2, 1/2) quarter turns.
 #[inline(always)]
-#[expect(clippy::cast_possible_wrap, reason = "words are taken apart as bits")]
 fn quarter_turns(w: u32) -> f32 {
-    let turns = (w << 2 | 2) as i32;
-    let high = (turns >> 16) as f32 * (1.0 / 65536.0);
-    high + (turns & 0xffff) as f32 * (1.0 / 4_294_967_296.0)
+    let turns = w << 2 | 2;
+    let (high, low) = ((turns & 0xffff_0000).cast_signed(), (turns & 0xffff).cast_signed());
+    (high as f32 + low as f32) * (1.0 / 4_294_967_296.0)
 }
 
 /// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
@@ -111,10 +111,11 @@ pub fn cos_sin(w: u32) -> (f32, f32) {
     let xx = x * x;
     let c = polynomial(xx, &COS) * xx + 1.0;
     let s = polynomial(xx, &SIN) * x;
-    let quadrant = w.wrapping_add(0x2000_0000) >> 30;
-    let (cos, sin) = if quadrant & 1 == 1 { (s, c) } else { (c, s) };
-    let cos_bits = cos.to_bits() ^ ((quadrant + 1) & 2) << 30;
-    let sin_bits = sin.to_bits() ^ (quadrant & 2) << 30;
+    // its highest bits are the quadrant
+    let v = w.wrapping_add(0x2000_0000);
+    let (cos, sin) = if v & 0x4000_0000 == 0 { (c, s) } else { (s, c) };
+    let cos_bits = cos.to_bits() ^ v.wrapping_add(0x4000_0000) & 0x8000_0000;
+    let sin_bits = sin.to_bits() ^ v & 0x8000_0000;
     (f32::from_bits(cos_bits), f32::from_bits(sin_bits))
 }
 

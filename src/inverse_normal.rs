@@ -12,7 +12,7 @@
 //! A quantile is at most `|x| * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
 //! --example accuracy` counts it.
 
-use crate::box_muller::{LN2_HIGH, LN2_LOW, decompose, polynomial, root};
+use crate::box_muller::{LN2_HIGH, LN2_LOW, octave, polynomial, root};
 
 /// sqrt(2 pi), the slope of the quantile at a half.
 pub(crate) const SQRT_TAU: f32 = 2.506_628_3;
@@ -59,9 +59,11 @@ pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> 
     let centre_top = polynomial(v, &CENTRE_TOP);
     let centre_bottom = polynomial(v, &CENTRE_BOTTOM) * v + 1.0;
 
-    let (f, exponent) = decompose(n);
-    let e = octaves - exponent.cast_signed() as f32;
-    let r = root(f, 0.0, e * LN2_HIGH, e * LN2_LOW);
+    let octave = octave(n);
+    // twice what n 2^-k is above 1
+    let f = 2.0 * (f32::from_bits(n.to_bits().wrapping_sub(octave)) - 1.0);
+    let e = octaves - (octave.cast_signed() >> 23) as f32;
+    let r = root(f, 0.0, e * (2.0 * LN2_HIGH), e * (2.0 * LN2_LOW));
     let tail_top = polynomial(r, &TAIL_TOP);
     let tail_bottom = polynomial(r, &TAIL_BOTTOM) * r + 1.0;
 

@@ -156,7 +156,8 @@ fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficie
         for (w, column) in w.iter_mut().zip(&*columns) {
             w.copy_from_slice(&column[lane..lane + LANES]);
         }
-        for (column, values) in columns.iter_mut().zip(sample(kind, w, coefficients)) {
+        let values = sample(kind, w, coefficients);
+        for (column, values) in columns.iter_mut().zip(values) {
             column[lane..lane + LANES].copy_from_slice(&values);
         }
     }
@@ -191,7 +192,17 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
                 column[lane..lane + LANES].copy_from_slice(&words);
             }
         }
-        values(kind, &mut columns, coefficients);
+        // not `values`: behind a reference the columns make truncated normals a quarter slower
+        for lane in (0..BLOCKS).step_by(LANES) {
+            let mut w = [[0; LANES]; 4];
+            for (w, column) in w.iter_mut().zip(&columns) {
+                w.copy_from_slice(&column[lane..lane + LANES]);
+            }
+            let values = sample(kind, w, coefficients);
+            for (column, values) in columns.iter_mut().zip(values) {
+                column[lane..lane + LANES].copy_from_slice(&values);
+            }
+        }
         let [c0, c1, c2, c3] = &columns;
         for ((((quad, a), b), c), d) in group.as_chunks_mut::<4>().0.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
             *quad = [T::round(*a), T::round(*b), T::round(*c), T::round(*d)];
