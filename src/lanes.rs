@@ -151,15 +151,9 @@ fn each_column(kind: Kind, key: Key, counters: &[u64; BLOCKS], coefficients: &Co
 /// Words to values in place. A pass of its own, in which several chains of dependent steps are under way at once.
 #[inline(always)]
 fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficients) {
-    for lane in (0..BLOCKS).step_by(LANES) {
-        let mut w = [[0; LANES]; 4];
-        for (w, column) in w.iter_mut().zip(&*columns) {
-            w.copy_from_slice(&column[lane..lane + LANES]);
-        }
-        let values = sample(kind, w, coefficients);
-        for (column, values) in columns.iter_mut().zip(values) {
-            column[lane..lane + LANES].copy_from_slice(&values);
-        }
+    let [c0, c1, c2, c3] = columns.each_mut().map(|column| column.as_chunks_mut::<LANES>().0);
+    for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
+        [*c0, *c1, *c2, *c3] = sample(kind, [*c0, *c1, *c2, *c3], coefficients);
     }
 }
 
@@ -182,8 +176,8 @@ fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficie
 #[inline(always)]
 fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
     let first = key.offset.wrapping_add(block);
-    let mut columns = [[0; BLOCKS]; 4];
     for (i, group) in out.chunks_exact_mut(GROUP).enumerate() {
+        let mut columns = [[0; BLOCKS]; 4];
         // not `each_column`: counters made here stay in registers, an array of them costs a quarter to a half
         for lane in (0..BLOCKS).step_by(LANES) {
             let counter = first.wrapping_add((i * BLOCKS + lane) as u64);
@@ -192,17 +186,7 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
                 column[lane..lane + LANES].copy_from_slice(&words);
             }
         }
-        // not `values`: behind a reference the columns make truncated normals a quarter slower
-        for lane in (0..BLOCKS).step_by(LANES) {
-            let mut w = [[0; LANES]; 4];
-            for (w, column) in w.iter_mut().zip(&columns) {
-                w.copy_from_slice(&column[lane..lane + LANES]);
-            }
-            let values = sample(kind, w, coefficients);
-            for (column, values) in columns.iter_mut().zip(values) {
-                column[lane..lane + LANES].copy_from_slice(&values);
-            }
-        }
+        values(kind, &mut columns, coefficients);
         let [c0, c1, c2, c3] = &columns;
         for ((((quad, a), b), c), d) in group.as_chunks_mut::<4>().0.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
             *quad = [T::round(*a), T::round(*b), T::round(*c), T::round(*d)];
