@@ -1,0 +1,83 @@
+//! How long the shaders are: SPIR-V instructions of the functions that a fill is made of, everything that they call
+//! counted in. Times on a shared machine are noise; these are not. scripts/instructions counts the CPU's.
+
+use std::collections::BTreeMap;
+
+use naga::back::spv;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use seedtensors::gpu::Multiply;
+
+/// Instructions of a function, and the functions that it calls.
+#[derive(Default)]
+struct Function {
+    instructions: usize,
+    calls: Vec<u32>,
+}
+
+/// The functions by their names, each with its instructions and those of what it calls.
+fn lengths(multiply: Multiply) -> BTreeMap<String, usize> {
+    let source = multiply.source();
+    let module = naga::front::wgsl::parse_str(&source).unwrap();
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64).validate(&module).unwrap();
+    // any will do: every branch is counted
+    let constants = ["SAMPLER", "DTYPE", "STRADDLE", "DIGITS", "WIDE", "EVEN"].map(|name| (name.to_owned(), 0.0));
+    let (module, info) =
+        naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants.into_iter().collect())
+            .unwrap();
+    let options = spv::Options { flags: spv::WriterFlags::DEBUG, ..spv::Options::default() };
+    let words = spv::write_vec(&module, &info, &options, None).unwrap();
+
+    let (mut names, mut functions) = (BTreeMap::new(), BTreeMap::<u32, Function>::new());
+    let mut current = None;
+    let mut rest = &words[5..];
+    while let [first, ..] = rest {
+        let (instruction, tail) = rest.split_at((first >> 16) as usize);
+        match first & 0xffff {
+            5 => {
+                let bytes: Vec<u8> = instruction[2..].iter().flat_map(|word| word.to_le_bytes()).collect();
+                let name = bytes.split(|byte| *byte == 0).next().unwrap();
+                names.insert(instruction[1], String::from_utf8(name.to_vec()).unwrap());
+            }
+            54 => current = Some(instruction[2]),
+            56 => current = None,
+            opcode => {
+                if let Some(function) = current.map(|id| functions.entry(id).or_default()) {
+                    function.instructions += 1;
+                    if opcode == 57 {
+                        function.calls.push(instruction[3]);
+                    }
+                }
+            }
+        }
+        rest = tail;
+    }
+    fn whole(functions: &BTreeMap<u32, Function>, id: u32) -> usize {
+        let function = &functions[&id];
+        function.instructions + function.calls.iter().map(|call| whole(functions, *call)).sum::<usize>()
+    }
+    functions.keys().map(|id| (names[id].clone(), whole(&functions, *id))).collect()
+}
+
+/// No function is longer than its bound, and no bound is more than a twentieth above: one that got shorter lowers it.
+#[test]
+fn shaders_are_no_longer_than_they_were() {
+    let bounds = [
+        (Multiply::U64, "philox4x32_10", 615),
+        (Multiply::U16, "philox4x32_10", 895),
+        (Multiply::U64, "box_muller", 593),
+        (Multiply::U64, "box_muller_native", 49),
+        (Multiply::U64, "normal_values", 37),
+        (Multiply::U64, "uniform_values", 46),
+        (Multiply::U64, "truncated_values", 1007),
+        (Multiply::U16, "truncated_values", 1035),
+        (Multiply::U64, "narrow_values", 235),
+        (Multiply::U64, "round_f16", 21),
+        (Multiply::U64, "round_bf16", 10),
+    ];
+    let wrong: Vec<_> = bounds
+        .into_iter()
+        .map(|(multiply, name, bound)| (multiply, name, bound, lengths(multiply).get(name).copied().unwrap_or(0)))
+        .filter(|(_, _, bound, length)| length > bound || length * 20 < bound * 19)
+        .collect();
+    assert!(wrong.is_empty(), "multiply, function, bound, length: {wrong:#?}");
+}
