@@ -173,14 +173,29 @@ fn both_times(
     group(c, "gpu-pass", name, dtype, count, |n| (0..n).map(|_| timer.time(record)).sum());
 }
 
+/// The logarithms in `FILL_SIZES`, such as "20 25 30", or the sizes of the CPU.
+fn gpu_sizes() -> Vec<u64> {
+    match std::env::var("FILL_SIZES") {
+        Ok(sizes) => sizes.split_whitespace().map(|size| 1 << size.parse::<u32>().unwrap()).collect(),
+        Err(_) => SIZES.to_vec(),
+    }
+}
+
 fn on_gpu(c: &mut Criterion) {
     let gpu = device();
     println!("{}, checked in {:?}", gpu.info(), gpu.check_time());
     let timer = Timer::new(&gpu);
-    for count in SIZES {
+    for count in gpu_sizes() {
+        if 4 * count > gpu.device().limits().max_buffer_size {
+            println!("{count} elements do not fit in a buffer of this device");
+            continue;
+        }
         let target = buffer(&gpu, 4 * count, wgpu::BufferUsages::STORAGE);
-        let store = Store::new(&gpu, &target, count);
-        both_times(c, &timer, ("store", Dtype::F32, count), &mut |encoder| store.record(encoder));
+        // in one binding, which other fills need not keep to
+        if 4 * count <= gpu.device().limits().max_storage_buffer_binding_size {
+            let store = Store::new(&gpu, &target, count);
+            both_times(c, &timer, ("store", Dtype::F32, count), &mut |encoder| store.record(encoder));
+        }
         for dtype in [Dtype::F32, Dtype::BF16] {
             for (name, fill) in fills(dtype, count) {
                 let target = Target { buffer: &target, offset: 0, count, dtype };
@@ -241,14 +256,15 @@ fn model(c: &mut Criterion) {
 struct Store {
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
-    grid: u32,
+    grid: [u32; 2],
 }
 
 impl Store {
     fn new(gpu: &Gpu, target: &wgpu::Buffer, count: u64) -> Self {
         let source = "@group(0) @binding(0) var<storage, read_write> slots: array<vec4<u32>>;
             @compute @workgroup_size(256) fn store(@builtin(global_invocation_id) id: vec3<u32>) {
-                slots[id.x] = vec4(0x3f800000u);
+                let slot = id.y * 65535u * 256u + id.x;
+                if slot < arrayLength(&slots) { slots[slot] = vec4(0x3f800000u); }
             }";
         let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
@@ -267,7 +283,8 @@ impl Store {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &[wgpu::BindGroupEntry { binding: 0, resource: target.as_entire_binding() }],
         });
-        let grid = u32::try_from(count / 4 / 256).unwrap();
+        let groups = u32::try_from(count / 4 / 256).unwrap();
+        let grid = [groups.min(65535), groups.div_ceil(65535)];
         Self { pipeline, group, grid }
     }
 
@@ -275,7 +292,7 @@ impl Store {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.group, &[]);
-        pass.dispatch_workgroups(self.grid, 1, 1);
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], 1);
     }
 }
 
