@@ -1,13 +1,14 @@
 //! Elements on the CPU, sixteen blocks side by side, so that the compiler makes vector instructions of them.
 
+use half::{bf16, f16};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::dtype::Element;
 use crate::key::words;
-use crate::philox::{PHILOX_M0, PHILOX_M1, philox_bump};
+use crate::philox::{philox_bump, philox_round};
 use crate::sampler::{Coefficients, Kind, sample};
-use crate::{Fill, Key};
+use crate::{Dtype, Fill, Key};
 
 /// Blocks worked on side by side, one to a lane.
 const LANES: usize = 16;
@@ -157,21 +158,37 @@ fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficie
     }
 }
 
-/// Fills whole groups of blocks, from the block `block` of the key on, compiled for each width of vector
-/// unit and chosen when it runs.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
+/// Fills whole groups of blocks, from the block `block` of the key on.
 fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
-    // a kind known to the compiler in each arm, so that its loop holds nothing of the others
-    match kind {
-        Kind::Words => each_group(Kind::Words, key, block, coefficients, out),
-        Kind::Constant => each_group(Kind::Constant, key, block, coefficients, out),
-        Kind::Uniform => each_group(Kind::Uniform, key, block, coefficients, out),
-        Kind::Normal => each_group(Kind::Normal, key, block, coefficients, out),
-        Kind::NormalNative => each_group(Kind::NormalNative, key, block, coefficients, out),
-        Kind::Truncated => each_group(Kind::Truncated, key, block, coefficients, out),
-        Kind::TruncatedNarrow => each_group(Kind::TruncatedNarrow, key, block, coefficients, out),
+    match T::DTYPE {
+        Dtype::F32 => groups_f32(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
+        Dtype::F16 => groups_f16(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
+        Dtype::BF16 => groups_bf16(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
     }
 }
+
+/// Groups of one type, compiled for each width of vector unit, which is chosen when they run. Without a parameter that is a
+/// type, so that they are compiled here: in the callers' crates the same text gave loops of half the speed.
+macro_rules! groups_of {
+    ($name:ident, $element:ty) => {
+        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
+        fn $name(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [$element]) {
+            // a kind known to the compiler in each arm, so that its loop holds nothing of the others
+            match kind {
+                Kind::Words => each_group(Kind::Words, key, block, coefficients, out),
+                Kind::Constant => each_group(Kind::Constant, key, block, coefficients, out),
+                Kind::Uniform => each_group(Kind::Uniform, key, block, coefficients, out),
+                Kind::Normal => each_group(Kind::Normal, key, block, coefficients, out),
+                Kind::NormalNative => each_group(Kind::NormalNative, key, block, coefficients, out),
+                Kind::Truncated => each_group(Kind::Truncated, key, block, coefficients, out),
+                Kind::TruncatedNarrow => each_group(Kind::TruncatedNarrow, key, block, coefficients, out),
+            }
+        }
+    };
+}
+groups_of!(groups_f32, f32);
+groups_of!(groups_f16, f16);
+groups_of!(groups_bf16, bf16);
 
 #[inline(always)]
 fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
@@ -194,28 +211,20 @@ fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coeff
     }
 }
 
-/// The blocks of `LANES` counters, word by word: [`philox4x32_10`](crate::philox4x32_10) with words in 64 bits each, as
-/// the vector unit multiplies them, and with anything above the 32 until the end.
+/// The blocks of `LANES` counters, word by word.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "a word is the low half")]
 #[expect(clippy::needless_range_loop, reason = "a lane is an index into four arrays")]
 fn blocks(counters: &[u64; LANES], mut key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let low = |x: u64| x & 0xffff_ffff;
-    let mut w = [[0_u64; LANES]; 4];
+    let mut w = [[0; LANES]; 4];
     for lane in 0..LANES {
-        w[0][lane] = counters[lane];
-        w[1][lane] = counters[lane] >> 32;
+        [w[0][lane], w[1][lane]] = words(counters[lane]);
     }
     for _ in 0..10 {
         for lane in 0..LANES {
-            let p0 = low(w[0][lane]) * u64::from(PHILOX_M0);
-            let p1 = low(w[2][lane]) * u64::from(PHILOX_M1);
-            w[0][lane] = (p1 >> 32) ^ w[1][lane] ^ u64::from(key[0]);
-            w[1][lane] = p1;
-            w[2][lane] = (p0 >> 32) ^ w[3][lane] ^ u64::from(key[1]);
-            w[3][lane] = p0;
+            let counter = [w[0][lane], w[1][lane], w[2][lane], w[3][lane]];
+            [w[0][lane], w[1][lane], w[2][lane], w[3][lane]] = philox_round(counter, key);
         }
         key = philox_bump(key);
     }
-    w.map(|words| words.map(|word| word as u32))
+    w
 }
