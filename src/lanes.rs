@@ -1,6 +1,5 @@
 //! Elements on the CPU, sixteen blocks side by side, so that the compiler makes vector instructions of them.
 
-use half::{bf16, f16};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -8,7 +7,7 @@ use crate::dtype::Element;
 use crate::key::words;
 use crate::philox::{philox_bump, philox_round};
 use crate::sampler::{Coefficients, Kind, sample};
-use crate::{Dtype, Fill, Key};
+use crate::{Fill, Key};
 
 /// Blocks worked on side by side, one to a lane.
 const LANES: usize = 16;
@@ -158,37 +157,21 @@ fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficie
     }
 }
 
-/// Fills whole groups of blocks, from the block `block` of the key on.
+/// Fills whole groups of blocks, from the block `block` of the key on, compiled for each width of vector
+/// unit and chosen when it runs.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
 fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
-    match T::DTYPE {
-        Dtype::F32 => groups_f32(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
-        Dtype::F16 => groups_f16(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
-        Dtype::BF16 => groups_bf16(kind, key, block, coefficients, bytemuck::cast_slice_mut(out)),
+    // a kind known to the compiler in each arm, so that its loop holds nothing of the others
+    match kind {
+        Kind::Words => each_group(Kind::Words, key, block, coefficients, out),
+        Kind::Constant => each_group(Kind::Constant, key, block, coefficients, out),
+        Kind::Uniform => each_group(Kind::Uniform, key, block, coefficients, out),
+        Kind::Normal => each_group(Kind::Normal, key, block, coefficients, out),
+        Kind::NormalNative => each_group(Kind::NormalNative, key, block, coefficients, out),
+        Kind::Truncated => each_group(Kind::Truncated, key, block, coefficients, out),
+        Kind::TruncatedNarrow => each_group(Kind::TruncatedNarrow, key, block, coefficients, out),
     }
 }
-
-/// Groups of one type, compiled for each width of vector unit, which is chosen when they run. Without a parameter that is a
-/// type, so that they are compiled here: in the callers' crates the same text gave loops of half the speed.
-macro_rules! groups_of {
-    ($name:ident, $element:ty) => {
-        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
-        fn $name(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [$element]) {
-            // a kind known to the compiler in each arm, so that its loop holds nothing of the others
-            match kind {
-                Kind::Words => each_group(Kind::Words, key, block, coefficients, out),
-                Kind::Constant => each_group(Kind::Constant, key, block, coefficients, out),
-                Kind::Uniform => each_group(Kind::Uniform, key, block, coefficients, out),
-                Kind::Normal => each_group(Kind::Normal, key, block, coefficients, out),
-                Kind::NormalNative => each_group(Kind::NormalNative, key, block, coefficients, out),
-                Kind::Truncated => each_group(Kind::Truncated, key, block, coefficients, out),
-                Kind::TruncatedNarrow => each_group(Kind::TruncatedNarrow, key, block, coefficients, out),
-            }
-        }
-    };
-}
-groups_of!(groups_f32, f32);
-groups_of!(groups_f16, f16);
-groups_of!(groups_bf16, bf16);
 
 #[inline(always)]
 fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
