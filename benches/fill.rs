@@ -12,6 +12,8 @@
     reason = "a bench of known sizes, which names its device"
 )]
 
+mod store;
+
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -19,6 +21,7 @@ use half::bf16;
 use rayon::ThreadPoolBuilder;
 use seedtensors::gpu::{Gpu, Target};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Init, Key, Sampler, Shape, cpu};
+use store::Store;
 
 const SIZES: [u64; 3] = [1 << 16, 1 << 20, 1 << 25];
 
@@ -193,7 +196,7 @@ fn on_gpu(c: &mut Criterion) {
         let target = buffer(&gpu, 4 * count, wgpu::BufferUsages::STORAGE);
         // in one binding, which other fills need not keep to
         if 4 * count <= gpu.device().limits().max_storage_buffer_binding_size {
-            let store = Store::new(&gpu, &target, count);
+            let store = Store::new(&gpu, &target);
             both_times(c, &timer, ("store", Dtype::F32, count), &mut |encoder| store.record(encoder));
         }
         for dtype in [Dtype::F32, Dtype::BF16] {
@@ -250,50 +253,6 @@ fn model(c: &mut Criterion) {
             wait();
         })
     });
-}
-
-/// The floor: a shader that stores a constant.
-struct Store {
-    pipeline: wgpu::ComputePipeline,
-    group: wgpu::BindGroup,
-    grid: [u32; 2],
-}
-
-impl Store {
-    fn new(gpu: &Gpu, target: &wgpu::Buffer, count: u64) -> Self {
-        let source = "@group(0) @binding(0) var<storage, read_write> slots: array<vec4<u32>>;
-            @compute @workgroup_size(256) fn store(@builtin(global_invocation_id) id: vec3<u32>) {
-                let slot = id.y * 65535u * 256u + id.x;
-                if slot < arrayLength(&slots) { slots[slot] = vec4(0x3f800000u); }
-            }";
-        let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: None,
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
-        let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: None,
-            layout: None,
-            module: &module,
-            entry_point: Some("store"),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &[wgpu::BindGroupEntry { binding: 0, resource: target.as_entire_binding() }],
-        });
-        let groups = u32::try_from(count / 4 / 256).unwrap();
-        let grid = [groups.min(65535), groups.div_ceil(65535)];
-        Self { pipeline, group, grid }
-    }
-
-    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.group, &[]);
-        pass.dispatch_workgroups(self.grid[0], self.grid[1], 1);
-    }
 }
 
 criterion_group!(benches, on_cpu::<f32>, on_cpu::<bf16>, on_gpu, on_gpu_shards, model);

@@ -14,18 +14,16 @@ import torch
 tensors = {}
 
 
-def tensor(elements, dtype=torch.float32):
+def tensor(elements):
     """One that has been written before, so that no page of it is new."""
-    key = elements, dtype
-    if key not in tensors:
-        tensors[key] = torch.zeros(elements // 4096, 4096, dtype=dtype)
-    return tensors[key]
+    if elements not in tensors:
+        tensors[elements] = torch.zeros(elements // 4096, 4096)
+    return tensors[elements]
 
 
 generator = numpy.random.default_rng(42)
 WORK = {
     "torch kaiming_normal_": lambda n: torch.nn.init.kaiming_normal_(tensor(n), nonlinearity="relu"),
-    "torch kaiming_normal_ bf16": lambda n: torch.nn.init.kaiming_normal_(tensor(n, torch.bfloat16), nonlinearity="relu"),
     "torch xavier_uniform_": lambda n: torch.nn.init.xavier_uniform_(tensor(n)),
     "torch trunc_normal_": lambda n: torch.nn.init.trunc_normal_(tensor(n)),
     "numpy standard_normal": lambda n: generator.standard_normal(out=tensor(n).numpy(), dtype=numpy.float32),

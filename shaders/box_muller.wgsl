@@ -1,5 +1,5 @@
-// Words to standard normals (Box and Muller, 1958), two blocks at a time, four words side by side. Twin: src/box_muller.rs, which
-// gives the derivation and the error; the coefficients are scripts/minimax.py's.
+// Words to standard normals (Box and Muller, 1958), two blocks at a time, four words side by side. Twin:
+// src/box_muller.rs, which gives the derivation and the error; the coefficients are scripts/minimax.py's.
 // Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
 
 const LN2_HIGH: f32 = 0.69314575;

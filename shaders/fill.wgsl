@@ -168,6 +168,9 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     zero = params.zero;
+    let i_b = i + params.count;
+    let i_c = i_b + params.count;
+    let i_d = i_c + params.count;
     // the places of the slots' first blocks
     let blocks = select(2u, 1u, DTYPE == DTYPE_F32);
     let a = locate(blocks * i);
@@ -179,20 +182,17 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         c = add_places(b, params.jump);
         d = add_places(c, params.jump);
     } else {
-        b = locate(blocks * (i + params.count));
-        c = locate(blocks * (i + 2u * params.count));
-        d = locate(blocks * (i + 3u * params.count));
+        b = locate(blocks * i_b);
+        c = locate(blocks * i_c);
+        d = locate(blocks * i_d);
     }
     if DTYPE == DTYPE_F32 {
         store_blocks(i, blocks_at(a, b, c, d));
     } else if EVEN {
         store_blocks(i, blocks_at(a, next(a), b, next(b)));
-        store_blocks(i + 2u * params.count, blocks_at(c, next(c), d, next(d)));
+        store_blocks(i_c, blocks_at(c, next(c), d, next(d)));
     } else {
         // a slot's two blocks may lie apart
-        let i_b = i + params.count;
-        let i_c = i_b + params.count;
-        let i_d = i_c + params.count;
         store_blocks(i, blocks_at(a, locate(2u * i + 1u), b, locate(2u * i_b + 1u)));
         store_blocks(i_c, blocks_at(c, locate(2u * i_c + 1u), d, locate(2u * i_d + 1u)));
     }

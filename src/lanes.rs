@@ -176,8 +176,8 @@ fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficie
 #[inline(always)]
 fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
     let first = key.offset.wrapping_add(block);
+    let mut columns = [[0; BLOCKS]; 4];
     for (i, group) in out.chunks_exact_mut(GROUP).enumerate() {
-        let mut columns = [[0; BLOCKS]; 4];
         // not `each_column`: counters made here stay in registers, an array of them costs a quarter to a half
         for lane in (0..BLOCKS).step_by(LANES) {
             let counter = first.wrapping_add((i * BLOCKS + lane) as u64);

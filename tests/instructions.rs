@@ -1,10 +1,11 @@
 //! How long the shaders are: SPIR-V instructions of the functions that a fill is made of, everything that they call
 //! counted in. Times on a shared machine are noise; these are not. scripts/instructions counts the CPU's.
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use naga::back::spv;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
 use seedtensors::gpu::Multiply;
 
 /// Instructions of a function, and the functions that it calls.
@@ -16,14 +17,10 @@ struct Function {
 
 /// The functions by their names, each with its instructions and those of what it calls.
 fn lengths(multiply: Multiply) -> BTreeMap<String, usize> {
-    let source = multiply.source();
-    let module = naga::front::wgsl::parse_str(&source).unwrap();
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64).validate(&module).unwrap();
+    let (module, info) = common::parse(multiply);
     // any will do: every branch is counted
-    let constants = ["SAMPLER", "DTYPE", "STRADDLE", "DIGITS", "WIDE", "EVEN"].map(|name| (name.to_owned(), 0.0));
-    let (module, info) =
-        naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants.into_iter().collect())
-            .unwrap();
+    let constants = module.overrides.iter().map(|(_, constant)| (constant.name.clone().unwrap(), 0.0)).collect();
+    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants).unwrap();
     let options = spv::Options { flags: spv::WriterFlags::DEBUG, ..spv::Options::default() };
     let words = spv::write_vec(&module, &info, &options, None).unwrap();
 
@@ -74,9 +71,11 @@ fn shaders_are_no_longer_than_they_were() {
         (Multiply::U64, "round_f16", 21),
         (Multiply::U64, "round_bf16", 10),
     ];
+    let (u64, u16) = (lengths(Multiply::U64), lengths(Multiply::U16));
+    let length = |multiply, name| if multiply == Multiply::U64 { u64[name] } else { u16[name] };
     let wrong: Vec<_> = bounds
         .into_iter()
-        .map(|(multiply, name, bound)| (multiply, name, bound, lengths(multiply).get(name).copied().unwrap_or(0)))
+        .map(|(multiply, name, bound)| (multiply, name, bound, length(multiply, name)))
         .filter(|(_, _, bound, length)| length > bound || length * 20 < bound * 19)
         .collect();
     assert!(wrong.is_empty(), "multiply, function, bound, length: {wrong:#?}");

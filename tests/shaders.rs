@@ -1,23 +1,15 @@
 //! The shaders as naga reads them: valid, and the same numbers and layouts as the Rust twins.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use common::parse;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Expression, Literal, Module, ScalarKind, TypeInner};
 use seedtensors::gpu::Multiply;
 use seedtensors::twins;
-
-fn parse(multiply: Multiply) -> (Module, ModuleInfo) {
-    let source = multiply.source();
-    let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
-    let capabilities = match multiply {
-        Multiply::U64 => Capabilities::SHADER_INT64,
-        Multiply::U16 => Capabilities::empty(),
-    };
-    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
-    (module, info.unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source))))
-}
 
 /// The module's scalar constants by name, as bits.
 fn constants(module: &Module) -> BTreeMap<String, u32> {

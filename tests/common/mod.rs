@@ -4,6 +4,8 @@
 
 use std::fmt::Debug;
 
+use naga::Module;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use seedtensors::gpu::{Gpu, Multiply, Select, Target};
 use seedtensors::{Element, Fill, cpu};
 
@@ -113,4 +115,16 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
     gpu.queue().submit([encoder.finish()]);
     let words: Vec<u32> = gpu.read(&buffer, 0, 4 * io.len() as u64).unwrap();
     words.as_chunks().0.to_vec()
+}
+
+/// The library's shader text, as naga reads and validates it.
+pub(crate) fn parse(multiply: Multiply) -> (Module, ModuleInfo) {
+    let source = multiply.source();
+    let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
+    let capabilities = match multiply {
+        Multiply::U64 => Capabilities::SHADER_INT64,
+        Multiply::U16 => Capabilities::empty(),
+    };
+    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
+    (module, info.unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source))))
 }

@@ -1,11 +1,10 @@
 //! A whole model: the tensors of GPT-2 (124 M parameters) as transformers saves it.
 
-use anyhow::Result;
 use seedtensors::gpu::{Gpu, Target};
 use seedtensors::{Dtype, Fill, Key, Sampler};
 
 use crate::report::Contest;
-use crate::{Peers, buffer, seconds, wait};
+use crate::{Peers, buffer, seconds, submit, wait};
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 0.02 };
 
@@ -50,36 +49,29 @@ pub(crate) fn parameters() -> Vec<Parameter> {
     parameters
 }
 
-/// Elements of all of them.
-pub(crate) fn elements() -> u64 {
-    parameters().iter().map(Parameter::elements).sum()
-}
-
-pub(crate) fn contest(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
+pub(crate) fn contest(gpu: &Gpu, peers: &Peers) -> String {
     let parameters = parameters();
-    let elements = elements();
+    let elements = parameters.iter().map(Parameter::elements).sum();
     let fills = || {
         let fill = |parameter: &Parameter| Fill::new(Key::new(42).named(&parameter.name), parameter.sampler);
         parameters.iter().map(|parameter| (fill(parameter), Dtype::F32, parameter.elements())).collect::<Vec<_>>()
     };
     let buffers: Vec<_> = parameters.iter().map(|parameter| buffer(gpu, 4 * parameter.elements())).collect();
-    let submit = || {
+    let submit_all = || {
         let target = |((fill, dtype, count), buffer)| (fill, Target { buffer, offset: 0, count, dtype });
         let targets: Vec<_> = fills().into_iter().zip(&buffers).map(target).collect();
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        gpu.fill_all(&mut encoder, &targets).unwrap();
-        gpu.queue().submit([encoder.finish()]);
+        submit(gpu, &targets);
     };
     let mut contest = Contest::new("GPT-2, 124 M parameters in 148 tensors, into the GPU's buffers, f32", elements);
     contest.entry("seedtensors, one submission, to its end", || {
         seconds(|| {
-            submit();
+            submit_all();
             wait(gpu);
         })
     });
     contest.entry("burn 0.22, to its end", peers.burn.work("model", elements));
     contest.entry("seedtensors, to submitted", || {
-        let taken = seconds(submit);
+        let taken = seconds(submit_all);
         wait(gpu);
         taken
     });

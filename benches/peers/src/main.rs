@@ -8,6 +8,8 @@
 mod gpt2;
 mod report;
 mod served;
+#[path = "../../store/mod.rs"]
+mod store;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -22,6 +24,7 @@ use report::Contest;
 use seedtensors::gpu::{DeviceKind, Gpu, Select, Target};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Init, Key, Sampler, Shape, cpu};
 use served::Served;
+use store::Store;
 
 /// Elements of a tensor: 8192 rows of 4096.
 const ELEMENTS: u64 = 1 << 25;
@@ -55,18 +58,18 @@ fn main() -> Result<()> {
     let machine =
         format!("{}; {}; {}; {}", gpu.info(), peers.burn.versions, peers.numr.versions, peers.python.versions);
     println!("{machine}\n");
-    let contests = [
+    let tables = [
         normals_on_gpu(&gpu, &peers)?,
         uniforms_on_gpu(&gpu, &peers)?,
         dtypes_on_gpu(&gpu)?,
         small(&gpu, &peers)?,
-        gpt2::contest(&gpu, &peers)?,
+        gpt2::contest(&gpu, &peers),
         normals_on_cpu(&peers)?,
         truncated_on_cpu(&peers)?,
         uniforms_on_cpu(&peers)?,
         dtypes_on_cpu()?,
     ];
-    report::write(&machine, &contests)
+    report::write(&machine, &tables)
 }
 
 /// Seconds that work takes.
@@ -112,54 +115,33 @@ fn on_gpu<'a>(
     let buffer = buffer.clone();
     move || {
         seconds(|| {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            let target = Target { buffer: &buffer, offset: 0, count, dtype };
-            gpu.fill(&mut encoder, &fill, &target).unwrap();
-            gpu.queue().submit([encoder.finish()]);
+            submit(gpu, &[(fill, Target { buffer: &buffer, offset: 0, count, dtype })]);
             wait(gpu);
         })
     }
 }
 
-/// A store of 16 bytes a thread: the floor.
+/// Records and submits fills, all at once.
+pub(crate) fn submit(gpu: &Gpu, fills: &[(Fill, Target<'_>)]) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    gpu.fill_all(&mut encoder, fills).unwrap();
+    gpu.queue().submit([encoder.finish()]);
+}
+
+/// The floor.
 fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'a> {
-    let source = "@group(0) @binding(0) var<storage, read_write> slots: array<vec4<u32>>;
-        @compute @workgroup_size(256) fn store(@builtin(global_invocation_id) id: vec3<u32>) {
-            slots[id.x] = vec4(0x3f800000u);
-        }";
-    let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: None,
-        source: wgpu::ShaderSource::Wgsl(source.into()),
-    });
-    let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: None,
-        layout: None,
-        module: &module,
-        entry_point: Some("store"),
-        compilation_options: Default::default(),
-        cache: None,
-    });
-    let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.get_bind_group_layout(0),
-        entries: &[wgpu::BindGroupEntry { binding: 0, resource: target.as_entire_binding() }],
-    });
-    let grid = (target.size() / 16 / 256) as u32;
+    let store = Store::new(gpu, target);
     move || {
         seconds(|| {
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(grid, 1, 1);
-            drop(pass);
+            store.record(&mut encoder);
             gpu.queue().submit([encoder.finish()]);
             wait(gpu);
         })
     }
 }
 
-fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
+fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let target = buffer(gpu, 4 * ELEMENTS);
     let native = Fill { arithmetic: Arithmetic::Native, ..normal() };
     let mut contest = Contest::new("Normals on the GPU, f32, 2^25", ELEMENTS);
@@ -168,45 +150,42 @@ fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
     contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("normal", ELEMENTS));
     contest.entry("numr 0.14 `philox_randn`", peers.numr.work("normal", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
-    contest.run()
+    Ok(contest.run())
 }
 
-fn uniforms_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
+fn uniforms_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let target = buffer(gpu, 4 * ELEMENTS);
     let mut contest = Contest::new("Uniforms on the GPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors", on_gpu(gpu, &target, uniform(), Dtype::F32, ELEMENTS));
     contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("uniform", ELEMENTS));
     contest.entry("numr 0.14 `philox_uniform`", peers.numr.work("uniform", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
-    contest.run()
+    Ok(contest.run())
 }
 
-fn dtypes_on_gpu(gpu: &Gpu) -> Result<Contest<'static>> {
+fn dtypes_on_gpu(gpu: &Gpu) -> Result<String> {
     let target = buffer(gpu, 4 * SHARD);
     let mut contest = Contest::new("Exact normals on the GPU by dtype and shard, 2^23", SHARD);
     contest.entry("f32", on_gpu(gpu, &target, normal(), Dtype::F32, SHARD));
     contest.entry("bf16", on_gpu(gpu, &target, normal(), Dtype::BF16, SHARD));
     contest.entry("f16", on_gpu(gpu, &target, normal(), Dtype::F16, SHARD));
     contest.entry("f32, 1024 columns of 8192", on_gpu(gpu, &target, shard(), Dtype::F32, SHARD));
-    contest.run()
+    Ok(contest.run())
 }
 
 /// From the call to the submission, of a tensor of 1,024 elements.
-fn small(gpu: &Gpu, peers: &Peers) -> Result<Contest<'static>> {
+fn small(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let target = buffer(gpu, 4096);
     let mut contest = Contest::new("A tensor of 1,024 normals on the GPU, from call to submitted", 1024);
     contest.entry("seedtensors", || {
         let taken = seconds(|| {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            let target = Target { buffer: &target, offset: 0, count: 1024, dtype: Dtype::F32 };
-            gpu.fill(&mut encoder, &normal(), &target).unwrap();
-            gpu.queue().submit([encoder.finish()]);
+            submit(gpu, &[(normal(), Target { buffer: &target, offset: 0, count: 1024, dtype: Dtype::F32 })]);
         });
         wait(gpu);
         taken
     });
     contest.entry("burn 0.22 `Tensor::random`, `flush`", peers.burn.work("submit", 1024));
-    contest.run()
+    Ok(contest.run())
 }
 
 fn on_cpu<T: Element>(fill: Fill, count: u64, threads: usize) -> Result<impl FnMut() -> f64> {
@@ -215,7 +194,7 @@ fn on_cpu<T: Element>(fill: Fill, count: u64, threads: usize) -> Result<impl FnM
     Ok(move || pool.install(|| seconds(|| cpu::fill(&fill, black_box(&mut out)).unwrap())))
 }
 
-fn normals_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
+fn normals_on_cpu(peers: &Peers) -> Result<String> {
     let mut contest = Contest::new("Normals on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(normal(), ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(normal(), ELEMENTS, 1)?);
@@ -238,7 +217,7 @@ fn normals_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
         let mut out = vec![0.0_f32; ELEMENTS as usize];
         move || seconds(|| black_box(&mut out).par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(1.0)))
     });
-    contest.run()
+    Ok(contest.run())
 }
 
 fn normals(out: &mut [f32], seed: u64) {
@@ -247,30 +226,30 @@ fn normals(out: &mut [f32], seed: u64) {
     black_box(out).iter_mut().zip(values).for_each(|(out, value)| *out = value);
 }
 
-fn truncated_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
+fn truncated_on_cpu(peers: &Peers) -> Result<String> {
     let truncated = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
     let mut contest = Contest::new("Truncated normals on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 1)?);
     contest.entry("torch `trunc_normal_`", peers.python.work("torch trunc_normal_", ELEMENTS));
-    contest.run()
+    Ok(contest.run())
 }
 
-fn uniforms_on_cpu(peers: &Peers) -> Result<Contest<'static>> {
+fn uniforms_on_cpu(peers: &Peers) -> Result<String> {
     let shape = Shape::new(&[ELEMENTS / 4096, 4096])?;
     let fill = Fill::new(key(), Init::xavier_uniform().sampler(&shape)?);
     let mut contest = Contest::new("Xavier uniforms on the CPU, f32, 2^25", ELEMENTS);
     contest.entry("seedtensors, every core", on_cpu::<f32>(fill, ELEMENTS, 0)?);
     contest.entry("seedtensors, one thread", on_cpu::<f32>(fill, ELEMENTS, 1)?);
     contest.entry("torch `xavier_uniform_`", peers.python.work("torch xavier_uniform_", ELEMENTS));
-    contest.run()
+    Ok(contest.run())
 }
 
-fn dtypes_on_cpu() -> Result<Contest<'static>> {
+fn dtypes_on_cpu() -> Result<String> {
     let mut contest = Contest::new("Exact normals on the CPU by dtype and shard, every core, 2^23", SHARD);
     contest.entry("f32", on_cpu::<f32>(normal(), SHARD, 0)?);
     contest.entry("bf16", on_cpu::<bf16>(normal(), SHARD, 0)?);
     contest.entry("f16", on_cpu::<f16>(normal(), SHARD, 0)?);
     contest.entry("f32, 1024 columns of 8192", on_cpu::<f32>(shard(), SHARD, 0)?);
-    contest.run()
+    Ok(contest.run())
 }

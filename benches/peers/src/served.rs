@@ -107,8 +107,9 @@ pub(crate) fn numr() -> Result<()> {
     let client = WgpuRuntime::default_client(&WgpuDevice::new(0));
     serve("numr 0.14.0", |name, count| {
         let make = || match name {
-            "normal" => client.philox_randn(&[count], 42, 0, DType::F32),
-            _ => client.philox_uniform(&[count], 42, 0, DType::F32),
+            "normal" => Ok(client.philox_randn(&[count], 42, 0, DType::F32)?),
+            "uniform" => Ok(client.philox_uniform(&[count], 42, 0, DType::F32)?),
+            _ => bail!("numr does no {name}"),
         };
         Ok(seconds(|| {
             black_box(make().unwrap());
