@@ -39,7 +39,7 @@ struct Side {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> slots: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> slots: array<Slot>;
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
 
 // fill_words only: half-precision elements that start at an odd index, so that words straddle blocks.
@@ -139,20 +139,34 @@ fn last_values(w: Blocks) -> Pair {
 }
 
 // Writes four blocks: four slots of f32, two of halves, each `params.count` behind the last.
-fn store_blocks(slot: u32, w: Blocks) {
+fn store_blocks(slot: u32, inside: bool, w: Blocks) {
     let first = params.first + slot;
     // the first two are stored before the last two are worked out, so that fewer values wait
     let p = first_values(w);
     if DTYPE == DTYPE_F32 {
-        slots[first] = p.a;
-        slots[first + params.count] = p.b;
+        let a = as_slot(p.a);
+        let b = as_slot(p.b);
+        if inside {
+            slots[first] = a;
+            slots[first + params.count] = b;
+        }
         let q = last_values(w);
-        slots[first + 2u * params.count] = q.a;
-        slots[first + 3u * params.count] = q.b;
+        let c = as_slot(q.a);
+        let d = as_slot(q.b);
+        if inside {
+            slots[first + 2u * params.count] = c;
+            slots[first + 3u * params.count] = d;
+        }
     } else {
-        slots[first] = vec4(pack_halves(p.a), pack_halves(p.b));
+        let a = as_slot(vec4(pack_halves(p.a), pack_halves(p.b)));
+        if inside {
+            slots[first] = a;
+        }
         let q = last_values(w);
-        slots[first + params.count] = vec4(pack_halves(q.a), pack_halves(q.b));
+        let b = as_slot(vec4(pack_halves(q.a), pack_halves(q.b)));
+        if inside {
+            slots[first + params.count] = b;
+        }
     }
 }
 
@@ -164,9 +178,7 @@ fn next(place: vec2<u32>) -> vec2<u32> {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;
-    if i >= params.count {
-        return;
-    }
+    let inside = i < params.count;
     zero = params.zero;
     let i_b = i + params.count;
     let i_c = i_b + params.count;
@@ -187,14 +199,14 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
         d = locate(blocks * i_d);
     }
     if DTYPE == DTYPE_F32 {
-        store_blocks(i, blocks_at(a, b, c, d));
+        store_blocks(i, inside, blocks_at(a, b, c, d));
     } else if EVEN {
-        store_blocks(i, blocks_at(a, next(a), b, next(b)));
-        store_blocks(i_c, blocks_at(c, next(c), d, next(d)));
+        store_blocks(i, inside, blocks_at(a, next(a), b, next(b)));
+        store_blocks(i_c, inside, blocks_at(c, next(c), d, next(d)));
     } else {
         // a slot's two blocks may lie apart
-        store_blocks(i, blocks_at(a, locate(2u * i + 1u), b, locate(2u * i_b + 1u)));
-        store_blocks(i_c, blocks_at(c, locate(2u * i_c + 1u), d, locate(2u * i_d + 1u)));
+        store_blocks(i, inside, blocks_at(a, locate(2u * i + 1u), b, locate(2u * i_b + 1u)));
+        store_blocks(i_c, inside, blocks_at(c, locate(2u * i_c + 1u), d, locate(2u * i_d + 1u)));
     }
 }
 

@@ -10,3 +10,10 @@ fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
     let middle = ((a_low * b_low) >> vec4(16u)) + (low_high & vec4(0xffffu)) + (high_low & vec4(0xffffu));
     return a_high * b_high + (low_high >> vec4(16u)) + (high_low >> vec4(16u)) + (middle >> vec4(16u));
 }
+
+// 16 bytes.
+alias Slot = vec4<u32>;
+
+fn as_slot(words: vec4<u32>) -> Slot {
+    return words;
+}

@@ -4,3 +4,10 @@
 fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
     return vec4<u32>((vec4<u64>(a) * vec4<u64>(b)) >> vec4(32u));
 }
+
+// 16 bytes.
+alias Slot = vec2<u64>;
+
+fn as_slot(words: vec4<u32>) -> Slot {
+    return vec2<u64>(words.xz) | (vec2<u64>(words.yw) << vec2(32u));
+}
