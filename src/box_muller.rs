@@ -17,6 +17,8 @@
 //! The error of a normal is at most r * 2^-22.49 over all pairs of words; `cargo run --release --example
 //! accuracy` counts it.
 
+use crate::vector::{Floats, Unit, Words};
+
 pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
 pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;
 /// 2 ln(1 + f / 2) = f + f^2 (LOG[0] + LOG[1] f + ...) on [-2/3, 2/3]; scripts/minimax.py.
@@ -39,14 +41,11 @@ pub(crate) const RSQRT_STEP: f32 = 3.001_757_9;
 pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.004_554_165];
 /// cos(pi x / 2) = 1 + x^2 (COS[0] + COS[1] x^2 + ...) on [-1/2, 1/2]; scripts/minimax.py.
 pub(crate) const COS: [f32; 4] = [-1.233_700_5, 0.253_668_52, -0.020_855_254, 0.000_893_572_17];
-/// -2 ln 2, and 2 pi 2^-32, for the native form.
-pub(crate) const NATIVE_LOG: f32 = -2.0 * std::f32::consts::LN_2;
-pub(crate) const NATIVE_TURN: f32 = std::f32::consts::TAU / 4_294_967_296.0;
 
 /// Horner's rule, the highest coefficient first.
 #[inline(always)]
-pub(crate) fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32 {
-    let mut sum = coefficients[N - 1];
+pub(crate) fn polynomial<U: Unit, const N: usize>(x: Floats<U>, coefficients: &[f32; N]) -> Floats<U> {
+    let mut sum = x.all(coefficients[N - 1]);
     for &coefficient in coefficients[..N - 1].iter().rev() {
         sum = sum * x + coefficient;
     }
@@ -55,20 +54,20 @@ pub(crate) fn polynomial<const N: usize>(x: f32, coefficients: &[f32; N]) -> f32
 
 /// k of the 2^k that a positive n is within a third of, in the place of an exponent: `k << 23`.
 #[inline(always)]
-pub(crate) fn octave(n: f32) -> u32 {
-    n.to_bits().wrapping_sub(0x3f2a_aaab) & 0xff80_0000
+pub(crate) fn octave<U: Unit>(n: Floats<U>) -> Words<U> {
+    (n.bits() - 0x3f2a_aaab) & 0xff80_0000
 }
 
 /// `sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2))` for `2 e ln2` in two parts, where it is above 2^-16.
 #[inline(always)]
-pub(crate) fn root(f: f32, f_low: f32, e_ln2: f32, e_ln2_low: f32) -> f32 {
+pub(crate) fn root<U: Unit>(f: Floats<U>, f_low: Floats<U>, e_ln2: Floats<U>, e_ln2_low: Floats<U>) -> Floats<U> {
     let p = polynomial(f, &LOG);
     let q = (f * f * p + f_low) - e_ln2_low;
     let square = (e_ln2 - f) - q;
 
-    let seed = f32::from_bits(RSQRT_MAGIC.wrapping_sub(square.to_bits() >> 1));
+    let seed = (RSQRT_MAGIC - (square.bits() >> 1)).as_f32();
     let y = seed * (RSQRT_STEP - square * seed * seed);
-    let s = 0.5 * f32::from_bits((square * y).to_bits() & 0xffff_f000);
+    let s = 0.5 * ((square * y).bits() & 0xffff_f000).as_f32();
 
     // an eighth of r^2 - s^2; half of r + s, and four times its inverse
     let d = 0.125 * (((e_ln2 - s * s) - f) - q);
@@ -78,76 +77,48 @@ pub(crate) fn root(f: f32, f_low: f32, e_ln2: f32, e_ln2_low: f32) -> f32 {
 }
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`, from 2^-16 to 6.77, with an error of at most 1.15 * 2^-24 of it.
-#[must_use]
 #[inline(always)]
-#[expect(clippy::cast_possible_wrap, reason = "words are taken apart as bits")]
-pub fn radius(w: u32) -> f32 {
-    let w_high = (w >> 16) as i32 as f32 * 65536.0;
-    let w_low = (w & 0xffff) as i32 as f32 + 0.5;
+pub(crate) fn radius<U: Unit>(w: Words<U>) -> Floats<U> {
+    let w_high = (w >> 16).to_f32() * 65536.0;
+    let w_low = (w & 0xffff).to_f32() + 0.5;
     let octave = octave(w_high + w_low);
     // w + 1/2 - 2^k = rest + rest_low, exactly
-    let above = w_high - f32::from_bits(0x3f80_0000_u32.wrapping_add(octave));
+    let above = w_high - (octave + 0x3f80_0000).as_f32();
     let rest = above + w_low;
     let rest_low = w_low - (rest - above);
-    let scale = f32::from_bits(0x4000_0000_u32.wrapping_sub(octave));
+    let scale = (0x4000_0000 - octave).as_f32();
     // 32 - k, times 2^23
-    let e = 0x1000_0000_u32.wrapping_sub(octave).cast_signed() as f32;
+    let e = (0x1000_0000 - octave).to_f32();
     root(rest * scale, rest_low * scale, e * (LN2_HIGH / 4_194_304.0), e * (LN2_LOW / 4_194_304.0))
 }
 
 /// The angle's remainder in (-1/2, 1/2) quarter turns.
 #[inline(always)]
-fn quarter_turns(w: u32) -> f32 {
-    let turns = w << 2 | 2;
-    let (high, low) = ((turns & 0xffff_0000).cast_signed(), (turns & 0xffff).cast_signed());
-    (high as f32 + low as f32) * (1.0 / 4_294_967_296.0)
+fn quarter_turns<U: Unit>(w: Words<U>) -> Floats<U> {
+    let turns = (w << 2) | 2;
+    ((turns & 0xffff_0000).to_f32() + (turns & 0xffff).to_f32()) * (1.0 / 4_294_967_296.0)
 }
 
-/// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
-#[must_use]
+/// `[cos t, sin t]` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
 #[inline(always)]
-pub fn cos_sin(w: u32) -> (f32, f32) {
+pub(crate) fn cos_sin<U: Unit>(w: Words<U>) -> [Floats<U>; 2] {
     let x = quarter_turns(w);
     let xx = x * x;
     let c = polynomial(xx, &COS) * xx + 1.0;
     let s = polynomial(xx, &SIN) * x;
     // its highest bits are the quadrant
-    let v = w.wrapping_add(0x2000_0000);
-    let (cos, sin) = if v & 0x4000_0000 == 0 { (c, s) } else { (s, c) };
-    let cos_bits = cos.to_bits() ^ v.wrapping_add(0x4000_0000) & 0x8000_0000;
-    let sin_bits = sin.to_bits() ^ v & 0x8000_0000;
-    (f32::from_bits(cos_bits), f32::from_bits(sin_bits))
+    let v = w + 0x2000_0000;
+    let odd = (v << 1).at_least(v.all(0x8000_0000));
+    let cos_bits = odd.floats(s, c).bits() ^ ((v + 0x4000_0000) & 0x8000_0000);
+    let sin_bits = odd.floats(c, s).bits() ^ (v & 0x8000_0000);
+    [cos_bits.as_f32(), sin_bits.as_f32()]
 }
 
-/// Two standard normals from two words, the same bits on every device: `r cos t` and `r sin t` with
-/// `r = sqrt(-2 ln((w_even + 1/2) 2^-32))` and `t = 2 pi (w_odd + 1/2) 2^-32`.
-///
-/// Both are finite, between -6.77 and 6.77, and at most `r * 2^-22` from the true value.
-///
-/// ```
-/// let (a, b) = seedtensors::box_muller(0x8000_0000, 0);
-/// let r = 2.0_f64.ln().sqrt() * 2.0_f64.sqrt();
-/// assert!((a as f64 - r).abs() < 3e-7);
-/// assert!((b as f64).abs() < 1e-8);
-/// ```
-#[must_use]
+/// Two standard normals from two words: `r cos t` and `r sin t` with `r = sqrt(-2 ln((w_even + 1/2) 2^-32))` and
+/// `t = 2 pi (w_odd + 1/2) 2^-32`. Both are finite, between -6.77 and 6.77, and at most `r * 2^-22` from the true value.
 #[inline(always)]
-pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
+pub(crate) fn box_muller<U: Unit>(w_even: Words<U>, w_odd: Words<U>) -> [Floats<U>; 2] {
     let r = radius(w_even);
-    let (cos, sin) = cos_sin(w_odd);
-    (r * cos, r * sin)
-}
-
-/// The same with the machine's own `ln`, `sqrt`, `sin` and `cos`, whose bits differ from machine to
-/// machine: within `r * 2^-11 + 2^-9.5` of the exact form wherever those functions keep to the accuracy that
-/// the WGSL specification asks for.
-#[must_use]
-#[inline(always)]
-pub fn box_muller_native(w_even: u32, w_odd: u32) -> (f32, f32) {
-    let (radius, angle) = (w_even.cast_signed() as f32, w_odd.cast_signed() as f32);
-    let turns = radius * (1.0 / 4_294_967_296.0) + 0.5 / 4_294_967_296.0;
-    let u = if turns < 0.0 { turns + 1.0 } else { turns };
-    let r = (NATIVE_LOG * u.log2()).max(0.0).sqrt();
-    let (sin, cos) = (angle * NATIVE_TURN + 0.5 * NATIVE_TURN).sin_cos();
-    (r * cos, r * sin)
+    let [cos, sin] = cos_sin(w_odd);
+    [r * cos, r * sin]
 }

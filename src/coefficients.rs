@@ -1,7 +1,8 @@
 //! A sampler's parameters checked, and worked out into the numbers that shaders and CPU take.
 
 use crate::key::words;
-use crate::sampler::{Coefficients, Kind, Work, window_quantile};
+use crate::sampler::{Coefficients, Kind, Work};
+use crate::scalar::quantile_of;
 use crate::window::{Narrow, Wide, Window};
 use crate::{Arithmetic, Dtype, Error, Result, Sampler};
 
@@ -141,7 +142,7 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
         Window::Wide(wide) => {
             let coefficients = wide_coefficients(&wide, mean, std, inside);
             for word in [0, u32::MAX] {
-                let x = f64::from(window_quantile(word ^ coefficients.flip, &coefficients));
+                let x = f64::from(quantile_of(word ^ coefficients.flip, &coefficients));
                 let x = if wide.mirrored { -x } else { x };
                 let end = (f64::from(mean) + f64::from(std) * x).clamp(low.into(), high.into());
                 check_finite("truncated normal's least and greatest value", end, dtype)?;
@@ -155,7 +156,7 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
 pub(crate) fn window_quantiles_of(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
     let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
     let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
-    Some(move |w| window_quantile(w ^ c.flip, &c) * c.scale)
+    Some(move |w| quantile_of(w ^ c.flip, &c) * c.scale)
 }
 
 fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {

@@ -2,6 +2,8 @@
 
 use half::{bf16, f16};
 
+use crate::vector::{Unit, Words};
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
@@ -82,30 +84,44 @@ fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f3
 
 /// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the result has 16 bits")]
-pub(crate) fn round_f16(bits: u32) -> u16 {
+fn round_f16<U: Unit>(bits: Words<U>) -> Words<U> {
     let x = bits & 0x7fff_ffff;
-    let normal = x.wrapping_sub(0x37ff_f001).wrapping_add(x >> 13 & 1) >> 13;
+    let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
+    let infinite = normal.at_least(bits.all(0x7c00));
     // below 2^-14: units of 2^-24, which are those of an f32 from a half on
-    let subnormal = (f32::from_bits(x) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
-    let magnitude = if x >= 0x3880_0000 { normal.min(0x7c00) } else { subnormal };
-    (bits >> 16 & 0x8000 | magnitude) as u16
+    let subnormal = (x.as_f32() + 0.5).bits() - 0x3f00_0000;
+    let normal = infinite.words(bits.all(0x7c00), normal);
+    let magnitude = x.at_least(bits.all(0x3880_0000)).words(normal, subnormal);
+    ((bits >> 16) & 0x8000) | magnitude
 }
 
 /// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
 #[inline(always)]
-pub(crate) fn round_bf16(bits: u32) -> u16 {
-    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+fn round_bf16<U: Unit>(bits: Words<U>) -> Words<U> {
+    (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
+}
+
+/// Writes a vector of blocks, f32 as bits and none of them a NaN, as elements, each rounded once.
+#[inline(always)]
+pub(crate) fn store<U: Unit, T: Element>(columns: [Words<U>; 4], out: &mut [T]) {
+    let ([a, b, c, d], out) = (columns, bytemuck::cast_slice_mut(out));
+    match T::DTYPE {
+        Dtype::F32 => a.0.weave([a.1, b.1, c.1, d.1], out),
+        Dtype::F16 => {
+            let pairs = [round_f16(a) | (round_f16(b) << 16), round_f16(c) | (round_f16(d) << 16)];
+            a.0.weave_halves([pairs[0].1, pairs[1].1], out);
+        }
+        Dtype::BF16 => {
+            let pairs = [round_bf16(a) | (round_bf16(b) << 16), round_bf16(c) | (round_bf16(d) << 16)];
+            a.0.weave_halves([pairs[0].1, pairs[1].1], out);
+        }
+    }
 }
 
 /// An element type that the CPU fills: `f32`, [`half::f16`], [`half::bf16`].
 pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
     /// The element type's dtype.
     const DTYPE: Dtype;
-
-    /// The element nearest to the f32 with these bits, which is no NaN.
-    #[doc(hidden)]
-    fn round(bits: u32) -> Self;
 
     /// Its value, exactly.
     #[doc(hidden)]
@@ -122,11 +138,6 @@ mod sealed {
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
 
-    #[inline(always)]
-    fn round(bits: u32) -> Self {
-        Self::from_bits(bits)
-    }
-
     fn to_f32(self) -> f32 {
         self
     }
@@ -134,11 +145,6 @@ impl Element for f32 {
 
 impl Element for f16 {
     const DTYPE: Dtype = Dtype::F16;
-
-    #[inline(always)]
-    fn round(bits: u32) -> Self {
-        Self::from_bits(round_f16(bits))
-    }
 
     fn to_f32(self) -> f32 {
         self.to_f32()
@@ -148,11 +154,6 @@ impl Element for f16 {
 impl Element for bf16 {
     const DTYPE: Dtype = Dtype::BF16;
 
-    #[inline(always)]
-    fn round(bits: u32) -> Self {
-        Self::from_bits(round_bf16(bits))
-    }
-
     fn to_f32(self) -> f32 {
         self.to_f32()
     }
@@ -161,6 +162,7 @@ impl Element for bf16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scalar::lane;
 
     #[test]
     fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {
@@ -171,8 +173,9 @@ mod tests {
             if value.is_nan() || value.is_infinite() {
                 continue;
             }
-            assert_eq!(round_f16(bits), f16::from_f32(value).to_bits(), "f16 of {bits:#x}");
-            assert_eq!(round_bf16(bits), bf16::from_f32(value).to_bits(), "bf16 of {bits:#x}");
+            let [f16_bits, bf16_bits] = [round_f16(lane(bits)), round_bf16(lane(bits))].map(|rounded| rounded.1);
+            assert_eq!(f16_bits, f16::from_f32(value).to_bits().into(), "f16 of {bits:#x}");
+            assert_eq!(bf16_bits, bf16::from_f32(value).to_bits().into(), "bf16 of {bits:#x}");
         }
     }
 

@@ -8,9 +8,10 @@ pub enum Arithmetic {
     /// A fixed sequence of correctly rounded operations: the same bits on every device.
     #[default]
     Exact,
-    /// The device's own `log`, `sqrt`, `sin` and `cos`: as fast as it goes, and within
-    /// `r * 2^-11 + 2^-9.5` of exact, `r` the radius, where they keep to WGSL's accuracy. Uniforms and
-    /// constants are the same bits in both. Normals below 2^-126 in magnitude may come out as they are.
+    /// A GPU's own `log`, `sqrt`, `sin` and `cos`: as fast as it goes, and within `r * 2^-11 + 2^-9.5` of exact, `r`
+    /// the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude may come out as they are.
+    /// Uniforms, constants and truncated normals are the same bits in both, and so is everything on the CPU, which goes
+    /// fastest the exact way.
     Native,
 }
 

@@ -13,6 +13,7 @@
 //! --example accuracy` counts it.
 
 use crate::box_muller::{LN2_HIGH, LN2_LOW, octave, polynomial, root};
+use crate::vector::{Floats, Unit, Words};
 
 /// sqrt(2 pi), the slope of the quantile at a half.
 pub(crate) const SQRT_TAU: f32 = 2.506_628_3;
@@ -34,8 +35,8 @@ pub(crate) const RECIPROCAL_MAGIC: u32 = 0x7EF3_11C3;
 /// `top / bottom` for a positive bottom, to a unit in the last place: a cubic step for the reciprocal, then
 /// one for the quotient.
 #[inline(always)]
-fn quotient(top: f32, bottom: f32) -> f32 {
-    let seed = f32::from_bits(RECIPROCAL_MAGIC.wrapping_sub(bottom.to_bits()));
+fn quotient<U: Unit>(top: Floats<U>, bottom: Floats<U>) -> Floats<U> {
+    let seed = (RECIPROCAL_MAGIC - bottom.bits()).as_f32();
     let error = 1.0 - bottom * seed;
     let inverse = seed + seed * (error + error * error);
     let first = top * inverse;
@@ -45,13 +46,14 @@ fn quotient(top: f32, bottom: f32) -> f32 {
 /// The least x at or above 0 that a standard normal exceeds with probability `(q + 1/2) 2^-octaves`; q is
 /// below 2^63, and from `centre` in its high word on it is near a half, where octaves is 64.
 #[inline(always)]
-pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> f32 {
-    let central = high >= centre;
-    let (high, low) = if central { (high ^ 0x7fff_ffff, !low) } else { (high, low) };
+pub(crate) fn upper_quantile<U: Unit>(high: Words<U>, low: Words<U>, octaves: f32, centre: u32) -> Floats<U> {
+    let central = high.at_least(high.all(centre));
+    let high = central.words(high ^ 0x7fff_ffff, high);
+    let low = central.words(low ^ u32::MAX, low);
     // from the lowest on, so that n is rounded but once where it has many digits
-    let n_low = float(low >> 16) * 65536.0 + (float(low & 0xffff) + 0.5);
-    let n_middle = float(high & 0xffff) * 4_294_967_296.0 + n_low;
-    let n = float(high >> 16) * 281_474_976_710_656.0 + n_middle;
+    let n_low = (low >> 16).to_f32() * 65536.0 + ((low & 0xffff).to_f32() + 0.5);
+    let n_middle = (high & 0xffff).to_f32() * 4_294_967_296.0 + n_low;
+    let n = (high >> 16).to_f32() * 281_474_976_710_656.0 + n_middle;
 
     let c = n * (1.0 / 18_446_744_073_709_551_616.0);
     let cc = c * c;
@@ -61,50 +63,24 @@ pub(crate) fn upper_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> 
 
     let octave = octave(n);
     // twice what n 2^-k is above 1
-    let f = 2.0 * (f32::from_bits(n.to_bits().wrapping_sub(octave)) - 1.0);
-    let e = octaves - (octave.cast_signed() >> 23) as f32;
-    let r = root(f, 0.0, e * (2.0 * LN2_HIGH), e * (2.0 * LN2_LOW));
+    let f = 2.0 * ((n.bits() - octave).as_f32() - 1.0);
+    let e = octaves - octave.shr_signed(23).to_f32();
+    let r = root(f, f.all(0.0), e * (2.0 * LN2_HIGH), e * (2.0 * LN2_LOW));
     let tail_top = polynomial(r, &TAIL_TOP);
     let tail_bottom = polynomial(r, &TAIL_BOTTOM) * r + 1.0;
 
-    let top = if central { centre_top } else { tail_top };
-    let bottom = if central { centre_bottom } else { tail_bottom };
-    let main = if central { SQRT_TAU * c } else { r - TAIL_SHIFT };
-    let factor = if central { c * cc } else { -1.0 };
+    let top = central.floats(centre_top, tail_top);
+    let bottom = central.floats(centre_bottom, tail_bottom);
+    let main = central.floats(SQRT_TAU * c, r - TAIL_SHIFT);
+    let factor = central.floats(c * cc, c.all(-1.0));
     main + factor * quotient(top, bottom)
-}
-
-/// A word's 16 bits as f32, exactly.
-#[inline(always)]
-fn float(bits: u32) -> f32 {
-    bits.cast_signed() as f32
-}
-
-/// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and
-/// 9.13, and at most `|x| * 2^-22` from the true value.
-///
-/// The sampler of truncated normals takes p from the window; this is the whole line.
-///
-/// ```
-/// use seedtensors::inverse_normal;
-///
-/// assert!(inverse_normal(1 << 63).abs() < 1e-18);
-/// let p = 0.975 * 2f64.powi(64);
-/// assert!((inverse_normal(p as u64) - 1.959_964).abs() < 3e-7);
-/// assert_eq!(inverse_normal(7), -inverse_normal(!7));
-/// ```
-#[must_use]
-#[inline(always)]
-pub fn inverse_normal(p: u64) -> f32 {
-    let [low, high] = crate::key::words(p);
-    signed_quantile(high, low, 64.0, CENTRE)
 }
 
 /// The quantile at `(p + 1/2) 2^-octaves`; the top bit of p says that it is above a half.
 #[inline(always)]
-pub(crate) fn signed_quantile(high: u32, low: u32, octaves: f32, centre: u32) -> f32 {
+pub(crate) fn signed_quantile<U: Unit>(high: Words<U>, low: Words<U>, octaves: f32, centre: u32) -> Floats<U> {
     let above = high >> 31;
-    let mask = 0u32.wrapping_sub(above);
+    let mask = 0 - above;
     let x = upper_quantile(high ^ mask, low ^ mask, octaves, centre);
-    f32::from_bits(x.to_bits() | (above ^ 1) << 31)
+    (x.bits() | ((above ^ 1) << 31)).as_f32()
 }

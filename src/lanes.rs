@@ -1,17 +1,20 @@
-//! Elements on the CPU, sixteen blocks side by side, so that the compiler makes vector instructions of them.
+//! Elements on the CPU, in the widest vectors that the processor has.
 
-use multiversion::multiversion;
+#[cfg(target_arch = "x86_64")]
+use pulp::NullaryFnOnce;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
 use rayon::prelude::*;
 
-use crate::dtype::Element;
+use crate::dtype::{Element, store};
 use crate::key::words;
-use crate::philox::{philox_bump, philox_round};
+use crate::philox::{blocks, schedule};
 use crate::sampler::{Coefficients, Kind, sample};
+use crate::scalar::lane;
+use crate::vector::{One, Twice, Unit, Words};
 use crate::{Fill, Key};
 
-/// Blocks worked on side by side, one to a lane.
-const LANES: usize = 16;
-/// Blocks whose words are worked out column by column before they are woven into elements.
+/// Blocks that are worked out at a time, a multiple of every unit's lanes.
 const BLOCKS: usize = 64;
 const GROUP: usize = 4 * BLOCKS;
 /// Elements that one task of the thread pool fills.
@@ -63,12 +66,16 @@ fn fill_run<T: Element>(kind: Kind, key: Key, start: u64, coefficients: &Coeffic
     // groups that begin and end with `out` are filled in place, others are cut out of a copy
     let whole = if lead == 0 { out.len() / GROUP * GROUP } else { 0 };
     let (body, mut tail) = out.split_at_mut(whole);
-    groups(kind, key, start / 4, coefficients, body);
+    let fill = |block, out: &mut [T]| {
+        let counters = Counters::From(key.offset.wrapping_add(block));
+        Blocks { kind, key, counters, coefficients }.fill(out);
+    };
+    fill(start / 4, body);
     let mut block = start / 4 + (whole / 4) as u64;
     let mut lead = lead;
     while !tail.is_empty() {
         let mut group = [T::zeroed(); GROUP];
-        groups(kind, key, block, coefficients, &mut group);
+        fill(block, &mut group);
         let (cut, rest) = tail.split_at_mut((GROUP - lead).min(tail.len()));
         cut.copy_from_slice(&group[lead..][..cut.len()]);
         (tail, lead, block) = (rest, 0, block + BLOCKS as u64);
@@ -112,102 +119,187 @@ impl<'a> Scattered<'a> {
     }
 
     fn flush<T: Element>(&mut self, out: &mut [T]) {
-        let columns = columns(self.kind, self.key, &self.counters, self.coefficients);
-        for (block, &(at, skip, take)) in self.places[..self.blocks].iter().enumerate() {
-            for (word, value) in (skip..skip + take).zip(&mut out[at..]) {
-                *value = T::round(columns[usize::from(word)][block]);
-            }
+        let mut elements = [T::zeroed(); GROUP];
+        Blocks {
+            kind: self.kind,
+            key: self.key,
+            counters: Counters::Of(&self.counters),
+            coefficients: self.coefficients,
+        }
+        .fill(&mut elements);
+        for (block, &(at, skip, take)) in elements.as_chunks::<4>().0.iter().zip(&self.places[..self.blocks]) {
+            let (skip, take) = (usize::from(skip), usize::from(take));
+            out[at..at + take].copy_from_slice(&block[skip..skip + take]);
         }
         self.blocks = 0;
     }
 }
 
-/// The values of any blocks, word by word.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
-fn columns(kind: Kind, key: Key, counters: &[u64; BLOCKS], coefficients: &Coefficients) -> [[u32; BLOCKS]; 4] {
-    match kind {
-        Kind::Words => each_column(Kind::Words, key, counters, coefficients),
-        Kind::Constant => each_column(Kind::Constant, key, counters, coefficients),
-        Kind::Uniform => each_column(Kind::Uniform, key, counters, coefficients),
-        Kind::Normal => each_column(Kind::Normal, key, counters, coefficients),
-        Kind::NormalNative => each_column(Kind::NormalNative, key, counters, coefficients),
-        Kind::Truncated => each_column(Kind::Truncated, key, counters, coefficients),
-        Kind::TruncatedNarrow => each_column(Kind::TruncatedNarrow, key, counters, coefficients),
-    }
+/// Which blocks.
+#[derive(Clone, Copy, Debug)]
+enum Counters<'a> {
+    /// This one and those that follow it.
+    From(u64),
+    /// These.
+    Of(&'a [u64]),
 }
 
-#[inline(always)]
-fn each_column(kind: Kind, key: Key, counters: &[u64; BLOCKS], coefficients: &Coefficients) -> [[u32; BLOCKS]; 4] {
-    let mut columns = [[0; BLOCKS]; 4];
-    for (i, counters) in counters.as_chunks::<LANES>().0.iter().enumerate() {
-        for (column, words) in columns.iter_mut().zip(blocks(counters, words(key.seed))) {
-            column[i * LANES..(i + 1) * LANES].copy_from_slice(&words);
+impl Counters<'_> {
+    /// So many, from the `skip`th on.
+    #[inline(always)]
+    fn vector<U: Unit>(self, unit: U, skip: usize) -> U::Wide {
+        match self {
+            Self::From(first) => unit.count_from(first.wrapping_add(skip as u64)),
+            Self::Of(counters) => unit.wide(&counters[skip..skip + U::LANES]),
         }
     }
-    values(kind, &mut columns, coefficients);
-    columns
 }
 
-/// Words to values in place. A pass of its own, in which several chains of dependent steps are under way at once.
-#[inline(always)]
-fn values(kind: Kind, columns: &mut [[u32; BLOCKS]; 4], coefficients: &Coefficients) {
-    let [c0, c1, c2, c3] = columns.each_mut().map(|column| column.as_chunks_mut::<LANES>().0);
-    for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
-        [*c0, *c1, *c2, *c3] = sample(kind, [*c0, *c1, *c2, *c3], coefficients);
-    }
+/// Whole groups of blocks.
+#[derive(Clone, Copy)]
+struct Blocks<'a> {
+    kind: Kind,
+    key: Key,
+    counters: Counters<'a>,
+    coefficients: &'a Coefficients,
 }
 
-/// Fills whole groups of blocks, from the block `block` of the key on, compiled for each width of vector
-/// unit and chosen when it runs.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2",))]
-fn groups<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
-    // a kind known to the compiler in each arm, so that its loop holds nothing of the others
-    match kind {
-        Kind::Words => each_group(Kind::Words, key, block, coefficients, out),
-        Kind::Constant => each_group(Kind::Constant, key, block, coefficients, out),
-        Kind::Uniform => each_group(Kind::Uniform, key, block, coefficients, out),
-        Kind::Normal => each_group(Kind::Normal, key, block, coefficients, out),
-        Kind::NormalNative => each_group(Kind::NormalNative, key, block, coefficients, out),
-        Kind::Truncated => each_group(Kind::Truncated, key, block, coefficients, out),
-        Kind::TruncatedNarrow => each_group(Kind::TruncatedNarrow, key, block, coefficients, out),
-    }
-}
-
-#[inline(always)]
-fn each_group<T: Element>(kind: Kind, key: Key, block: u64, coefficients: &Coefficients, out: &mut [T]) {
-    let first = key.offset.wrapping_add(block);
-    let mut columns = [[0; BLOCKS]; 4];
-    for (i, group) in out.chunks_exact_mut(GROUP).enumerate() {
-        // not `each_column`: counters made here stay in registers, an array of them costs a quarter to a half
-        for lane in (0..BLOCKS).step_by(LANES) {
-            let counter = first.wrapping_add((i * BLOCKS + lane) as u64);
-            let counters = std::array::from_fn(|lane| counter.wrapping_add(lane as u64));
-            for (column, words) in columns.iter_mut().zip(blocks(&counters, words(key.seed))) {
-                column[lane..lane + LANES].copy_from_slice(&words);
+impl Blocks<'_> {
+    /// Their elements, in the widest vectors that there are.
+    fn fill<T: Element>(self, out: &mut [T]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(unit) = V4::try_new() {
+                return unit.vectorize(On { unit: Twice(unit), blocks: self, out });
+            }
+            if let Some(unit) = V3::try_new() {
+                return unit.vectorize(On { unit, blocks: self, out });
             }
         }
-        values(kind, &mut columns, coefficients);
-        let [c0, c1, c2, c3] = &columns;
-        for ((((quad, a), b), c), d) in group.as_chunks_mut::<4>().0.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
-            *quad = [T::round(*a), T::round(*b), T::round(*c), T::round(*d)];
+        self.each_kind(None::<One>, out);
+    }
+
+    #[inline(always)]
+    fn each_kind<U: Unit, T: Element>(self, unit: Option<U>, out: &mut [T]) {
+        // a kind known to the compiler in each arm, so that its loop holds nothing of the others
+        match self.kind {
+            Kind::Words => Blocks { kind: Kind::Words, ..self }.each(unit, out),
+            Kind::Constant => Blocks { kind: Kind::Constant, ..self }.each(unit, out),
+            Kind::Uniform => Blocks { kind: Kind::Uniform, ..self }.each(unit, out),
+            Kind::Normal | Kind::NormalNative => Blocks { kind: Kind::Normal, ..self }.each(unit, out),
+            Kind::Truncated => Blocks { kind: Kind::Truncated, ..self }.each(unit, out),
+            Kind::TruncatedNarrow => Blocks { kind: Kind::TruncatedNarrow, ..self }.each(unit, out),
+        }
+    }
+
+    #[inline(always)]
+    fn each<U: Unit, T: Element>(self, unit: Option<U>, out: &mut [T]) {
+        match unit {
+            Some(unit) => self.each_vector(unit, out),
+            None => self.each_lane(out),
+        }
+    }
+
+    /// Words vector by vector, their values two vectors at a time.
+    #[inline(always)]
+    fn each_vector<U: Unit, T: Element>(self, unit: U, out: &mut [T]) {
+        let keys = schedule(unit, words(self.key.seed));
+        for (i, out) in out.chunks_exact_mut(8 * U::LANES).enumerate() {
+            let [a, b, c, d] = blocks(unit, self.counters.vector(unit, 2 * i * U::LANES), &keys);
+            let [e, f, g, h] = blocks(unit, self.counters.vector(unit, (2 * i + 1) * U::LANES), &keys);
+            let words = [Words::pair(a, e), Words::pair(b, f), Words::pair(c, g), Words::pair(d, h)];
+            store(sample(self.kind, words, self.coefficients), out);
+        }
+    }
+
+    /// Where there is no vector unit that this crate knows: in loops that the compiler makes vectors of, if it can.
+    #[inline(always)]
+    fn each_lane<T: Element>(self, out: &mut [T]) {
+        let keys = schedule(One, words(self.key.seed));
+        for (group, out) in out.chunks_exact_mut(GROUP).enumerate() {
+            let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
+            for i in 0..BLOCKS {
+                let words = blocks(One, self.counters.vector(One, group * BLOCKS + i), &keys);
+                [a[i], b[i], c[i], d[i]] = words.map(|word| word.1);
+            }
+            for i in 0..BLOCKS {
+                let values = sample(self.kind, [a[i], b[i], c[i], d[i]].map(lane), self.coefficients);
+                [a[i], b[i], c[i], d[i]] = values.map(|value| value.1);
+            }
+            for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                store([a[i], b[i], c[i], d[i]].map(lane), out);
+            }
         }
     }
 }
 
-/// The blocks of `LANES` counters, word by word.
-#[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "a lane is an index into four arrays")]
-fn blocks(counters: &[u64; LANES], mut key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let mut w = [[0; LANES]; 4];
-    for lane in 0..LANES {
-        [w[0][lane], w[1][lane]] = words(counters[lane]);
+/// Blocks on a vector unit: a function that pulp compiles for it.
+#[cfg(target_arch = "x86_64")]
+struct On<'a, U, T> {
+    unit: U,
+    blocks: Blocks<'a>,
+    out: &'a mut [T],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<U: Unit, T: Element> NullaryFnOnce for On<'_, U, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.blocks.each_kind(Some(self.unit), self.out);
     }
-    for _ in 0..10 {
-        for lane in 0..LANES {
-            let counter = [w[0][lane], w[1][lane], w[2][lane], w[3][lane]];
-            [w[0][lane], w[1][lane], w[2][lane], w[3][lane]] = philox_round(counter, key);
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+    use crate::sampler::Work;
+    use crate::{Arithmetic, Dtype, Sampler};
+
+    const SAMPLERS: [Sampler; 7] = [
+        Sampler::Constant { value: 0.3 },
+        Sampler::Uniform { low: -0.1, high: 0.7 },
+        Sampler::Normal { mean: 0.0, std: 1.0 },
+        Sampler::Normal { mean: 1.0, std: 1e-30 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 3.0, high: f32::INFINITY },
+        Sampler::TruncatedNormal { mean: 0.5, std: 1.0, low: 0.4, high: 0.41 },
+    ];
+
+    /// Every vector unit that this processor has gives the bits of one lane, counters that carry included.
+    fn agree<T: Element>() {
+        let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
+        let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let words = (T::DTYPE == Dtype::F32).then_some(Sampler::Words);
+        for sampler in SAMPLERS.into_iter().chain(words) {
+            let Work::Words(kind, coefficients) = sampler.work(T::DTYPE, Arithmetic::Exact).unwrap() else { panic!() };
+            for counters in
+                [Counters::From(u64::from(u32::MAX) - 100), Counters::From(u64::MAX - 99), Counters::Of(&scattered)]
+            {
+                let blocks = Blocks { kind, key, counters, coefficients: &coefficients };
+                let [mut one, mut found] = [(); 2].map(|()| vec![T::zeroed(); 16 * GROUP]);
+                blocks.each_kind(None::<One>, &mut one);
+                blocks.fill(&mut found);
+                let same = bytemuck::cast_slice::<T, u8>(&one) == bytemuck::cast_slice::<T, u8>(&found);
+                assert!(same, "the widest unit: {sampler:?} {counters:?}");
+                #[cfg(target_arch = "x86_64")]
+                if let Some(unit) = V3::try_new() {
+                    found.fill(T::zeroed());
+                    unit.vectorize(On { unit, blocks, out: &mut found });
+                    let same = bytemuck::cast_slice::<T, u8>(&one) == bytemuck::cast_slice::<T, u8>(&found);
+                    assert!(same, "AVX2: {sampler:?} {counters:?}");
+                }
+            }
         }
-        key = philox_bump(key);
     }
-    w
+
+    #[test]
+    fn vector_units_agree() {
+        agree::<f32>();
+        agree::<f16>();
+        agree::<bf16>();
+    }
 }

@@ -45,23 +45,24 @@ mod layer;
 mod matrix;
 mod philox;
 mod sampler;
+mod scalar;
 mod shape;
 mod shard;
 #[doc(hidden)]
 pub mod twins;
+mod vector;
 mod window;
 
-pub use box_muller::{box_muller, box_muller_native, cos_sin, radius};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use fill::{Arithmetic, Fill};
 pub use init::{Bounds, Distribution, Gain, Init, Mode};
-pub use inverse_normal::inverse_normal;
 pub use key::Key;
 pub use layer::{Layer, Parameter, Recurrent};
 pub use matrix::Matrix;
 pub use philox::{Philox, philox_bump, philox_round, philox4x32_10};
 pub use sampler::Sampler;
+pub use scalar::{box_muller, cos_sin, inverse_normal, radius};
 pub use shape::{Fans, Layout, Shape};
 pub use shard::Shard;
 

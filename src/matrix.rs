@@ -1,9 +1,10 @@
 //! Values that belong together, worked out whole on the CPU: eye, dirac, orthogonal, delta-orthogonal, sparse.
 
 use crate::coefficients::round;
-use crate::dtype::Element;
+use crate::dtype::{Element, store};
 use crate::lanes::elements;
 use crate::sampler::{Work, storable};
+use crate::scalar::lane;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Layout, Result, Sampler, Shape};
 
 /// The values of an initialiser whose elements are no function of their own word alone, for one shape. Made by
@@ -214,7 +215,9 @@ fn fill_normals<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
 
 /// An element by way of f32.
 fn element_of<T: Element>(value: f64) -> T {
-    T::round(storable(round(value), 0))
+    let mut block = [T::zeroed(); 4];
+    store([storable(lane(round(value).to_bits()).as_f32(), 0); 4], &mut block);
+    block[0]
 }
 
 /// The rows of a column that are zero: those whose words are the least, of a stream of their own in which the

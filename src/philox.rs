@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use rand_core::{SeedableRng, TryRng};
 
 use crate::key::{Key, words};
+use crate::vector::{Unit, Words};
 
 pub(crate) const PHILOX_M0: u32 = 0xD251_1F53;
 pub(crate) const PHILOX_M1: u32 = 0xCD9E_8D57;
@@ -50,6 +51,43 @@ pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
         key = philox_bump(key);
     }
     philox_round(counter, key)
+}
+
+/// The keys of the ten rounds, each in every lane.
+#[inline(always)]
+pub(crate) fn schedule<U: Unit>(unit: U, mut key: [u32; 2]) -> [[U::Vector; 2]; 10] {
+    let mut keys = [[unit.splat(0); 2]; 10];
+    for round in &mut keys {
+        *round = [unit.splat(key[0]), unit.splat(key[1])];
+        key = philox_bump(key);
+    }
+    keys
+}
+
+/// [`philox_round`] of a vector of counters. Words are the low halves of 64-bit lanes, as a vector unit multiplies them;
+/// what stands above them is of no account.
+#[inline(always)]
+fn round<U: Unit>(unit: U, c: [U::Wide; 4], key: [U::Vector; 2]) -> [U::Wide; 4] {
+    let p0 = unit.mul_low(c[0], PHILOX_M0);
+    let p1 = unit.mul_low(c[2], PHILOX_M1);
+    [unit.xor_high(c[1], key[0], p1), p1, unit.xor_high(c[3], key[1], p0), p0]
+}
+
+/// The blocks of a vector of counters, word by word. Unrolled, because a loop moves what need not be moved.
+#[inline(always)]
+pub(crate) fn blocks<U: Unit>(unit: U, counters: U::Wide, keys: &[[U::Vector; 2]; 10]) -> [Words<U>; 4] {
+    let mut c = [counters, unit.high(counters), unit.zero(), unit.zero()];
+    c = round(unit, c, keys[0]);
+    c = round(unit, c, keys[1]);
+    c = round(unit, c, keys[2]);
+    c = round(unit, c, keys[3]);
+    c = round(unit, c, keys[4]);
+    c = round(unit, c, keys[5]);
+    c = round(unit, c, keys[6]);
+    c = round(unit, c, keys[7]);
+    c = round(unit, c, keys[8]);
+    let [x, y, z, w] = round(unit, c, keys[9]);
+    [Words(unit, unit.narrow(x)), Words(unit, unit.narrow(y)), Words(unit, unit.narrow(z)), Words(unit, unit.narrow(w))]
 }
 
 /// A key's words as a generator, for the distributions of `rand` and `rand_distr`.

@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, NATIVE_LOG, NATIVE_TURN, RSQRT_MAGIC, RSQRT_STEP, SIN};
+use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::gpu::{self, Params, Side};
 use crate::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
@@ -50,8 +50,8 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("COS_4", cos_4),
         ("COS_6", cos_6),
         ("COS_8", cos_8),
-        ("NATIVE_LOG", NATIVE_LOG.to_bits()),
-        ("NATIVE_TURN", NATIVE_TURN.to_bits()),
+        ("NATIVE_LOG", (-2.0 * std::f32::consts::LN_2).to_bits()),
+        ("NATIVE_TURN", (std::f32::consts::TAU / 4_294_967_296.0).to_bits()),
         ("SQRT_TAU", SQRT_TAU.to_bits()),
         ("CENTRE_SHIFT", CENTRE_SHIFT.to_bits()),
         ("CENTRE_TOP_0", centre_top_0),
@@ -89,8 +89,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
 /// error.
 #[must_use]
 pub fn tail_quantile(q: u64, octaves: u32) -> f32 {
-    let [low, high] = crate::key::words(q);
-    crate::inverse_normal::upper_quantile(high, low, octaves as f32, u32::MAX)
+    crate::scalar::tail_quantile(q, octaves as f32)
 }
 
 /// The quantiles of words in a wide window, in standard deviations; none where the window is empty or narrow.

@@ -7,7 +7,7 @@ mod accuracy;
 use accuracy::{
     WINDOWS, angle_cases, centre_error, of_words, pair, pairs, radius_case, tail_error, true_radius, window,
 };
-use seedtensors::{box_muller, box_muller_native, radius};
+use seedtensors::radius;
 
 /// Words at which generators have failed: log(0), infinities, lost halves.
 const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
@@ -32,13 +32,6 @@ fn normals_at_the_ends_of_the_words() {
             for (value, truth, r) in pair(even, odd) {
                 assert!((f64::from(value) - truth).abs() / r < 2f64.powi(-22), "{even:#x} {odd:#x}");
             }
-            let (a, b) = box_muller_native(even, odd);
-            let (c, d) = box_muller(even, odd);
-            let tolerance = true_radius(even) as f32 * 2f32.powi(-11) + 2f32.powf(-9.5);
-            assert!(
-                (a - c).abs() <= tolerance && (b - d).abs() <= tolerance,
-                "{even:#x} {odd:#x}: {a} {b}, exact {c} {d}"
-            );
         }
     }
 }

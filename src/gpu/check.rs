@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::Gpu;
 use super::fill::Target;
 use super::pipeline::{Entry, Variant};
-use crate::dtype::{round_bf16, round_f16};
-use crate::sampler::{Kind, Work, sample};
-use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
+use crate::dtype::store;
+use crate::sampler::{Coefficients, Kind, Work, sample};
+use crate::scalar::lane;
+use crate::{Arithmetic, Dtype, Element, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
 const COUNT: usize = 8192;
@@ -70,30 +72,42 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
 /// The first difference between a device's words and the CPU's.
 fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
     let Work::Words(kind, coefficients) = sampler.work(dtype, Arithmetic::Exact)? else { return Ok(None) };
-    let value = |element: usize| {
-        let word = element % 4;
-        let [bits] = sample(kind, key.block(element as u64 / 4).map(|w| [w]), &coefficients)[word];
-        match dtype {
-            Dtype::F32 => bits,
-            Dtype::F16 => round_f16(bits).into(),
-            Dtype::BF16 => round_bf16(bits).into(),
-        }
+    let difference = match dtype {
+        Dtype::F32 => first_difference::<f32>(kind, key, &coefficients, found),
+        Dtype::F16 => first_difference::<f16>(kind, key, &coefficients, found),
+        Dtype::BF16 => first_difference::<bf16>(kind, key, &coefficients, found),
     };
-    let stored = |element: usize| match dtype {
-        Dtype::F32 => found[element],
-        _ => found[element / 2] >> (16 * (element % 2)) & 0xffff,
-    };
-    Ok((0..COUNT).find(|&element| value(element) != stored(element)).map(|element| Difference {
+    Ok(difference.map(|(element, expected, found)| Difference {
         kind,
         error: Error::InexactDevice {
             device: device.to_owned(),
             sampler: format!("{kind:?}").to_lowercase(),
             dtype,
-            element: element as u64,
-            expected: value(element),
-            found: stored(element),
+            element,
+            expected,
+            found,
         },
     }))
+}
+
+/// The first of the elements in `found` whose bits are not the CPU's: its index, what it should be, and what it is.
+fn first_difference<T: Element>(
+    kind: Kind,
+    key: Key,
+    coefficients: &Coefficients,
+    found: &[u32],
+) -> Option<(u64, u32, u32)> {
+    let bits =
+        |element: &T| bytemuck::bytes_of(element).iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
+    let blocks = bytemuck::cast_slice::<u32, T>(found)[..COUNT].chunks_exact(4);
+    (0..).zip(blocks).find_map(|(block, found)| {
+        let mut expected = [T::zeroed(); 4];
+        store(sample(kind, key.block(block).map(lane), coefficients), &mut expected);
+        let pairs = (4 * block..).zip(expected.iter().map(bits)).zip(found.iter().map(bits));
+        pairs
+            .map(|((element, expected), found)| (element, expected, found))
+            .find(|(_, expected, found)| expected != found)
+    })
 }
 
 impl Gpu {

@@ -1,0 +1,151 @@
+//! No vector unit: one lane.
+
+use super::Unit;
+use crate::key::words;
+
+/// One lane: plain arithmetic.
+#[derive(Clone, Copy)]
+pub(crate) struct One;
+
+#[inline(always)]
+fn f32(a: u32) -> f32 {
+    f32::from_bits(a)
+}
+
+impl Unit for One {
+    const LANES: usize = 1;
+    type Vector = u32;
+    type Mask = bool;
+    type Wide = u64;
+
+    #[inline(always)]
+    fn splat(self, word: u32) -> u32 {
+        word
+    }
+
+    #[inline(always)]
+    fn add(self, a: u32, b: u32) -> u32 {
+        a.wrapping_add(b)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: u32, b: u32) -> u32 {
+        a.wrapping_sub(b)
+    }
+
+    #[inline(always)]
+    fn mul_wide(self, a: u32, b: u32) -> [u32; 2] {
+        words(u64::from(a) * u64::from(b))
+    }
+
+    #[inline(always)]
+    fn and(self, a: u32, b: u32) -> u32 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn or(self, a: u32, b: u32) -> u32 {
+        a | b
+    }
+
+    #[inline(always)]
+    fn xor(self, a: u32, b: u32) -> u32 {
+        a ^ b
+    }
+
+    #[inline(always)]
+    fn shl(self, a: u32, bits: u32) -> u32 {
+        a << bits
+    }
+
+    #[inline(always)]
+    fn shr(self, a: u32, bits: u32) -> u32 {
+        a >> bits
+    }
+
+    #[inline(always)]
+    fn shr_signed(self, a: u32, bits: u32) -> u32 {
+        (a.cast_signed() >> bits).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn at_least(self, a: u32, b: u32) -> bool {
+        a >= b
+    }
+
+    #[inline(always)]
+    fn select(self, mask: bool, yes: u32, no: u32) -> u32 {
+        if mask { yes } else { no }
+    }
+
+    #[inline(always)]
+    fn add_f32(self, a: u32, b: u32) -> u32 {
+        (f32(a) + f32(b)).to_bits()
+    }
+
+    #[inline(always)]
+    fn sub_f32(self, a: u32, b: u32) -> u32 {
+        (f32(a) - f32(b)).to_bits()
+    }
+
+    #[inline(always)]
+    fn mul_f32(self, a: u32, b: u32) -> u32 {
+        (f32(a) * f32(b)).to_bits()
+    }
+
+    #[inline(always)]
+    fn below_f32(self, a: u32, b: u32) -> bool {
+        f32(a) < f32(b)
+    }
+
+    #[inline(always)]
+    fn to_f32(self, a: u32) -> u32 {
+        (a.cast_signed() as f32).to_bits()
+    }
+
+    #[inline(always)]
+    fn count_from(self, first: u64) -> u64 {
+        first
+    }
+
+    #[inline(always)]
+    fn wide(self, numbers: &[u64]) -> u64 {
+        numbers[0]
+    }
+
+    #[inline(always)]
+    fn zero(self) -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    fn mul_low(self, a: u64, b: u32) -> u64 {
+        (a & 0xffff_ffff) * u64::from(b)
+    }
+
+    #[inline(always)]
+    fn xor_high(self, a: u64, word: u32, b: u64) -> u64 {
+        a ^ u64::from(word) ^ (b >> 32)
+    }
+
+    #[inline(always)]
+    fn high(self, a: u64) -> u64 {
+        a >> 32
+    }
+
+    #[inline(always)]
+    fn narrow(self, a: u64) -> u32 {
+        words(a)[0]
+    }
+
+    #[inline(always)]
+    fn weave(self, columns: [u32; 4], out: &mut [u8]) {
+        out.copy_from_slice(bytemuck::bytes_of(&columns));
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a word")]
+    fn weave_halves(self, [a, b]: [u32; 2], out: &mut [u8]) {
+        out.copy_from_slice(bytemuck::bytes_of(&[a as u16, (a >> 16) as u16, b as u16, (b >> 16) as u16]));
+    }
+}
