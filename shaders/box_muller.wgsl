@@ -35,27 +35,27 @@ fn octave(n: vec4<f32>) -> vec4<u32> {
 // sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2)), 2 e ln2 in two parts, each of them exact or pinned
 fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) -> vec4<f32> {
     // 2 ln(1 + f / 2 + f_low / 2) - f - e_ln2_low
-    var p = pin(LOG_10 * f) + LOG_9;
-    p = pin(p * f) + LOG_8;
-    p = pin(p * f) + LOG_7;
-    p = pin(p * f) + LOG_6;
-    p = pin(p * f) + LOG_5;
-    p = pin(p * f) + LOG_4;
-    p = pin(p * f) + LOG_3;
-    p = pin(p * f) + LOG_2;
-    let q = pin(pin(pin(f * f) * p) + f_low) - e_ln2_low;
+    var p = rounded(LOG_10 * f) + LOG_9;
+    p = rounded(p * f) + LOG_8;
+    p = rounded(p * f) + LOG_7;
+    p = rounded(p * f) + LOG_6;
+    p = rounded(p * f) + LOG_5;
+    p = rounded(p * f) + LOG_4;
+    p = rounded(p * f) + LOG_3;
+    p = rounded(p * f) + LOG_2;
+    let q = pin(rounded(rounded(f * f) * p) + f_low) - e_ln2_low;
     let square = pin(e_ln2 - f) - q;
 
     // y is about 2/r; s is r to 12 bits, so that s * s is exact
     let seed = bitcast<vec4<f32>>(vec4(RSQRT_MAGIC) - (bitcast<vec4<u32>>(square) >> vec4(1u)));
-    let y = pin(seed * (RSQRT_STEP - pin(pin(square * seed) * seed)));
+    let y = rounded(seed * (RSQRT_STEP - rounded(rounded(square * seed) * seed)));
     let s = 0.5 * bitcast<vec4<f32>>(bitcast<vec4<u32>>(square * y) & vec4(0xfffff000u));
 
     // an eighth of r^2 - s^2; half of r + s, and four times its inverse
     let d = 0.125 * (pin(pin(e_ln2 - s * s) - f) - q);
-    let middle = s + pin(d * y);
-    let inverse = pin(y * (4.0 - pin(middle * y)));
-    return s + pin(d * inverse);
+    let middle = s + rounded(d * y);
+    let inverse = rounded(y * (4.0 - rounded(middle * y)));
+    return s + rounded(d * inverse);
 }
 
 // sqrt(-2 ln((w + 1/2) 2^-32))
@@ -70,7 +70,7 @@ fn radius(w: vec4<u32>) -> vec4<f32> {
     let scale = bitcast<vec4<f32>>(vec4(0x40000000u) - octave);
     // 32 - k, times 2^23; e * LN2_HIGH is exact
     let e = vec4<f32>(bitcast<vec4<i32>>(vec4(0x10000000u) - octave));
-    return root(rest * scale, rest_low * scale, e * (LN2_HIGH * 0x1p-22f), pin(e * (LN2_LOW * 0x1p-22f)));
+    return root(rest * scale, rest_low * scale, e * (LN2_HIGH * 0x1p-22f), rounded(e * (LN2_LOW * 0x1p-22f)));
 }
 
 // The angle's remainder in (-1/2, 1/2) quarter turns.
@@ -89,13 +89,13 @@ struct CosSin {
 fn cos_sin(w: vec4<u32>) -> CosSin {
     let x = quarter_turns(w);
     let xx = x * x;
-    var c = pin(COS_8 * xx) + COS_6;
-    c = pin(c * xx) + COS_4;
-    c = pin(c * xx) + COS_2;
-    c = pin(c * xx) + 1.0;
-    var s = pin(SIN_7 * xx) + SIN_5;
-    s = pin(s * xx) + SIN_3;
-    s = pin(s * xx) + SIN_1;
+    var c = rounded(COS_8 * xx) + COS_6;
+    c = rounded(c * xx) + COS_4;
+    c = rounded(c * xx) + COS_2;
+    c = rounded(c * xx) + 1.0;
+    var s = rounded(SIN_7 * xx) + SIN_5;
+    s = rounded(s * xx) + SIN_3;
+    s = rounded(s * xx) + SIN_1;
     s = s * x;
     // its highest bits are the quadrant
     let v = w + vec4(0x20000000u);
@@ -119,7 +119,7 @@ fn woven(cos: vec4<f32>, sin: vec4<f32>) -> Normals {
 fn box_muller(a: vec4<u32>, b: vec4<u32>) -> Normals {
     let r = radius(vec4(a.xz, b.xz));
     let t = cos_sin(vec4(a.yw, b.yw));
-    return woven(pin(r * t.cos), pin(r * t.sin));
+    return woven(rounded(r * t.cos), rounded(r * t.sin));
 }
 
 // The same with the device's own functions, the words taken as signed, which is the cheaper conversion: a

@@ -25,10 +25,10 @@ const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
 // top / bottom for a positive bottom
 fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
     let seed = bitcast<vec4<f32>>(vec4(RECIPROCAL_MAGIC) - bitcast<vec4<u32>>(bottom));
-    let error = pin(1.0 - pin(bottom * seed));
-    let inverse = pin(seed + pin(seed * pin(error + pin(error * error))));
+    let error = pin(1.0 - rounded(bottom * seed));
+    let inverse = pin(seed + rounded(seed * pin(error + pin(error * error))));
     let first = pin(top * inverse);
-    return first + pin(inverse * (top - pin(bottom * first)));
+    return first + rounded(inverse * (top - rounded(bottom * first)));
 }
 
 // The least x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-octaves; from `centre`
@@ -45,31 +45,31 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     let c = n * 0x1p-64f;
     let cc = pin(c * c);
     let v = pin(CENTRE_SHIFT - cc);
-    var centre_top = pin(CENTRE_TOP_2 * v) + CENTRE_TOP_1;
-    centre_top = pin(centre_top * v) + CENTRE_TOP_0;
-    var centre_bottom = pin(CENTRE_BOTTOM_3 * v) + CENTRE_BOTTOM_2;
-    centre_bottom = pin(centre_bottom * v) + CENTRE_BOTTOM_1;
-    centre_bottom = pin(centre_bottom * v) + 1.0;
+    var centre_top = rounded(CENTRE_TOP_2 * v) + CENTRE_TOP_1;
+    centre_top = rounded(centre_top * v) + CENTRE_TOP_0;
+    var centre_bottom = rounded(CENTRE_BOTTOM_3 * v) + CENTRE_BOTTOM_2;
+    centre_bottom = rounded(centre_bottom * v) + CENTRE_BOTTOM_1;
+    centre_bottom = rounded(centre_bottom * v) + 1.0;
 
     let octave = octave(n);
     // twice what n 2^-k is above 1
     let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
     let e = octaves - vec4<f32>(bitcast<vec4<i32>>(octave) >> vec4(23u));
-    let r = pin(root(f, vec4(0.0), pin(e * (2.0 * LN2_HIGH)), pin(e * (2.0 * LN2_LOW))));
-    var tail_top = pin(TAIL_TOP_4 * r) + TAIL_TOP_3;
-    tail_top = pin(tail_top * r) + TAIL_TOP_2;
-    tail_top = pin(tail_top * r) + TAIL_TOP_1;
-    tail_top = pin(tail_top * r) + TAIL_TOP_0;
-    var tail_bottom = pin(TAIL_BOTTOM_4 * r) + TAIL_BOTTOM_3;
-    tail_bottom = pin(tail_bottom * r) + TAIL_BOTTOM_2;
-    tail_bottom = pin(tail_bottom * r) + TAIL_BOTTOM_1;
-    tail_bottom = pin(tail_bottom * r) + 1.0;
+    let r = pin(root(f, vec4(0.0), rounded(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
+    var tail_top = rounded(TAIL_TOP_4 * r) + TAIL_TOP_3;
+    tail_top = rounded(tail_top * r) + TAIL_TOP_2;
+    tail_top = rounded(tail_top * r) + TAIL_TOP_1;
+    tail_top = rounded(tail_top * r) + TAIL_TOP_0;
+    var tail_bottom = rounded(TAIL_BOTTOM_4 * r) + TAIL_BOTTOM_3;
+    tail_bottom = rounded(tail_bottom * r) + TAIL_BOTTOM_2;
+    tail_bottom = rounded(tail_bottom * r) + TAIL_BOTTOM_1;
+    tail_bottom = rounded(tail_bottom * r) + 1.0;
 
     let top = pin(select(tail_top, centre_top, central));
     let bottom = pin(select(tail_bottom, centre_bottom, central));
     let main = pin(select(r - TAIL_SHIFT, SQRT_TAU * c, central));
     let factor = select(vec4(-1.0), c * cc, central);
-    return main + pin(factor * quotient(top, bottom));
+    return main + rounded(factor * quotient(top, bottom));
 }
 
 // 16 bits as f32, exactly.

@@ -9,5 +9,7 @@ fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
 alias Slot = vec2<u64>;
 
 fn as_slot(words: vec4<u32>) -> Slot {
-    return vec2<u64>(words.xz) | (vec2<u64>(words.yw) << vec2(32u));
+    // a sum of which llvmpipe does not know that it is 32 is one that it does not take apart
+    let bits = select(32u, 32u + zero, LLVMPIPE);
+    return vec2<u64>(words.xz) | (vec2<u64>(words.yw) << vec2(bits));
 }

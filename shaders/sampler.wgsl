@@ -8,6 +8,7 @@ const SAMPLER_NORMAL: u32 = 3u;
 const SAMPLER_NORMAL_NATIVE: u32 = 4u;
 const SAMPLER_TRUNCATED: u32 = 5u;
 const SAMPLER_TRUNCATED_NARROW: u32 = 6u;
+const SAMPLER_NORMAL_CENTRED: u32 = 7u;
 override SAMPLER: u32;
 
 struct Coefficients {
@@ -41,12 +42,12 @@ fn storable(value: vec4<f32>, lift: u32) -> vec4<u32> {
 
 fn uniform_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let u = vec4<f32>(vec4<i32>(w & vec4(0xffffffu)));
-    let value = pin(u * c.scale) + c.bias;
+    let value = rounded(u * c.scale) + c.bias;
     return storable(select(value, vec4(c.top), value > vec4(c.top)), c.lift);
 }
 
 fn normal_values(z: vec4<f32>, c: Coefficients) -> vec4<u32> {
-    return storable(pin(z * c.scale) + c.bias, c.lift);
+    return storable(rounded(z * c.scale) + c.bias, c.lift);
 }
 
 fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
@@ -58,7 +59,7 @@ fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let carries = select(vec4(0u), vec4(1u), first < carried) + select(vec4(0u), vec4(1u), low < first);
     let high = mul_high(flipped, vec4(c.range.y)) + vec4(c.base.y) + carries;
     let x = signed_quantile(high, low, c.octaves, c.centre);
-    return inside(pin(pin(x) * c.scale) + c.bias, c);
+    return inside(rounded(pin(x) * c.scale) + c.bias, c);
 }
 
 fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
@@ -66,13 +67,13 @@ fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let high = bitcast<vec4<i32>>(w ^ vec4(0x80000000u)) >> vec4(16u);
     let low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let t = pin(vec4<f32>(high) * 65536.0 + low) * 0x1p-32f;
-    let y = pin(pin(c.step * t) + c.start);
-    var series = pin(c.series_5 * y) + c.series_4;
-    series = pin(series * y) + c.series_3;
-    series = pin(series * y) + c.series_2;
-    series = pin(pin(series * y) + 1.0);
-    let main = pin(pin(c.scale * t) + c.shift);
-    return inside(pin(pin(main * series) + c.residue) + c.bias, c);
+    let y = pin(rounded(c.step * t) + c.start);
+    var series = rounded(c.series_5 * y) + c.series_4;
+    series = rounded(series * y) + c.series_3;
+    series = rounded(series * y) + c.series_2;
+    series = pin(rounded(series * y) + 1.0);
+    let main = pin(rounded(c.scale * t) + c.shift);
+    return inside(pin(rounded(main * series) + c.residue) + c.bias, c);
 }
 
 fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {
@@ -96,6 +97,10 @@ fn sample(w: Pair, c: Coefficients) -> Pair {
     if SAMPLER == SAMPLER_NORMAL {
         let z = box_muller(w.a, w.b);
         return Pair(normal_values(z.a, c), normal_values(z.b, c));
+    }
+    if SAMPLER == SAMPLER_NORMAL_CENTRED {
+        let z = box_muller(w.a, w.b);
+        return Pair(bitcast<vec4<u32>>(z.a * c.scale), bitcast<vec4<u32>>(z.b * c.scale));
     }
     if SAMPLER == SAMPLER_NORMAL_NATIVE {
         let z = box_muller_native(w.a, w.b);

@@ -8,6 +8,8 @@ use crate::{Arithmetic, Dtype, Error, Result, Sampler};
 
 /// The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding.
 const LARGEST_NORMAL: f64 = 6.764;
+/// A std from which on no normal is below 2^-126, 2^-79: the smallest standard normal is above 2^-47.
+const SMALL_STD: f32 = power_of_two(-79);
 /// By how many powers of two tiny parameters are lifted, so that products stay normal.
 const LIFT: i32 = 96;
 
@@ -38,11 +40,13 @@ impl Sampler {
             Self::Constant { value } => Work::Words(Kind::Constant, constant(value, dtype)?),
             Self::Uniform { low, high } => Work::Words(Kind::Uniform, uniform(low, high, dtype)?),
             Self::Normal { mean, std } => {
+                let coefficients = normal(mean, std, dtype, arithmetic)?;
                 let kind = match arithmetic {
-                    Arithmetic::Exact => Kind::Normal,
                     Arithmetic::Native => Kind::NormalNative,
+                    Arithmetic::Exact if mean == 0.0 && std >= SMALL_STD => Kind::NormalCentred,
+                    Arithmetic::Exact => Kind::Normal,
                 };
-                Work::Words(kind, normal(mean, std, dtype, arithmetic)?)
+                Work::Words(kind, coefficients)
             }
             Self::TruncatedNormal { mean, std, low, high } => {
                 let (kind, coefficients) = truncated(mean, std, [low, high], dtype)?;
@@ -92,8 +96,8 @@ fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<C
     let largest = f64::from(mean.abs()) + LARGEST_NORMAL * f64::from(std);
     check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
     let (mean, std) = (flush(mean), flush(std));
-    // 2^-79: the smallest standard normal is above 2^-47; 2^-40: beyond it so small a std adds nothing
-    let tiny = std > 0.0 && std < power_of_two(-79) && mean.abs() < power_of_two(-40);
+    // 2^-40: beyond it so small a std adds nothing
+    let tiny = std > 0.0 && std < SMALL_STD && mean.abs() < power_of_two(-40);
     let lift = if tiny && arithmetic == Arithmetic::Exact { LIFT } else { 0 };
     Ok(Coefficients {
         scale: std * power_of_two(lift),

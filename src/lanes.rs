@@ -187,6 +187,7 @@ impl Blocks<'_> {
             Kind::Constant => Blocks { kind: Kind::Constant, ..self }.each(unit, out),
             Kind::Uniform => Blocks { kind: Kind::Uniform, ..self }.each(unit, out),
             Kind::Normal | Kind::NormalNative => Blocks { kind: Kind::Normal, ..self }.each(unit, out),
+            Kind::NormalCentred => Blocks { kind: Kind::NormalCentred, ..self }.each(unit, out),
             Kind::Truncated => Blocks { kind: Kind::Truncated, ..self }.each(unit, out),
             Kind::TruncatedNarrow => Blocks { kind: Kind::TruncatedNarrow, ..self }.each(unit, out),
         }

@@ -61,6 +61,22 @@ pub(crate) enum Kind {
     NormalNative,
     Truncated,
     TruncatedNarrow,
+    /// A normal of mean 0 whose values are all storable as they are: what initialisers ask for.
+    NormalCentred,
+}
+
+impl Kind {
+    /// What callers know it by.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Constant => "constant",
+            Self::Uniform => "uniform",
+            Self::Normal | Self::NormalCentred => "normal",
+            Self::NormalNative => "native normal",
+            Self::Truncated | Self::TruncatedNarrow => "truncated normal",
+        }
+    }
 }
 
 /// A sampler's numbers as the shader takes them.
@@ -178,6 +194,10 @@ pub(crate) fn sample<U: Unit>(kind: Kind, w: [Words<U>; 4], c: &Coefficients) ->
         Kind::Normal | Kind::NormalNative => {
             let ([z0, z1], [z2, z3]) = (box_muller(w0, w1), box_muller(w2, w3));
             [normal_value(z0, c), normal_value(z1, c), normal_value(z2, c), normal_value(z3, c)]
+        }
+        Kind::NormalCentred => {
+            let ([z0, z1], [z2, z3]) = (box_muller(w0, w1), box_muller(w2, w3));
+            [(z0 * c.scale).bits(), (z1 * c.scale).bits(), (z2 * c.scale).bits(), (z3 * c.scale).bits()]
         }
         Kind::Truncated => {
             [truncated_value(w0, c), truncated_value(w1, c), truncated_value(w2, c), truncated_value(w3, c)]

@@ -78,6 +78,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("SAMPLER_NORMAL_NATIVE", Kind::NormalNative as u32),
         ("SAMPLER_TRUNCATED", Kind::Truncated as u32),
         ("SAMPLER_TRUNCATED_NARROW", Kind::TruncatedNarrow as u32),
+        ("SAMPLER_NORMAL_CENTRED", Kind::NormalCentred as u32),
         ("DTYPE_F32", Dtype::F32 as u32),
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),

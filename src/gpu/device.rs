@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::pipeline::{Multiply, Pipelines};
+use super::pipeline::{Multiply, Pipelines, is_llvmpipe};
 use super::{Gpu, check};
 use crate::{Error, Result};
 
@@ -150,7 +150,8 @@ impl Gpu {
             let _ = reason.set(format!("{why:?}: {message}"));
         });
         let multiply = Multiply::of(&device);
-        Self::new(device, queue, lost, multiply, &multiply.source()).await
+        let llvmpipe = is_llvmpipe(&device);
+        Self::new(device, queue, lost, multiply, llvmpipe, &multiply.source()).await
     }
 
     /// Takes the caller's device and queue, and checks them.
@@ -173,7 +174,8 @@ impl Gpu {
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         let multiply = Multiply::of(&device);
-        Self::new(device, queue, Arc::default(), multiply, &multiply.source()).await
+        let llvmpipe = is_llvmpipe(&device);
+        Self::new(device, queue, Arc::default(), multiply, llvmpipe, &multiply.source()).await
     }
 
     /// The same device with a multiply chosen by hand, checked anew.
@@ -182,7 +184,19 @@ impl Gpu {
     ///
     /// [`Error::Wgpu`] where the device has no 64-bit integers and is asked for them.
     pub fn with_multiply(self, multiply: Multiply) -> Result<Self> {
-        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, &multiply.source()))
+        let llvmpipe = self.pipelines.llvmpipe();
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, llvmpipe, &multiply.source()))
+    }
+
+    /// The same device, taken for one of which nothing is known, checked anew. Of Mesa's llvmpipe alone something is: it
+    /// fuses no product into a sum, so that fewer values need be hidden from it. The values are the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_wgpu`](Self::from_wgpu).
+    pub fn as_unknown(self) -> Result<Self> {
+        let multiply = self.multiply();
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, false, &multiply.source()))
     }
 
     /// A device with the shaders of this source, checked.
@@ -191,11 +205,12 @@ impl Gpu {
         queue: wgpu::Queue,
         lost: Arc<OnceLock<String>>,
         multiply: Multiply,
+        llvmpipe: bool,
         source: &str,
     ) -> Result<Self> {
         let gpu = Self {
             info: device.adapter_info().into(),
-            pipelines: Pipelines::new(&device, multiply, source)?,
+            pipelines: Pipelines::new(&device, multiply, llvmpipe, source)?,
             inexact: Vec::new(),
             check_time: Duration::ZERO,
             device,

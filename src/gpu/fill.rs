@@ -146,7 +146,7 @@ impl Gpu {
         }
         match work {
             Work::Words(kind, coefficients) => {
-                self.check_exact(kind)?;
+                self.check_exact(kind, target.dtype)?;
                 for dispatch in plan(&fill, target.dtype, coefficients, target.offset, target.count, bounds) {
                     let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind, dtype: target.dtype })?;
                     steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer));

@@ -80,8 +80,15 @@ pub(super) struct Variant {
     pub(super) dtype: Dtype,
 }
 
+/// Whether a device is Mesa's llvmpipe, for which shaders/pin.wgsl has a shorter way. It fuses no product into a sum
+/// because LLVM fuses what carries its flag `contract`, and llvmpipe's sums and products carry none.
+pub(super) fn is_llvmpipe(device: &wgpu::Device) -> bool {
+    device.adapter_info().driver == "llvmpipe"
+}
+
 pub(super) struct Pipelines {
     multiply: Multiply,
+    llvmpipe: bool,
     module: wgpu::ShaderModule,
     layout: wgpu::PipelineLayout,
     bindings: wgpu::BindGroupLayout,
@@ -89,7 +96,7 @@ pub(super) struct Pipelines {
 }
 
 impl Pipelines {
-    pub(super) fn new(device: &wgpu::Device, multiply: Multiply, source: &str) -> Result<Self> {
+    pub(super) fn new(device: &wgpu::Device, multiply: Multiply, llvmpipe: bool, source: &str) -> Result<Self> {
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("seedtensors"),
@@ -109,12 +116,16 @@ impl Pipelines {
         });
         match poll_once(scope.pop()) {
             Some(error) => Err(Error::Wgpu(error.to_string())),
-            None => Ok(Self { multiply, module, layout, bindings, compiled: Mutex::default() }),
+            None => Ok(Self { multiply, llvmpipe, module, layout, bindings, compiled: Mutex::default() }),
         }
     }
 
     pub(super) const fn multiply(&self) -> Multiply {
         self.multiply
+    }
+
+    pub(super) const fn llvmpipe(&self) -> bool {
+        self.llvmpipe
     }
 
     pub(super) const fn bindings(&self) -> &wgpu::BindGroupLayout {
@@ -158,6 +169,7 @@ impl Gpu {
             ("WIDE", f64::from(u8::from(digits.is_some_and(|digits| digits.wide)))),
             ("EVEN", f64::from(u8::from(even))),
             ("STRADDLE", f64::from(u8::from(straddle))),
+            ("LLVMPIPE", f64::from(u8::from(self.pipelines.llvmpipe))),
         ];
         self.scoped(0, || {
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

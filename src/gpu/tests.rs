@@ -15,7 +15,8 @@ fn spoilt(from: &str, to: &str) -> Gpu {
     let source = gpu.multiply().source();
     assert!(source.contains(from), "{from}");
     let source = source.replacen(from, to, 1);
-    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), gpu.multiply(), &source))
+    let (multiply, llvmpipe) = (gpu.multiply(), gpu.pipelines.llvmpipe());
+    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), multiply, llvmpipe, &source))
         .unwrap()
 }
 
@@ -55,6 +56,15 @@ fn a_device_whose_words_are_wrong_is_refused_for_everything() {
 #[test]
 fn a_device_that_rounds_halves_wrongly_is_refused() {
     let gpu = spoilt("(bits + vec4(0x7fffu) + ", "(bits + vec4(0x7f00u) + ");
-    let error = tensor(&gpu, NORMAL, Arithmetic::Exact).unwrap_err();
-    assert!(matches!(error, Error::InexactDevice { dtype: Dtype::BF16, .. }), "{error:?}");
+    for (sampler, arithmetic) in [
+        (NORMAL, Arithmetic::Exact),
+        (NORMAL, Arithmetic::Native),
+        (Sampler::Uniform { low: 0.0, high: 1.0 }, Arithmetic::Exact),
+    ] {
+        let fill = Fill { arithmetic, ..Fill::new(Key::new(1), sampler) };
+        let error = gpu.tensor(&fill, Dtype::BF16, 100).unwrap_err();
+        assert!(matches!(error, Error::InexactDevice { dtype: Dtype::BF16, .. }), "{error:?}");
+        gpu.tensor(&fill, Dtype::F32, 100).unwrap();
+        gpu.tensor(&fill, Dtype::F16, 100).unwrap();
+    }
 }

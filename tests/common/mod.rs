@@ -16,11 +16,14 @@ pub(crate) fn gpu() -> Gpu {
     })
 }
 
-/// The default GPU with each form of the multiply.
-pub(crate) fn gpus() -> [Gpu; 2] {
-    [Multiply::U64, Multiply::U16].map(|multiply| {
-        gpu().with_multiply(multiply).unwrap_or_else(|error| {
-            panic!("both multiplies are tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
+/// The default GPU with each form of the shaders: as it is opened, and as those of other devices with and without 64-bit
+/// integers.
+pub(crate) fn gpus() -> [Gpu; 3] {
+    let forms: [(Multiply, fn(Gpu) -> seedtensors::Result<Gpu>); 3] =
+        [(Multiply::U64, Ok), (Multiply::U64, Gpu::as_unknown), (Multiply::U16, Gpu::as_unknown)];
+    forms.map(|(multiply, form)| {
+        gpu().with_multiply(multiply).and_then(form).unwrap_or_else(|error| {
+            panic!("every form is tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
         })
     })
 }
@@ -93,6 +96,7 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
                 ("WIDE", 0.0),
                 ("EVEN", 0.0),
                 ("STRADDLE", 0.0),
+                ("LLVMPIPE", 0.0),
             ],
             ..Default::default()
         },
