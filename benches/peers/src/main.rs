@@ -2,8 +2,8 @@
 //!
 //! A contest is a table: each of its entries does its work once, one after the other, and that again for every round.
 //! Times are from the call to the end of the work. What uses the GPU beside us, and what is Python, does so in a process of
-//! its own, told to by a line: in one process burn's runtime slows whatever else uses llvmpipe by a tenth. Every entry
-//! writes into memory that it had before, where its interface allows that; burn and numr take a buffer from their pool.
+//! its own, told to by a line and stopped while others work. Every entry writes into memory that it had before, where its
+//! interface allows that; burn and numr take a buffer from their pool.
 
 mod gpt2;
 mod report;

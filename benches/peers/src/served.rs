@@ -9,18 +9,21 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use numr::prelude::{AdvancedRandomOps, DType, Runtime, RuntimeClient};
 use numr::runtime::wgpu::{WgpuDevice, WgpuRuntime};
 use seedtensors::Sampler;
 
 use crate::{gpt2, seconds};
 
-/// One of them, as seen from the process that tells it what to do.
+/// One of them, as seen from the process that tells it what to do. It is stopped while others work: burn's runtime takes a
+/// seventh of a core when it has nothing to do.
 pub(crate) struct Served {
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     /// The line that it begins with.
     pub(crate) versions: String,
-    _process: Child,
+    process: Child,
 }
 
 impl Served {
@@ -29,9 +32,14 @@ impl Served {
         let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         let pipes = stdin.zip(stdout.map(BufReader::new)).context("a peer has no pipes")?;
-        let mut served = Self { pipes: Mutex::new(pipes), versions: String::new(), _process: process };
+        let mut served = Self { pipes: Mutex::new(pipes), versions: String::new(), process };
         served.versions = served.answer()?;
+        served.send(Signal::SIGSTOP);
         Ok(served)
+    }
+
+    fn send(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
     }
 
     fn answer(&self) -> Result<String> {
@@ -43,9 +51,20 @@ impl Served {
 
     pub(crate) fn work(&self, name: &'static str, elements: u64) -> impl FnMut() -> f64 {
         move || {
+            self.send(Signal::SIGCONT);
             writeln!(self.pipes.lock().unwrap().0, "{name} {elements}").unwrap();
-            self.answer().unwrap().parse().unwrap()
+            let seconds = self.answer().unwrap().parse().unwrap();
+            self.send(Signal::SIGSTOP);
+            seconds
         }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // it could not end by itself while it is stopped
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
