@@ -255,5 +255,10 @@ fn model(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, on_cpu::<f32>, on_cpu::<bf16>, on_gpu, on_gpu_shards, model);
+criterion_group!(
+    name = benches;
+    // plots need a font, which a server may lack
+    config = Criterion::default().without_plots();
+    targets = on_cpu::<f32>, on_cpu::<bf16>, on_gpu, on_gpu_shards, model
+);
 criterion_main!(benches);

@@ -84,7 +84,7 @@ fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f3
 
 /// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
 #[inline(always)]
-fn round_f16<U: Unit>(bits: Words<U>) -> Words<U> {
+pub(crate) fn round_f16<U: Unit>(bits: Words<U>) -> Words<U> {
     let x = bits & 0x7fff_ffff;
     let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
     let infinite = normal.at_least(bits.all(0x7c00));
@@ -108,7 +108,7 @@ pub(crate) fn store<U: Unit, T: Element>(columns: [Words<U>; 4], out: &mut [T]) 
     match T::DTYPE {
         Dtype::F32 => a.0.weave([a.1, b.1, c.1, d.1], out),
         Dtype::F16 => {
-            let pairs = [round_f16(a) | (round_f16(b) << 16), round_f16(c) | (round_f16(d) << 16)];
+            let pairs = [a.to_f16() | (b.to_f16() << 16), c.to_f16() | (d.to_f16() << 16)];
             a.0.weave_halves([pairs[0].1, pairs[1].1], out);
         }
         Dtype::BF16 => {

@@ -11,7 +11,9 @@ use crate::key::words;
 use crate::philox::{blocks, schedule};
 use crate::sampler::{Coefficients, Kind, sample};
 use crate::scalar::lane;
-use crate::vector::{One, Twice, Unit, Words};
+#[cfg(target_arch = "x86_64")]
+use crate::vector::Twice;
+use crate::vector::{One, Unit, Words};
 use crate::{Fill, Key};
 
 /// Blocks that are worked out at a time, a multiple of every unit's lanes.

@@ -43,6 +43,11 @@ pub(crate) trait Unit: Copy {
     fn below_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
     /// Signed words as f32.
     fn to_f32(self, a: Self::Vector) -> Self::Vector;
+    /// f32 (no NaN) to f16, to nearest, ties to even; where the unit has no instruction for it, on bits.
+    #[inline(always)]
+    fn to_f16(self, a: Self::Vector) -> Self::Vector {
+        crate::dtype::round_f16(Words(self, a)).1
+    }
 
     /// `first` and those that follow it.
     fn count_from(self, first: u64) -> Self::Wide;
@@ -96,6 +101,12 @@ impl<U: Unit> Words<U> {
     #[inline(always)]
     pub(crate) fn as_f32(self) -> Floats<U> {
         Floats(self.0, self.1)
+    }
+
+    /// As f32 to f16, in the low halves.
+    #[inline(always)]
+    pub(crate) fn to_f16(self) -> Self {
+        Self(self.0, self.0.to_f16(self.1))
     }
 
     /// As signed words to f32.

@@ -4,11 +4,13 @@
 //! those of the first vector in the even lanes and those of the second in the odd ones, make a `Vector`. The order of the
 //! numbers in a `Wide` is the one that `weave` undoes with the fewest steps: it transposes four columns within each 128 bits.
 
-use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ};
+use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT};
 
 use pulp::x86::{V3, V4};
 
 use super::Unit;
+
+const TO_NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 impl Unit for V4 {
     const LANES: usize = 16;
@@ -110,6 +112,12 @@ impl Unit for V4 {
     #[inline(always)]
     fn to_f32(self, a: __m512i) -> __m512i {
         self.avx512f._mm512_castps_si512(self.avx512f._mm512_cvtepi32_ps(a))
+    }
+
+    #[inline(always)]
+    fn to_f16(self, a: __m512i) -> __m512i {
+        let halves = self.avx512f._mm512_cvtps_ph::<TO_NEAREST>(self.avx512f._mm512_castsi512_ps(a));
+        self.avx512f._mm512_cvtepu16_epi32(halves)
     }
 
     #[inline(always)]
