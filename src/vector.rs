@@ -10,11 +10,11 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Shl, Shr, Sub};
 pub(crate) use one::One;
 pub(crate) use twice::Twice;
 
-/// A vector unit. What it does must be inlined into the function that is compiled for it, which closures are not, nor what
-/// takes them: hence no `map` and no `from_fn` where its vectors go through.
+/// A vector unit: it works on `LANES` words of 32 bits side by side, taken as integers (wrapping, unsigned) or as f32 (each
+/// operation rounded once, none fused).
 ///
-/// It works on `LANES` words of 32 bits side by side, taken as integers (wrapping, unsigned) or as
-/// f32 (each operation rounded once, none fused).
+/// What it does must be inlined into the function that is compiled for it, which closures are not, nor what takes them: hence
+/// no `map` and no `from_fn` where vectors go through.
 pub(crate) trait Unit: Copy {
     const LANES: usize;
     type Vector: Copy;

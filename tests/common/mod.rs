@@ -19,13 +19,13 @@ pub(crate) fn gpu() -> Gpu {
 /// The default GPU with each form of the shaders: as it is opened, and as those of other devices with and without 64-bit
 /// integers.
 pub(crate) fn gpus() -> [Gpu; 3] {
-    let forms: [(Multiply, fn(Gpu) -> seedtensors::Result<Gpu>); 3] =
-        [(Multiply::U64, Ok), (Multiply::U64, Gpu::as_unknown), (Multiply::U16, Gpu::as_unknown)];
-    forms.map(|(multiply, form)| {
-        gpu().with_multiply(multiply).and_then(form).unwrap_or_else(|error| {
+    let form = |multiply| {
+        gpu().with_multiply(multiply).unwrap_or_else(|error| {
             panic!("every form is tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
         })
-    })
+    };
+    let unknown = |multiply| form(multiply).as_unknown().unwrap();
+    [form(Multiply::U64), unknown(Multiply::U64), unknown(Multiply::U16)]
 }
 
 /// A buffer of this many bytes, each `0xa5`.
