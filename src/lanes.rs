@@ -1,5 +1,6 @@
 //! Elements on the CPU, in the widest vectors that the processor has.
 
+use half::{bf16, f16};
 #[cfg(target_arch = "x86_64")]
 use pulp::NullaryFnOnce;
 #[cfg(target_arch = "x86_64")]
@@ -14,7 +15,7 @@ use crate::scalar::lane;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::Twice;
 use crate::vector::{One, Unit, Words};
-use crate::{Fill, Key};
+use crate::{Dtype, Fill, Key};
 
 /// Blocks that are worked out at a time, a multiple of every unit's lanes.
 const BLOCKS: usize = 64;
@@ -167,8 +168,33 @@ struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
-    /// Their elements, in the widest vectors that there are.
+    /// Their elements. By functions without a parameter that is a type, so that they are compiled in this crate, once, and
+    /// not anew in every crate that fills.
     fn fill<T: Element>(self, out: &mut [T]) {
+        match T::DTYPE {
+            Dtype::F32 => self.fill_f32(bytemuck::cast_slice_mut(out)),
+            Dtype::F16 => self.fill_f16(bytemuck::cast_slice_mut(out)),
+            Dtype::BF16 => self.fill_bf16(bytemuck::cast_slice_mut(out)),
+        }
+    }
+
+    #[inline(never)]
+    fn fill_f32(self, out: &mut [f32]) {
+        self.fill_widest(out);
+    }
+
+    #[inline(never)]
+    fn fill_f16(self, out: &mut [f16]) {
+        self.fill_widest(out);
+    }
+
+    #[inline(never)]
+    fn fill_bf16(self, out: &mut [bf16]) {
+        self.fill_widest(out);
+    }
+
+    /// In the widest vectors that there are.
+    fn fill_widest<T: Element>(self, out: &mut [T]) {
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(unit) = V4::try_new() {
@@ -256,11 +282,9 @@ impl<U: Unit, T: Element> NullaryFnOnce for On<'_, U, T> {
 
 #[cfg(test)]
 mod tests {
-    use half::{bf16, f16};
-
     use super::*;
     use crate::sampler::Work;
-    use crate::{Arithmetic, Dtype, Sampler};
+    use crate::{Arithmetic, Sampler};
 
     const SAMPLERS: [Sampler; 7] = [
         Sampler::Constant { value: 0.3 },
