@@ -3,7 +3,7 @@
 use crate::dtype::Element;
 use crate::lanes::elements;
 use crate::sampler::Work;
-use crate::{Fill, Result};
+use crate::{Arithmetic, Fill, Result};
 
 /// Fills `out` with the elements `fill.start ..` on the threads of rayon's current pool.
 ///
@@ -30,7 +30,8 @@ use crate::{Fill, Result};
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
-    let work = fill.sampler.work(T::DTYPE, fill.arithmetic)?;
+    // whatever the fill's arithmetic: here the exact one is the fastest
+    let work = fill.sampler.work(T::DTYPE, Arithmetic::Exact)?;
     let fill = fill.of_range(out.len() as u64)?;
     match work {
         Work::Words(kind, coefficients) => elements(kind, &coefficients, &fill, out),
