@@ -101,21 +101,26 @@ fn round_bf16<U: Unit>(bits: Words<U>) -> Words<U> {
     (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
 }
 
-/// Writes a vector of blocks, f32 as bits and none of them a NaN, as elements, each rounded once.
+/// Bytes of a block's four elements.
+#[expect(clippy::cast_possible_truncation, reason = "16 at most")]
+pub(crate) const fn block_size(dtype: Dtype) -> usize {
+    4 * dtype.size() as usize
+}
+
+/// Writes a vector of blocks, f32 as bits and none of them a NaN, as bytes of elements, each rounded once.
 #[inline(always)]
-pub(crate) fn store<U: Unit, T: Element>(columns: [Words<U>; 4], out: &mut [T]) {
-    let ([a, b, c, d], out) = (columns, bytemuck::cast_slice_mut(out));
-    match T::DTYPE {
+pub(crate) fn store<U: Unit>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mut [u8]) {
+    match dtype {
         Dtype::F32 => a.0.weave([a.1, b.1, c.1, d.1], out),
-        Dtype::F16 => {
-            let pairs = [a.to_f16() | (b.to_f16() << 16), c.to_f16() | (d.to_f16() << 16)];
-            a.0.weave_halves([pairs[0].1, pairs[1].1], out);
-        }
-        Dtype::BF16 => {
-            let pairs = [round_bf16(a) | (round_bf16(b) << 16), round_bf16(c) | (round_bf16(d) << 16)];
-            a.0.weave_halves([pairs[0].1, pairs[1].1], out);
-        }
+        Dtype::F16 => store_halves([a.to_f16(), b.to_f16(), c.to_f16(), d.to_f16()], out),
+        Dtype::BF16 => store_halves([round_bf16(a), round_bf16(b), round_bf16(c), round_bf16(d)], out),
     }
+}
+
+#[inline(always)]
+fn store_halves<U: Unit>([a, b, c, d]: [Words<U>; 4], out: &mut [u8]) {
+    let (ab, cd) = (a | (b << 16), c | (d << 16));
+    a.0.weave_halves([ab.1, cd.1], out);
 }
 
 /// An element type that the CPU fills: `f32`, [`half::f16`], [`half::bf16`].

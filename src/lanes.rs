@@ -1,13 +1,12 @@
 //! Elements on the CPU, in the widest vectors that the processor has.
 
-use half::{bf16, f16};
 #[cfg(target_arch = "x86_64")]
 use pulp::NullaryFnOnce;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 use rayon::prelude::*;
 
-use crate::dtype::{Element, store};
+use crate::dtype::{Element, block_size, store};
 use crate::key::words;
 use crate::philox::{blocks, schedule};
 use crate::sampler::{Coefficients, Kind, sample};
@@ -71,7 +70,7 @@ fn fill_run<T: Element>(kind: Kind, key: Key, start: u64, coefficients: &Coeffic
     let (body, mut tail) = out.split_at_mut(whole);
     let fill = |block, out: &mut [T]| {
         let counters = Counters::From(key.offset.wrapping_add(block));
-        Blocks { kind, key, counters, coefficients }.fill(out);
+        Blocks { kind, dtype: T::DTYPE, key, counters, coefficients }.fill(bytemuck::cast_slice_mut(out));
     };
     fill(start / 4, body);
     let mut block = start / 4 + (whole / 4) as u64;
@@ -125,11 +124,12 @@ impl<'a> Scattered<'a> {
         let mut elements = [T::zeroed(); GROUP];
         Blocks {
             kind: self.kind,
+            dtype: T::DTYPE,
             key: self.key,
             counters: Counters::Of(&self.counters),
             coefficients: self.coefficients,
         }
-        .fill(&mut elements);
+        .fill(bytemuck::cast_slice_mut(&mut elements));
         for (block, &(at, skip, take)) in elements.as_chunks::<4>().0.iter().zip(&self.places[..self.blocks]) {
             let (skip, take) = (usize::from(skip), usize::from(take));
             out[at..at + take].copy_from_slice(&block[skip..skip + take]);
@@ -162,39 +162,16 @@ impl Counters<'_> {
 #[derive(Clone, Copy)]
 struct Blocks<'a> {
     kind: Kind,
+    dtype: Dtype,
     key: Key,
     counters: Counters<'a>,
     coefficients: &'a Coefficients,
 }
 
 impl Blocks<'_> {
-    /// Their elements. By functions without a parameter that is a type, so that they are compiled in this crate, once, and
-    /// not anew in every crate that fills.
-    fn fill<T: Element>(self, out: &mut [T]) {
-        match T::DTYPE {
-            Dtype::F32 => self.fill_f32(bytemuck::cast_slice_mut(out)),
-            Dtype::F16 => self.fill_f16(bytemuck::cast_slice_mut(out)),
-            Dtype::BF16 => self.fill_bf16(bytemuck::cast_slice_mut(out)),
-        }
-    }
-
-    #[inline(never)]
-    fn fill_f32(self, out: &mut [f32]) {
-        self.fill_widest(out);
-    }
-
-    #[inline(never)]
-    fn fill_f16(self, out: &mut [f16]) {
-        self.fill_widest(out);
-    }
-
-    #[inline(never)]
-    fn fill_bf16(self, out: &mut [bf16]) {
-        self.fill_widest(out);
-    }
-
-    /// In the widest vectors that there are.
-    fn fill_widest<T: Element>(self, out: &mut [T]) {
+    /// Their elements as bytes, in the widest vectors that there are. Without a parameter that is a type, so that it is
+    /// compiled in this crate, once: it is what takes longest.
+    fn fill(self, out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(unit) = V4::try_new() {
@@ -204,11 +181,11 @@ impl Blocks<'_> {
                 return unit.vectorize(On { unit, blocks: self, out });
             }
         }
-        self.each_kind(None::<One>, out);
+        self.each_kind(One, out);
     }
 
     #[inline(always)]
-    fn each_kind<U: Unit, T: Element>(self, unit: Option<U>, out: &mut [T]) {
+    fn each_kind<U: Unit>(self, unit: U, out: &mut [u8]) {
         // a kind known to the compiler in each arm, so that its loop holds nothing of the others
         match self.kind {
             Kind::Words => Blocks { kind: Kind::Words, ..self }.each(unit, out),
@@ -222,30 +199,27 @@ impl Blocks<'_> {
     }
 
     #[inline(always)]
-    fn each<U: Unit, T: Element>(self, unit: Option<U>, out: &mut [T]) {
-        match unit {
-            Some(unit) => self.each_vector(unit, out),
-            None => self.each_lane(out),
-        }
+    fn each<U: Unit>(self, unit: U, out: &mut [u8]) {
+        if U::LANES == 1 { self.each_lane(out) } else { self.each_vector(unit, out) }
     }
 
     /// Words vector by vector, their values two vectors at a time.
     #[inline(always)]
-    fn each_vector<U: Unit, T: Element>(self, unit: U, out: &mut [T]) {
+    fn each_vector<U: Unit>(self, unit: U, out: &mut [u8]) {
         let keys = schedule(unit, words(self.key.seed));
-        for (i, out) in out.chunks_exact_mut(8 * U::LANES).enumerate() {
+        for (i, out) in out.chunks_exact_mut(2 * U::LANES * block_size(self.dtype)).enumerate() {
             let [a, b, c, d] = blocks(unit, self.counters.vector(unit, 2 * i * U::LANES), &keys);
             let [e, f, g, h] = blocks(unit, self.counters.vector(unit, (2 * i + 1) * U::LANES), &keys);
             let words = [Words::pair(a, e), Words::pair(b, f), Words::pair(c, g), Words::pair(d, h)];
-            store(sample(self.kind, words, self.coefficients), out);
+            store(sample(self.kind, words, self.coefficients), self.dtype, out);
         }
     }
 
     /// Where there is no vector unit that this crate knows: in loops that the compiler makes vectors of, if it can.
     #[inline(always)]
-    fn each_lane<T: Element>(self, out: &mut [T]) {
+    fn each_lane(self, out: &mut [u8]) {
         let keys = schedule(One, words(self.key.seed));
-        for (group, out) in out.chunks_exact_mut(GROUP).enumerate() {
+        for (group, out) in out.chunks_exact_mut(BLOCKS * block_size(self.dtype)).enumerate() {
             let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
             for i in 0..BLOCKS {
                 let words = blocks(One, self.counters.vector(One, group * BLOCKS + i), &keys);
@@ -255,8 +229,8 @@ impl Blocks<'_> {
                 let values = sample(self.kind, [a[i], b[i], c[i], d[i]].map(lane), self.coefficients);
                 [a[i], b[i], c[i], d[i]] = values.map(|value| value.1);
             }
-            for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                store([a[i], b[i], c[i], d[i]].map(lane), out);
+            for (i, out) in out.chunks_exact_mut(block_size(self.dtype)).enumerate() {
+                store([a[i], b[i], c[i], d[i]].map(lane), self.dtype, out);
             }
         }
     }
@@ -264,19 +238,19 @@ impl Blocks<'_> {
 
 /// Blocks on a vector unit: a function that pulp compiles for it.
 #[cfg(target_arch = "x86_64")]
-struct On<'a, U, T> {
+struct On<'a, U> {
     unit: U,
     blocks: Blocks<'a>,
-    out: &'a mut [T],
+    out: &'a mut [u8],
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<U: Unit, T: Element> NullaryFnOnce for On<'_, U, T> {
+impl<U: Unit> NullaryFnOnce for On<'_, U> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.blocks.each_kind(Some(self.unit), self.out);
+        self.blocks.each_kind(self.unit, self.out);
     }
 }
 
@@ -286,7 +260,8 @@ mod tests {
     use crate::sampler::Work;
     use crate::{Arithmetic, Sampler};
 
-    const SAMPLERS: [Sampler; 7] = [
+    const SAMPLERS: [Sampler; 8] = [
+        Sampler::Words,
         Sampler::Constant { value: 0.3 },
         Sampler::Uniform { low: -0.1, high: 0.7 },
         Sampler::Normal { mean: 0.0, std: 1.0 },
@@ -297,36 +272,30 @@ mod tests {
     ];
 
     /// Every vector unit that this processor has gives the bits of one lane, counters that carry included.
-    fn agree<T: Element>() {
+    #[test]
+    fn vector_units_agree() {
         let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
         let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-        let words = (T::DTYPE == Dtype::F32).then_some(Sampler::Words);
-        for sampler in SAMPLERS.into_iter().chain(words) {
-            let Work::Words(kind, coefficients) = sampler.work(T::DTYPE, Arithmetic::Exact).unwrap() else { panic!() };
+        for (dtype, sampler) in Dtype::ALL.into_iter().flat_map(|dtype| SAMPLERS.map(|sampler| (dtype, sampler))) {
+            let Ok(Work::Words(kind, coefficients)) = sampler.work(dtype, Arithmetic::Exact) else {
+                assert_eq!(sampler, Sampler::Words, "refused in {dtype}");
+                continue;
+            };
             for counters in
                 [Counters::From(u64::from(u32::MAX) - 100), Counters::From(u64::MAX - 99), Counters::Of(&scattered)]
             {
-                let blocks = Blocks { kind, key, counters, coefficients: &coefficients };
-                let [mut one, mut found] = [(); 2].map(|()| vec![T::zeroed(); 16 * GROUP]);
-                blocks.each_kind(None::<One>, &mut one);
-                blocks.fill(&mut found);
-                let same = bytemuck::cast_slice::<T, u8>(&one) == bytemuck::cast_slice::<T, u8>(&found);
-                assert!(same, "the widest unit: {sampler:?} {counters:?}");
+                let blocks = Blocks { kind, dtype, key, counters, coefficients: &coefficients };
+                let [mut one, mut widest] = [(); 2].map(|()| vec![0; 16 * BLOCKS * block_size(dtype)]);
+                blocks.each_kind(One, &mut one);
+                blocks.fill(&mut widest);
+                assert!(one == widest, "the widest unit: {dtype} {sampler:?} {counters:?}");
                 #[cfg(target_arch = "x86_64")]
                 if let Some(unit) = V3::try_new() {
-                    found.fill(T::zeroed());
-                    unit.vectorize(On { unit, blocks, out: &mut found });
-                    let same = bytemuck::cast_slice::<T, u8>(&one) == bytemuck::cast_slice::<T, u8>(&found);
-                    assert!(same, "AVX2: {sampler:?} {counters:?}");
+                    let mut avx2 = vec![0; one.len()];
+                    unit.vectorize(On { unit, blocks, out: &mut avx2 });
+                    assert!(one == avx2, "AVX2: {dtype} {sampler:?} {counters:?}");
                 }
             }
         }
-    }
-
-    #[test]
-    fn vector_units_agree() {
-        agree::<f32>();
-        agree::<f16>();
-        agree::<bf16>();
     }
 }

@@ -216,7 +216,8 @@ fn fill_normals<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
 /// An element by way of f32.
 fn element_of<T: Element>(value: f64) -> T {
     let mut block = [T::zeroed(); 4];
-    store([storable(lane(round(value).to_bits()).as_f32(), 0); 4], &mut block);
+    let bits = storable(lane(round(value).to_bits()).as_f32(), 0);
+    store([bits; 4], T::DTYPE, bytemuck::cast_slice_mut(&mut block));
     block[0]
 }
 

@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
-use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::Gpu;
 use super::fill::Target;
 use super::pipeline::{Entry, Variant};
-use crate::dtype::store;
-use crate::sampler::{Coefficients, Kind, Work, sample};
+use crate::dtype::{block_size, store};
+use crate::sampler::{Kind, Work, sample};
 use crate::scalar::lane;
-use crate::{Arithmetic, Dtype, Element, Error, Fill, Key, Result, Sampler};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
 const COUNT: usize = 8192;
@@ -75,12 +74,17 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
 /// The first difference between a device's words and the CPU's.
 fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
     let Work::Words(kind, coefficients) = sampler.work(dtype, Arithmetic::Exact)? else { return Ok(None) };
-    let difference = match dtype {
-        Dtype::F32 => first_difference::<f32>(kind, key, &coefficients, found),
-        Dtype::F16 => first_difference::<f16>(kind, key, &coefficients, found),
-        Dtype::BF16 => first_difference::<bf16>(kind, key, &coefficients, found),
-    };
-    Ok(difference.map(|(element, expected, found)| Difference {
+    let size = block_size(dtype);
+    let different = (0..).zip(bytemuck::cast_slice::<u32, u8>(found).chunks_exact(size)).take(COUNT / 4).find_map(
+        |(block, found)| {
+            let mut expected = [0; 16];
+            let expected = &mut expected[..size];
+            store(sample(kind, key.block(block).map(lane), &coefficients), dtype, expected);
+            let mut elements = (4 * block..).zip(expected.chunks_exact(size / 4).zip(found.chunks_exact(size / 4)));
+            elements.find(|(_, (expected, found))| expected != found).map(|(i, (a, b))| (i, bits(a), bits(b)))
+        },
+    );
+    Ok(different.map(|(element, expected, found)| Difference {
         kind,
         dtype,
         error: Error::InexactDevice {
@@ -94,24 +98,9 @@ fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]
     }))
 }
 
-/// The first of the elements in `found` whose bits are not the CPU's: its index, what it should be, and what it is.
-fn first_difference<T: Element>(
-    kind: Kind,
-    key: Key,
-    coefficients: &Coefficients,
-    found: &[u32],
-) -> Option<(u64, u32, u32)> {
-    let bits =
-        |element: &T| bytemuck::bytes_of(element).iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
-    let blocks = bytemuck::cast_slice::<u32, T>(found)[..COUNT].chunks_exact(4);
-    (0..).zip(blocks).find_map(|(block, found)| {
-        let mut expected = [T::zeroed(); 4];
-        store(sample(kind, key.block(block).map(lane), coefficients), &mut expected);
-        let pairs = (4 * block..).zip(expected.iter().map(bits)).zip(found.iter().map(bits));
-        pairs
-            .map(|((element, expected), found)| (element, expected, found))
-            .find(|(_, expected, found)| expected != found)
-    })
+/// An element's bits.
+fn bits(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
 }
 
 impl Gpu {
