@@ -174,12 +174,13 @@ fn next(place: vec2<u32>) -> vec2<u32> {
     return add_places(place, vec2(1u, 0u));
 }
 
-// Four slots a thread, a stride apart so that neighbours write side by side, behind one guard.
+// Four slots a thread, a stride apart so that neighbours write side by side. Guards stand about the stores alone: behind an
+// early return llvmpipe reads uniforms lane by lane.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;
     let inside = i < params.count;
-    zero = params.zero;
+    hide(params.zero);
     let i_b = i + params.count;
     let i_c = i_b + params.count;
     let i_d = i_c + params.count;
@@ -237,7 +238,7 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
     if position >= params.count && 4u * i >= params.lead {
         return;
     }
-    zero = params.zero;
+    hide(params.zero);
     let pair = values_at(vec2(i, 0u), vec2(i + 1u, 0u));
     var values = pair.a;
     if STRADDLE {
@@ -268,7 +269,7 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
     if position >= params.count {
         return;
     }
-    zero = params.zero;
+    hide(params.zero);
     let place = locate(position);
     let first = block_of(place);
     var found: vec4<u32>;

@@ -77,7 +77,7 @@ impl Gpu {
     /// Which form of the 32 by 32 bit multiply the shaders use.
     #[must_use]
     pub const fn multiply(&self) -> Multiply {
-        self.pipelines.multiply()
+        self.pipelines.form().multiply
     }
 
     /// How long the check took when the device was opened, compiling the checked pipelines included.

@@ -1,5 +1,5 @@
 //! How long the shaders are: SPIR-V instructions of the functions that a fill is made of, everything that they call
-//! counted in, both ways of a branch. Times on a shared machine are noise; these are not. scripts/instructions counts the CPU's.
+//! counted in. Times on a shared machine are noise; these are not. scripts/instructions counts the CPU's.
 
 mod common;
 
@@ -61,13 +61,13 @@ fn shaders_are_no_longer_than_they_were() {
     let bounds = [
         (Multiply::U64, "philox4x32_10", 615),
         (Multiply::U16, "philox4x32_10", 895),
-        (Multiply::U64, "box_muller", 890),
+        (Multiply::U64, "box_muller", 593),
         (Multiply::U64, "box_muller_native", 49),
-        (Multiply::U64, "normal_values", 48),
-        (Multiply::U64, "uniform_values", 57),
-        (Multiply::U64, "truncated_values", 1425),
-        (Multiply::U16, "truncated_values", 1453),
-        (Multiply::U64, "narrow_values", 312),
+        (Multiply::U64, "normal_values", 37),
+        (Multiply::U64, "uniform_values", 46),
+        (Multiply::U64, "truncated_values", 1007),
+        (Multiply::U16, "truncated_values", 1035),
+        (Multiply::U64, "narrow_values", 235),
         (Multiply::U64, "round_f16", 21),
         (Multiply::U64, "round_bf16", 10),
     ];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::pipeline::{Multiply, Pipelines, is_llvmpipe};
+use super::pipeline::{Form, Multiply, Pipelines};
 use super::{Gpu, check};
 use crate::{Error, Result};
 
@@ -149,9 +149,8 @@ impl Gpu {
             // a second loss tells nothing new
             let _ = reason.set(format!("{why:?}: {message}"));
         });
-        let multiply = Multiply::of(&device);
-        let llvmpipe = is_llvmpipe(&device);
-        Self::new(device, queue, lost, multiply, llvmpipe, &multiply.source()).await
+        let form = Form::of(&device);
+        Self::new(device, queue, lost, form, &form.multiply.source()).await
     }
 
     /// Takes the caller's device and queue, and checks them.
@@ -173,9 +172,8 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let multiply = Multiply::of(&device);
-        let llvmpipe = is_llvmpipe(&device);
-        Self::new(device, queue, Arc::default(), multiply, llvmpipe, &multiply.source()).await
+        let form = Form::of(&device);
+        Self::new(device, queue, Arc::default(), form, &form.multiply.source()).await
     }
 
     /// The same device with a multiply chosen by hand, checked anew.
@@ -184,8 +182,8 @@ impl Gpu {
     ///
     /// [`Error::Wgpu`] where the device has no 64-bit integers and is asked for them.
     pub fn with_multiply(self, multiply: Multiply) -> Result<Self> {
-        let llvmpipe = self.pipelines.llvmpipe();
-        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, llvmpipe, &multiply.source()))
+        let form = Form { multiply, ..self.pipelines.form() };
+        self.with_form(form)
     }
 
     /// The same device, taken for one of which nothing is known, checked anew. Of Mesa's llvmpipe alone something is: it
@@ -195,8 +193,12 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub fn as_unknown(self) -> Result<Self> {
-        let multiply = self.multiply();
-        pollster::block_on(Self::new(self.device, self.queue, self.lost, multiply, false, &multiply.source()))
+        let form = Form { llvmpipe: false, ..self.pipelines.form() };
+        self.with_form(form)
+    }
+
+    fn with_form(self, form: Form) -> Result<Self> {
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, form, &form.multiply.source()))
     }
 
     /// A device with the shaders of this source, checked.
@@ -204,13 +206,12 @@ impl Gpu {
         device: wgpu::Device,
         queue: wgpu::Queue,
         lost: Arc<OnceLock<String>>,
-        multiply: Multiply,
-        llvmpipe: bool,
+        form: Form,
         source: &str,
     ) -> Result<Self> {
         let gpu = Self {
             info: device.adapter_info().into(),
-            pipelines: Pipelines::new(&device, multiply, llvmpipe, source)?,
+            pipelines: Pipelines::new(&device, form, source)?,
             inexact: Vec::new(),
             check_time: Duration::ZERO,
             device,

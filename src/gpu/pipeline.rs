@@ -80,15 +80,24 @@ pub(super) struct Variant {
     pub(super) dtype: Dtype,
 }
 
-/// Whether a device is Mesa's llvmpipe, for which shaders/pin.wgsl has a shorter way. It fuses no product into a sum
-/// because LLVM fuses what carries its flag `contract`, and llvmpipe's sums and products carry none.
-pub(super) fn is_llvmpipe(device: &wgpu::Device) -> bool {
-    device.adapter_info().driver == "llvmpipe"
+/// What of the shaders depends on the device.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) multiply: Multiply,
+    /// Mesa's llvmpipe, for which shaders/pin.wgsl has a shorter way. It fuses no product into a sum because LLVM fuses
+    /// what carries its flag `contract`, and llvmpipe's sums and products carry none.
+    pub(super) llvmpipe: bool,
+}
+
+impl Form {
+    /// The fastest for a device.
+    pub(super) fn of(device: &wgpu::Device) -> Self {
+        Self { multiply: Multiply::of(device), llvmpipe: device.adapter_info().driver == "llvmpipe" }
+    }
 }
 
 pub(super) struct Pipelines {
-    multiply: Multiply,
-    llvmpipe: bool,
+    form: Form,
     module: wgpu::ShaderModule,
     layout: wgpu::PipelineLayout,
     bindings: wgpu::BindGroupLayout,
@@ -96,7 +105,7 @@ pub(super) struct Pipelines {
 }
 
 impl Pipelines {
-    pub(super) fn new(device: &wgpu::Device, multiply: Multiply, llvmpipe: bool, source: &str) -> Result<Self> {
+    pub(super) fn new(device: &wgpu::Device, form: Form, source: &str) -> Result<Self> {
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("seedtensors"),
@@ -116,16 +125,12 @@ impl Pipelines {
         });
         match poll_once(scope.pop()) {
             Some(error) => Err(Error::Wgpu(error.to_string())),
-            None => Ok(Self { multiply, llvmpipe, module, layout, bindings, compiled: Mutex::default() }),
+            None => Ok(Self { form, module, layout, bindings, compiled: Mutex::default() }),
         }
     }
 
-    pub(super) const fn multiply(&self) -> Multiply {
-        self.multiply
-    }
-
-    pub(super) const fn llvmpipe(&self) -> bool {
-        self.llvmpipe
+    pub(super) const fn form(&self) -> Form {
+        self.form
     }
 
     pub(super) const fn bindings(&self) -> &wgpu::BindGroupLayout {
@@ -169,7 +174,7 @@ impl Gpu {
             ("WIDE", f64::from(u8::from(digits.is_some_and(|digits| digits.wide)))),
             ("EVEN", f64::from(u8::from(even))),
             ("STRADDLE", f64::from(u8::from(straddle))),
-            ("LLVMPIPE", f64::from(u8::from(self.pipelines.llvmpipe))),
+            ("LLVMPIPE", f64::from(u8::from(self.pipelines.form.llvmpipe))),
         ];
         self.scoped(0, || {
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

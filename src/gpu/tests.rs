@@ -15,9 +15,8 @@ fn spoilt(from: &str, to: &str) -> Gpu {
     let source = gpu.multiply().source();
     assert!(source.contains(from), "{from}");
     let source = source.replacen(from, to, 1);
-    let (multiply, llvmpipe) = (gpu.multiply(), gpu.pipelines.llvmpipe());
-    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), multiply, llvmpipe, &source))
-        .unwrap()
+    let form = gpu.pipelines.form();
+    pollster::block_on(Gpu::new(gpu.device.clone(), gpu.queue.clone(), Arc::default(), form, &source)).unwrap()
 }
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 1.0 };
