@@ -43,11 +43,8 @@ pub(crate) trait Unit: Copy {
     fn below_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
     /// Signed words as f32.
     fn to_f32(self, a: Self::Vector) -> Self::Vector;
-    /// f32 (no NaN) to f16, to nearest, ties to even; where the unit has no instruction for it, on bits.
-    #[inline(always)]
-    fn to_f16(self, a: Self::Vector) -> Self::Vector {
-        crate::dtype::round_f16(Words(self, a)).1
-    }
+    /// f32 (no NaN) to f16, to nearest, ties to even.
+    fn to_f16(self, a: Self::Vector) -> Self::Vector;
 
     /// `first` and those that follow it.
     fn count_from(self, first: u64) -> Self::Wide;

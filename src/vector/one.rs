@@ -1,6 +1,7 @@
 //! No vector unit: one lane.
 
-use super::Unit;
+use super::{Unit, Words};
+use crate::dtype::round_f16;
 use crate::key::words;
 
 /// One lane: plain arithmetic.
@@ -101,6 +102,11 @@ impl Unit for One {
     #[inline(always)]
     fn to_f32(self, a: u32) -> u32 {
         (a.cast_signed() as f32).to_bits()
+    }
+
+    #[inline(always)]
+    fn to_f16(self, a: u32) -> u32 {
+        round_f16(Words(self, a)).1
     }
 
     #[inline(always)]

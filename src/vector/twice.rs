@@ -6,13 +6,44 @@ use super::Unit;
 #[derive(Clone, Copy)]
 pub(crate) struct Twice<U>(pub(crate) U);
 
-type Pair<T> = [T; 2];
+/// Methods that do the same to both halves.
+macro_rules! on_both {
+    ($($name:ident($($pair:ident: $Type:ident),+ $(; $word:ident)?) -> $Result:ident,)+) => {$(
+        #[inline(always)]
+        fn $name(self, $($pair: Self::$Type,)+ $($word: u32)?) -> Self::$Result {
+            [self.0.$name($($pair[0],)+ $($word)?), self.0.$name($($pair[1],)+ $($word)?)]
+        }
+    )+};
+}
 
 impl<U: Unit> Unit for Twice<U> {
     const LANES: usize = 2 * U::LANES;
-    type Vector = Pair<U::Vector>;
-    type Mask = Pair<U::Mask>;
-    type Wide = Pair<U::Wide>;
+    type Vector = [U::Vector; 2];
+    type Mask = [U::Mask; 2];
+    type Wide = [U::Wide; 2];
+
+    on_both! {
+        add(a: Vector, b: Vector) -> Vector,
+        sub(a: Vector, b: Vector) -> Vector,
+        and(a: Vector, b: Vector) -> Vector,
+        or(a: Vector, b: Vector) -> Vector,
+        xor(a: Vector, b: Vector) -> Vector,
+        shl(a: Vector; bits) -> Vector,
+        shr(a: Vector; bits) -> Vector,
+        shr_signed(a: Vector; bits) -> Vector,
+        at_least(a: Vector, b: Vector) -> Mask,
+        select(mask: Mask, yes: Vector, no: Vector) -> Vector,
+        add_f32(a: Vector, b: Vector) -> Vector,
+        sub_f32(a: Vector, b: Vector) -> Vector,
+        mul_f32(a: Vector, b: Vector) -> Vector,
+        below_f32(a: Vector, b: Vector) -> Mask,
+        to_f32(a: Vector) -> Vector,
+        to_f16(a: Vector) -> Vector,
+        mul_low(a: Wide; b) -> Wide,
+        xor_high(a: Wide, word: Vector, b: Wide) -> Wide,
+        high(a: Wide) -> Wide,
+        narrow(a: Wide) -> Vector,
+    }
 
     #[inline(always)]
     fn splat(self, word: u32) -> Self::Vector {
@@ -20,84 +51,9 @@ impl<U: Unit> Unit for Twice<U> {
     }
 
     #[inline(always)]
-    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.add(a[0], b[0]), self.0.add(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.sub(a[0], b[0]), self.0.sub(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn and(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.and(a[0], b[0]), self.0.and(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn or(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.or(a[0], b[0]), self.0.or(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn xor(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.xor(a[0], b[0]), self.0.xor(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn add_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.add_f32(a[0], b[0]), self.0.add_f32(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn sub_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.sub_f32(a[0], b[0]), self.0.sub_f32(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn mul_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        [self.0.mul_f32(a[0], b[0]), self.0.mul_f32(a[1], b[1])]
-    }
-
-    #[inline(always)]
     fn mul_wide(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
         let ([low_0, high_0], [low_1, high_1]) = (self.0.mul_wide(a[0], b[0]), self.0.mul_wide(a[1], b[1]));
         [[low_0, low_1], [high_0, high_1]]
-    }
-
-    #[inline(always)]
-    fn shl(self, a: Self::Vector, bits: u32) -> Self::Vector {
-        [self.0.shl(a[0], bits), self.0.shl(a[1], bits)]
-    }
-
-    #[inline(always)]
-    fn shr(self, a: Self::Vector, bits: u32) -> Self::Vector {
-        [self.0.shr(a[0], bits), self.0.shr(a[1], bits)]
-    }
-
-    #[inline(always)]
-    fn shr_signed(self, a: Self::Vector, bits: u32) -> Self::Vector {
-        [self.0.shr_signed(a[0], bits), self.0.shr_signed(a[1], bits)]
-    }
-
-    #[inline(always)]
-    fn at_least(self, a: Self::Vector, b: Self::Vector) -> Self::Mask {
-        [self.0.at_least(a[0], b[0]), self.0.at_least(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn below_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Mask {
-        [self.0.below_f32(a[0], b[0]), self.0.below_f32(a[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector {
-        [self.0.select(mask[0], yes[0], no[0]), self.0.select(mask[1], yes[1], no[1])]
-    }
-
-    #[inline(always)]
-    fn to_f32(self, a: Self::Vector) -> Self::Vector {
-        [self.0.to_f32(a[0]), self.0.to_f32(a[1])]
     }
 
     #[inline(always)]
@@ -113,26 +69,6 @@ impl<U: Unit> Unit for Twice<U> {
     #[inline(always)]
     fn zero(self) -> Self::Wide {
         [self.0.zero(); 2]
-    }
-
-    #[inline(always)]
-    fn mul_low(self, a: Self::Wide, b: u32) -> Self::Wide {
-        [self.0.mul_low(a[0], b), self.0.mul_low(a[1], b)]
-    }
-
-    #[inline(always)]
-    fn xor_high(self, a: Self::Wide, word: Self::Vector, b: Self::Wide) -> Self::Wide {
-        [self.0.xor_high(a[0], word[0], b[0]), self.0.xor_high(a[1], word[1], b[1])]
-    }
-
-    #[inline(always)]
-    fn high(self, a: Self::Wide) -> Self::Wide {
-        [self.0.high(a[0]), self.0.high(a[1])]
-    }
-
-    #[inline(always)]
-    fn narrow(self, a: Self::Wide) -> Self::Vector {
-        [self.0.narrow(a[0]), self.0.narrow(a[1])]
     }
 
     #[inline(always)]

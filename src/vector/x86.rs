@@ -8,9 +8,104 @@ use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ, _MM_FROUND_NO_E
 
 use pulp::x86::{V3, V4};
 
-use super::Unit;
+use super::{Unit, Words};
+use crate::dtype::round_f16;
 
 const TO_NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+/// The numbers of a `Wide`, counted: those of the first vector and those of the second.
+const ORDER_8: [[u64; 4]; 2] = [[0, 4, 1, 5], [2, 6, 3, 7]];
+const ORDER_16: [[u64; 8]; 2] = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]];
+
+/// Methods that are one instruction on two vectors of words.
+macro_rules! of_words {
+    ($vector:ty, $ext:ident: $($name:ident = $instruction:ident),+) => {$(
+        #[inline(always)]
+        fn $name(self, a: $vector, b: $vector) -> $vector {
+            self.$ext.$instruction(a, b)
+        }
+    )+};
+}
+
+/// Methods that are one instruction on a vector of words and a count of bits in every lane.
+macro_rules! of_bits {
+    ($vector:ty, $ext:ident: $($name:ident = $instruction:ident),+) => {$(
+        #[inline(always)]
+        fn $name(self, a: $vector, bits: u32) -> $vector {
+            self.$ext.$instruction(a, self.splat(bits))
+        }
+    )+};
+}
+
+/// Methods that are one instruction on two vectors of f32; `from` and `to` make f32 of words and words of f32 by name alone.
+macro_rules! of_floats {
+    ($vector:ty, $ext:ident, $from:ident, $to:ident: $($name:ident = $instruction:ident),+) => {$(
+        #[inline(always)]
+        fn $name(self, a: $vector, b: $vector) -> $vector {
+            self.$ext.$to(self.$ext.$instruction(self.$ext.$from(a), self.$ext.$from(b)))
+        }
+    )+};
+}
+
+/// What 64-bit lanes do, by their product, sum, shift to the right and number in every lane.
+macro_rules! of_wides {
+    ($vector:ty, $ext:ident, $order:ident, $splat_ext:ident: $mul:ident, $add:ident, $shr:ident, $splat:ident) => {
+        #[inline(always)]
+        fn mul_wide(self, a: $vector, b: $vector) -> [$vector; 2] {
+            let [a_odd, b_odd] = self.high([a, b]);
+            let products = [self.$ext.$mul(a, b), self.$ext.$mul(a_odd, b_odd)];
+            [self.narrow(products), self.narrow(self.high(products))]
+        }
+
+        #[inline(always)]
+        fn count_from(self, first: u64) -> [$vector; 2] {
+            let first = self.$splat_ext.$splat(first.cast_signed());
+            let [even, odd] = $order;
+            [self.$ext.$add(first, bytemuck::cast(even)), self.$ext.$add(first, bytemuck::cast(odd))]
+        }
+
+        #[inline(always)]
+        fn zero(self) -> [$vector; 2] {
+            [self.splat(0); 2]
+        }
+
+        #[inline(always)]
+        fn mul_low(self, [even, odd]: [$vector; 2], b: u32) -> [$vector; 2] {
+            let b = self.$splat_ext.$splat(b.into());
+            [self.$ext.$mul(even, b), self.$ext.$mul(odd, b)]
+        }
+
+        #[inline(always)]
+        fn xor_high(self, [even, odd]: [$vector; 2], word: $vector, b: [$vector; 2]) -> [$vector; 2] {
+            let b = self.high(b);
+            [self.xor(self.xor(even, word), b[0]), self.xor(self.xor(odd, word), b[1])]
+        }
+
+        #[inline(always)]
+        fn high(self, [even, odd]: [$vector; 2]) -> [$vector; 2] {
+            [self.$ext.$shr::<32>(even), self.$ext.$shr::<32>(odd)]
+        }
+    };
+}
+
+/// `weave`, by the instructions that interleave the low and the high words, and those of 64 bits, within each 128 bits.
+macro_rules! weave {
+    ($vector:ty, $ext:ident: $low:ident, $high:ident, $low_64:ident, $high_64:ident) => {
+        #[inline(always)]
+        fn weave(self, [a, b, c, d]: [$vector; 4], out: &mut [u8]) {
+            let unit = self.$ext;
+            let (ab_low, ab_high) = (unit.$low(a, b), unit.$high(a, b));
+            let (cd_low, cd_high) = (unit.$low(c, d), unit.$high(c, d));
+            let rows = [
+                unit.$low_64(ab_low, cd_low),
+                unit.$high_64(ab_low, cd_low),
+                unit.$low_64(ab_high, cd_high),
+                unit.$high_64(ab_high, cd_high),
+            ];
+            out.copy_from_slice(bytemuck::bytes_of(&rows));
+        }
+    };
+}
 
 impl Unit for V4 {
     const LANES: usize = 16;
@@ -18,58 +113,25 @@ impl Unit for V4 {
     type Mask = __mmask16;
     type Wide = [__m512i; 2];
 
+    of_words! {
+        __m512i, avx512f: add = _mm512_add_epi32, sub = _mm512_sub_epi32,
+        and = _mm512_and_si512, or = _mm512_or_si512, xor = _mm512_xor_si512
+    }
+    of_bits! { __m512i, avx512f: shl = _mm512_sllv_epi32, shr = _mm512_srlv_epi32, shr_signed = _mm512_srav_epi32 }
+    of_floats! {
+        __m512i, avx512f, _mm512_castsi512_ps, _mm512_castps_si512:
+        add_f32 = _mm512_add_ps, sub_f32 = _mm512_sub_ps, mul_f32 = _mm512_mul_ps
+    }
+    of_wides! {
+        __m512i, avx512f, ORDER_16, avx512f: _mm512_mul_epu32, _mm512_add_epi64, _mm512_srli_epi64, _mm512_set1_epi64
+    }
+    weave! {
+        __m512i, avx512f: _mm512_unpacklo_epi32, _mm512_unpackhi_epi32, _mm512_unpacklo_epi64, _mm512_unpackhi_epi64
+    }
+
     #[inline(always)]
     fn splat(self, word: u32) -> __m512i {
         self.avx512f._mm512_set1_epi32(word.cast_signed())
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_add_epi32(a, b)
-    }
-
-    #[inline(always)]
-    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_sub_epi32(a, b)
-    }
-
-    #[inline(always)]
-    fn mul_wide(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
-        let [even, odd] = [
-            self.avx512f._mm512_mul_epu32(a, b),
-            self.avx512f._mm512_mul_epu32(self.high([a; 2])[0], self.high([b; 2])[0]),
-        ];
-        [self.narrow([even, odd]), self.narrow(self.high([even, odd]))]
-    }
-
-    #[inline(always)]
-    fn and(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_and_si512(a, b)
-    }
-
-    #[inline(always)]
-    fn or(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_or_si512(a, b)
-    }
-
-    #[inline(always)]
-    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_xor_si512(a, b)
-    }
-
-    #[inline(always)]
-    fn shl(self, a: __m512i, bits: u32) -> __m512i {
-        self.avx512f._mm512_sllv_epi32(a, self.splat(bits))
-    }
-
-    #[inline(always)]
-    fn shr(self, a: __m512i, bits: u32) -> __m512i {
-        self.avx512f._mm512_srlv_epi32(a, self.splat(bits))
-    }
-
-    #[inline(always)]
-    fn shr_signed(self, a: __m512i, bits: u32) -> __m512i {
-        self.avx512f._mm512_srav_epi32(a, self.splat(bits))
     }
 
     #[inline(always)]
@@ -80,27 +142,6 @@ impl Unit for V4 {
     #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
         self.avx512f._mm512_mask_blend_epi32(mask, no, yes)
-    }
-
-    #[inline(always)]
-    fn add_f32(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_castps_si512(
-            self.avx512f._mm512_add_ps(self.avx512f._mm512_castsi512_ps(a), self.avx512f._mm512_castsi512_ps(b)),
-        )
-    }
-
-    #[inline(always)]
-    fn sub_f32(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_castps_si512(
-            self.avx512f._mm512_sub_ps(self.avx512f._mm512_castsi512_ps(a), self.avx512f._mm512_castsi512_ps(b)),
-        )
-    }
-
-    #[inline(always)]
-    fn mul_f32(self, a: __m512i, b: __m512i) -> __m512i {
-        self.avx512f._mm512_castps_si512(
-            self.avx512f._mm512_mul_ps(self.avx512f._mm512_castsi512_ps(a), self.avx512f._mm512_castsi512_ps(b)),
-        )
     }
 
     #[inline(always)]
@@ -121,20 +162,10 @@ impl Unit for V4 {
     }
 
     #[inline(always)]
-    fn count_from(self, first: u64) -> [__m512i; 2] {
-        let first = self.avx512f._mm512_set1_epi64(first.cast_signed());
-        let (even, odd): ([u64; 8], [u64; 8]) = ([0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]);
-        [
-            self.avx512f._mm512_add_epi64(first, bytemuck::cast(even)),
-            self.avx512f._mm512_add_epi64(first, bytemuck::cast(odd)),
-        ]
-    }
-
-    #[inline(always)]
     fn wide(self, numbers: &[u64]) -> [__m512i; 2] {
         let (numbers, _) = numbers.as_chunks::<8>();
         let (low, high) = (bytemuck::cast(numbers[0]), bytemuck::cast(numbers[1]));
-        let (even, odd): ([u64; 8], [u64; 8]) = ([0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]);
+        let [even, odd] = ORDER_16;
         [
             self.avx512f._mm512_permutex2var_epi64(low, bytemuck::cast(even), high),
             self.avx512f._mm512_permutex2var_epi64(low, bytemuck::cast(odd), high),
@@ -142,45 +173,9 @@ impl Unit for V4 {
     }
 
     #[inline(always)]
-    fn zero(self) -> [__m512i; 2] {
-        [self.splat(0); 2]
-    }
-
-    #[inline(always)]
-    fn mul_low(self, a: [__m512i; 2], b: u32) -> [__m512i; 2] {
-        let b = self.avx512f._mm512_set1_epi64(b.into());
-        [self.avx512f._mm512_mul_epu32(a[0], b), self.avx512f._mm512_mul_epu32(a[1], b)]
-    }
-
-    #[inline(always)]
-    fn xor_high(self, a: [__m512i; 2], word: __m512i, b: [__m512i; 2]) -> [__m512i; 2] {
-        let b = self.high(b);
-        [self.xor(self.xor(a[0], word), b[0]), self.xor(self.xor(a[1], word), b[1])]
-    }
-
-    #[inline(always)]
-    fn high(self, a: [__m512i; 2]) -> [__m512i; 2] {
-        [self.avx512f._mm512_srli_epi64::<32>(a[0]), self.avx512f._mm512_srli_epi64::<32>(a[1])]
-    }
-
-    #[inline(always)]
     fn narrow(self, [even, odd]: [__m512i; 2]) -> __m512i {
         let odd = self.avx512f._mm512_slli_epi64::<32>(odd);
         self.avx512f._mm512_mask_blend_epi32(0xaaaa, even, odd)
-    }
-
-    #[inline(always)]
-    fn weave(self, [a, b, c, d]: [__m512i; 4], out: &mut [u8]) {
-        let unit = self.avx512f;
-        let (ab_low, ab_high) = (unit._mm512_unpacklo_epi32(a, b), unit._mm512_unpackhi_epi32(a, b));
-        let (cd_low, cd_high) = (unit._mm512_unpacklo_epi32(c, d), unit._mm512_unpackhi_epi32(c, d));
-        let rows = [
-            unit._mm512_unpacklo_epi64(ab_low, cd_low),
-            unit._mm512_unpackhi_epi64(ab_low, cd_low),
-            unit._mm512_unpacklo_epi64(ab_high, cd_high),
-            unit._mm512_unpackhi_epi64(ab_high, cd_high),
-        ];
-        out.copy_from_slice(bytemuck::bytes_of(&rows));
     }
 
     #[inline(always)]
@@ -199,56 +194,25 @@ impl Unit for V3 {
     type Mask = __m256i;
     type Wide = [__m256i; 2];
 
+    of_words! {
+        __m256i, avx2: add = _mm256_add_epi32, sub = _mm256_sub_epi32,
+        and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256
+    }
+    of_bits! { __m256i, avx2: shl = _mm256_sllv_epi32, shr = _mm256_srlv_epi32, shr_signed = _mm256_srav_epi32 }
+    of_floats! {
+        __m256i, avx, _mm256_castsi256_ps, _mm256_castps_si256:
+        add_f32 = _mm256_add_ps, sub_f32 = _mm256_sub_ps, mul_f32 = _mm256_mul_ps
+    }
+    of_wides! {
+        __m256i, avx2, ORDER_8, avx: _mm256_mul_epu32, _mm256_add_epi64, _mm256_srli_epi64, _mm256_set1_epi64x
+    }
+    weave! {
+        __m256i, avx2: _mm256_unpacklo_epi32, _mm256_unpackhi_epi32, _mm256_unpacklo_epi64, _mm256_unpackhi_epi64
+    }
+
     #[inline(always)]
     fn splat(self, word: u32) -> __m256i {
         self.avx._mm256_set1_epi32(word.cast_signed())
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_add_epi32(a, b)
-    }
-
-    #[inline(always)]
-    fn sub(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_sub_epi32(a, b)
-    }
-
-    #[inline(always)]
-    fn mul_wide(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
-        let [even, odd] =
-            [self.avx2._mm256_mul_epu32(a, b), self.avx2._mm256_mul_epu32(self.high([a; 2])[0], self.high([b; 2])[0])];
-        [self.narrow([even, odd]), self.narrow(self.high([even, odd]))]
-    }
-
-    #[inline(always)]
-    fn and(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_and_si256(a, b)
-    }
-
-    #[inline(always)]
-    fn or(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_or_si256(a, b)
-    }
-
-    #[inline(always)]
-    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_xor_si256(a, b)
-    }
-
-    #[inline(always)]
-    fn shl(self, a: __m256i, bits: u32) -> __m256i {
-        self.avx2._mm256_sllv_epi32(a, self.splat(bits))
-    }
-
-    #[inline(always)]
-    fn shr(self, a: __m256i, bits: u32) -> __m256i {
-        self.avx2._mm256_srlv_epi32(a, self.splat(bits))
-    }
-
-    #[inline(always)]
-    fn shr_signed(self, a: __m256i, bits: u32) -> __m256i {
-        self.avx2._mm256_srav_epi32(a, self.splat(bits))
     }
 
     #[inline(always)]
@@ -264,27 +228,6 @@ impl Unit for V3 {
     }
 
     #[inline(always)]
-    fn add_f32(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx._mm256_castps_si256(
-            self.avx._mm256_add_ps(self.avx._mm256_castsi256_ps(a), self.avx._mm256_castsi256_ps(b)),
-        )
-    }
-
-    #[inline(always)]
-    fn sub_f32(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx._mm256_castps_si256(
-            self.avx._mm256_sub_ps(self.avx._mm256_castsi256_ps(a), self.avx._mm256_castsi256_ps(b)),
-        )
-    }
-
-    #[inline(always)]
-    fn mul_f32(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx._mm256_castps_si256(
-            self.avx._mm256_mul_ps(self.avx._mm256_castsi256_ps(a), self.avx._mm256_castsi256_ps(b)),
-        )
-    }
-
-    #[inline(always)]
     fn below_f32(self, a: __m256i, b: __m256i) -> __m256i {
         self.avx._mm256_castps_si256(
             self.avx._mm256_cmp_ps::<_CMP_LT_OQ>(self.avx._mm256_castsi256_ps(a), self.avx._mm256_castsi256_ps(b)),
@@ -297,62 +240,22 @@ impl Unit for V3 {
     }
 
     #[inline(always)]
-    fn count_from(self, first: u64) -> [__m256i; 2] {
-        let first = self.avx._mm256_set1_epi64x(first.cast_signed());
-        let (even, odd): ([u64; 4], [u64; 4]) = ([0, 4, 1, 5], [2, 6, 3, 7]);
-        [
-            self.avx2._mm256_add_epi64(first, bytemuck::cast(even)),
-            self.avx2._mm256_add_epi64(first, bytemuck::cast(odd)),
-        ]
+    fn to_f16(self, a: __m256i) -> __m256i {
+        round_f16(Words(self, a)).1
     }
 
     #[inline(always)]
     fn wide(self, numbers: &[u64]) -> [__m256i; 2] {
         let (n, _) = numbers.as_chunks::<8>();
+        // in ORDER_8
         let [a, b, c, d, e, f, g, h] = n[0];
         [bytemuck::cast([a, e, b, f]), bytemuck::cast([c, g, d, h])]
-    }
-
-    #[inline(always)]
-    fn zero(self) -> [__m256i; 2] {
-        [self.splat(0); 2]
-    }
-
-    #[inline(always)]
-    fn mul_low(self, a: [__m256i; 2], b: u32) -> [__m256i; 2] {
-        let b = self.avx._mm256_set1_epi64x(b.into());
-        [self.avx2._mm256_mul_epu32(a[0], b), self.avx2._mm256_mul_epu32(a[1], b)]
-    }
-
-    #[inline(always)]
-    fn xor_high(self, a: [__m256i; 2], word: __m256i, b: [__m256i; 2]) -> [__m256i; 2] {
-        let b = self.high(b);
-        [self.xor(self.xor(a[0], word), b[0]), self.xor(self.xor(a[1], word), b[1])]
-    }
-
-    #[inline(always)]
-    fn high(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        [self.avx2._mm256_srli_epi64::<32>(a[0]), self.avx2._mm256_srli_epi64::<32>(a[1])]
     }
 
     #[inline(always)]
     fn narrow(self, [even, odd]: [__m256i; 2]) -> __m256i {
         let odd = self.avx2._mm256_slli_epi64::<32>(odd);
         self.avx2._mm256_blend_epi32::<0xaa>(even, odd)
-    }
-
-    #[inline(always)]
-    fn weave(self, [a, b, c, d]: [__m256i; 4], out: &mut [u8]) {
-        let unit = self.avx2;
-        let (ab_low, ab_high) = (unit._mm256_unpacklo_epi32(a, b), unit._mm256_unpackhi_epi32(a, b));
-        let (cd_low, cd_high) = (unit._mm256_unpacklo_epi32(c, d), unit._mm256_unpackhi_epi32(c, d));
-        let rows = [
-            unit._mm256_unpacklo_epi64(ab_low, cd_low),
-            unit._mm256_unpackhi_epi64(ab_low, cd_low),
-            unit._mm256_unpacklo_epi64(ab_high, cd_high),
-            unit._mm256_unpackhi_epi64(ab_high, cd_high),
-        ];
-        out.copy_from_slice(bytemuck::bytes_of(&rows));
     }
 
     #[inline(always)]
