@@ -182,10 +182,17 @@ fn inside<U: Unit>(value: Floats<U>, c: &Coefficients) -> Words<U> {
     storable(value.above(c.top).floats(value.all(c.top), value), c.lift)
 }
 
+/// Words pair up, (0, 1) and (2, 3).
+#[inline(always)]
+fn normals<U: Unit>([w0, w1, w2, w3]: [Words<U>; 4]) -> [Floats<U>; 4] {
+    let ([z0, z1], [z2, z3]) = (box_muller(w0, w1), box_muller(w2, w3));
+    [z0, z1, z2, z3]
+}
+
 /// The words of a vector of blocks to their values, as the bits of f32.
 #[inline(always)]
 pub(crate) fn sample<U: Unit>(kind: Kind, mut w: [Words<U>; 4], c: &Coefficients) -> [Words<U>; 4] {
-    // by loops, which the compiler unrolls where they are short: four times as much to compile is not faster
+    // loops, because a quantile in full four times takes long to compile and is no faster
     match kind {
         Kind::Words => {}
         Kind::Constant => w = [w[0].all(c.pattern); 4],
@@ -196,16 +203,12 @@ pub(crate) fn sample<U: Unit>(kind: Kind, mut w: [Words<U>; 4], c: &Coefficients
         }
         // native ones do not get here: the CPU goes fastest the exact way
         Kind::Normal | Kind::NormalNative => {
-            for [even, odd] in w.as_chunks_mut().0 {
-                let [cos, sin] = box_muller(*even, *odd);
-                [*even, *odd] = [normal_value(cos, c), normal_value(sin, c)];
-            }
+            let [z0, z1, z2, z3] = normals(w);
+            w = [normal_value(z0, c), normal_value(z1, c), normal_value(z2, c), normal_value(z3, c)];
         }
         Kind::NormalCentred => {
-            for [even, odd] in w.as_chunks_mut().0 {
-                let [cos, sin] = box_muller(*even, *odd);
-                [*even, *odd] = [(cos * c.scale).bits(), (sin * c.scale).bits()];
-            }
+            let [z0, z1, z2, z3] = normals(w);
+            w = [(z0 * c.scale).bits(), (z1 * c.scale).bits(), (z2 * c.scale).bits(), (z3 * c.scale).bits()];
         }
         Kind::Truncated => {
             for word in &mut w {
