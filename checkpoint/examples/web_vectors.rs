@@ -414,13 +414,15 @@ fn check() -> Value {
     const COUNT: u64 = 8192;
     let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
     let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
+    let centred = Sampler::Normal { mean: 0.0, std: 0.02 };
     let fills = [
         (Sampler::Words, Dtype::F32),
         (Sampler::Constant { value: -0.3 }, Dtype::F32),
         (Sampler::Uniform { low: -0.1, high: 0.3 }, Dtype::F32),
         (normal, Dtype::F32),
-        (normal, Dtype::F16),
         (normal, Dtype::BF16),
+        (centred, Dtype::F32),
+        (centred, Dtype::F16),
         (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }, Dtype::F32),
         (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }, Dtype::F32),
     ];

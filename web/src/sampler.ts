@@ -29,6 +29,8 @@ export const KINDS = {
   normal_native: 4,
   truncated: 5,
   truncated_narrow: 6,
+  /** A normal of mean 0 whose values are all storable as they are. */
+  normal_centred: 7,
 } as const;
 
 /** What carries a sampler out. */
@@ -88,14 +90,18 @@ export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): 
     case "uniform":
       return { kind: "uniform", coefficients: uniform(sampler.low, sampler.high, dtype) };
     case "normal": {
+      const { mean, std } = sampler;
       const exact = arithmetic === "exact";
-      return { kind: exact ? "normal" : "normal_native", coefficients: normal(sampler.mean, sampler.std, dtype, exact) };
+      const kind = !exact ? "normal_native" : mean === 0 && std >= SMALL_STD ? "normal_centred" : "normal";
+      return { kind, coefficients: normal(mean, std, dtype, exact) };
     }
     case "truncated_normal":
       return truncated(sampler, dtype);
   }
 }
 
+/** A std from which on no normal is below 2^-126: the smallest standard normal is above 2^-47. */
+const SMALL_STD = powerOfTwo(-79);
 /** By how many powers of two tiny parameters are lifted, so that products stay normal. */
 const LIFT = 96;
 /** The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding. */
@@ -136,7 +142,7 @@ function normal(mean: number, std: number, dtype: Dtype, exact: boolean): Coeffi
   }
   checkFinite("normal's |mean| + 6.77 std", Math.abs(mean) + LARGEST_NORMAL * std, dtype);
   [mean, std] = [flush(mean), flush(std)];
-  const tiny = std > 0 && std < powerOfTwo(-79) && Math.abs(mean) < powerOfTwo(-40);
+  const tiny = std > 0 && std < SMALL_STD && Math.abs(mean) < powerOfTwo(-40);
   const lift = tiny && exact ? LIFT : 0;
   return with_({ scale: std * powerOfTwo(lift), bias: mean * powerOfTwo(lift), lift });
 }
