@@ -1,6 +1,7 @@
 //! Two words to two standard normals (Box and Muller, "A note on the generation of random normal
 //! deviates", 1958). Twin: shaders/box_muller.wgsl, where products and sums are pinned; Rust neither
-//! fuses nor regroups, so here they need no pin.
+//! fuses nor regroups, so here they need no pin. Where a product is exact a vector unit fuses it with a sum after all,
+//! and scales are chosen so that a factor of two falls into such a product: the bits are the same.
 //!
 //! The exact form uses nothing but f32 add, subtract and multiply, and integers. How it keeps its digits:
 //!
@@ -9,7 +10,7 @@
 //! - `(w + 1/2) 2^-32 = (1 + f / 2 + f_low / 2) 2^-e` with f and f_low these two times 2^(1 - k), so that words near
 //!   2^32 (e = 0, f tiny) lose nothing.
 //! - `-2 ln = 2 e ln2 - f - q`: only the small `q` is rounded, `e ln2_high` and `f` enter exactly.
-//! - The square root starts from a bit trick and one Newton step, `y / 2`. `s = r` cut to 12 bits has an exact
+//! - The square root starts from a bit trick and one Newton step, `4 y` (the twin's `y / 2`). `s = r` cut to 12 bits has an exact
 //!   square, so `r^2 - s^2` is good to its last bits, and `r = s + (r^2 - s^2) / (r + s)`, the division by one Newton step
 //!   from y.
 //! - Factors of two, which round nothing, are in the constants.
@@ -18,6 +19,7 @@
 //! accuracy` counts it.
 
 use crate::vector::{Floats, Unit, Words};
+use crate::weft::Weft;
 
 pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
 pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;
@@ -52,51 +54,78 @@ pub(crate) fn polynomial<U: Unit, const N: usize>(x: Floats<U>, coefficients: &[
     sum
 }
 
-/// k of the 2^k that a positive n is within a third of, in the place of an exponent: `k << 23`.
+/// The 2^k that a positive n is within a third of.
 #[inline(always)]
-pub(crate) fn octave<U: Unit>(n: Floats<U>) -> Words<U> {
-    (n.bits() - 0x3f2a_aaab) & 0xff80_0000
+pub(crate) fn octave<U: Unit>(n: Floats<U>) -> Floats<U> {
+    ((n.bits() + 0x0055_5555) & 0xff80_0000).as_f32()
 }
 
-/// `sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2))` for `2 e ln2` in two parts, where it is above 2^-16.
+/// 16 bits and a half.
 #[inline(always)]
-pub(crate) fn root<U: Unit>(f: Floats<U>, f_low: Floats<U>, e_ln2: Floats<U>, e_ln2_low: Floats<U>) -> Floats<U> {
+pub(crate) fn and_half<U: Unit>(w: Words<U>) -> Floats<U> {
+    // 2^23 + w
+    ((w & 0xffff) | 0x4b00_0000).as_f32() - 8_388_607.5
+}
+
+/// `sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2))` for `2 e ln2` in two parts, where it is above 2^-16; `f_low` is the product
+/// of two, of which one is a power of two.
+#[inline(always)]
+pub(crate) fn root<U: Unit>(
+    f: Floats<U>,
+    f_low: [Floats<U>; 2],
+    e_ln2: Floats<U>,
+    e_ln2_low: Floats<U>,
+    weft: &mut impl Weft,
+) -> Floats<U> {
     let p = polynomial(f, &LOG);
-    let q = (f * f * p + f_low) - e_ln2_low;
-    let square = (e_ln2 - f) - q;
-
-    let seed = (RSQRT_MAGIC - (square.bits() >> 1)).as_f32();
-    let y = seed * (RSQRT_STEP - square * seed * seed);
-    let s = 0.5 * ((square * y).bits() & 0xffff_f000).as_f32();
-
-    // an eighth of r^2 - s^2; half of r + s, and four times its inverse
-    let d = 0.125 * (((e_ln2 - s * s) - f) - q);
-    let middle = s + d * y;
-    let inverse = y * (4.0 - middle * y);
-    s + d * inverse
+    let (mut q, mut square, mut y, mut m, mut d, mut inverse) = (p, p, p, p, p, p);
+    for _ in weft.once() {
+        weft.part(0);
+        q = f_low[0].exact_mul_add(f_low[1], f * f * p) - e_ln2_low;
+        // halves of the guess, and an eighth of y
+        square = (e_ln2 - f) - q;
+        let seed = ((RSQRT_MAGIC - 0x0080_0000) - (square.bits() >> 1)).as_f32();
+        y = seed * (RSQRT_STEP / 4.0 - square * seed * seed);
+    }
+    for _ in weft.once() {
+        weft.part(1);
+        // a quarter of s, and r^2 - s^2
+        m = ((square * y).bits() & 0xffff_f000).as_f32();
+        d = (m.exact_mul_add(m * -16.0, e_ln2) - f) - q;
+    }
+    for _ in weft.once() {
+        weft.part(2);
+        // half of r + s, and half of its inverse
+        let middle = m.exact_mul_add(m.all(4.0), d * y);
+        inverse = y * (middle * y).exact_mul_add(y.all(-8.0), y.all(4.0));
+    }
+    for _ in weft.once() {
+        weft.part(3);
+        inverse = m.exact_mul_add(m.all(4.0), d * inverse);
+    }
+    inverse
 }
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`, from 2^-16 to 6.77, with an error of at most 1.15 * 2^-24 of it.
 #[inline(always)]
-pub(crate) fn radius<U: Unit>(w: Words<U>) -> Floats<U> {
-    let w_high = (w >> 16).to_f32() * 65536.0;
-    let w_low = (w & 0xffff).to_f32() + 0.5;
-    let octave = octave(w_high + w_low);
+pub(crate) fn radius<U: Unit>(w: Words<U>, weft: &mut impl Weft) -> Floats<U> {
+    let w_high = (w >> 16).to_f32();
+    let w_low = and_half(w);
+    let octave = octave(w_high.exact_mul_add(w_high.all(65536.0), w_low));
     // w + 1/2 - 2^k = rest + rest_low, exactly
-    let above = w_high - (octave + 0x3f80_0000).as_f32();
-    let rest = above + w_low;
-    let rest_low = w_low - (rest - above);
-    let scale = (0x4000_0000 - octave).as_f32();
+    let below = w_high.exact_mul_add(w_high.all(-65536.0), octave);
+    let rest = w_low - below;
+    let rest_low = w_low - (rest + below);
+    let scale = (0x7f80_0000 - octave.bits()).as_f32();
     // 32 - k, times 2^23
-    let e = (0x1000_0000 - octave).to_f32();
-    root(rest * scale, rest_low * scale, e * (LN2_HIGH / 4_194_304.0), e * (LN2_LOW / 4_194_304.0))
+    let e = (0x4f80_0000 - octave.bits()).to_f32();
+    root(rest * scale, [rest_low, scale], e * (LN2_HIGH / 4_194_304.0), e * (LN2_LOW / 4_194_304.0), weft)
 }
 
 /// The angle's remainder in (-1/2, 1/2) quarter turns.
 #[inline(always)]
 fn quarter_turns<U: Unit>(w: Words<U>) -> Floats<U> {
-    let turns = (w << 2) | 2;
-    ((turns & 0xffff_0000).to_f32() + (turns & 0xffff).to_f32()) * (1.0 / 4_294_967_296.0)
+    ((w << 2) | 2).to_f32() * (1.0 / 4_294_967_296.0)
 }
 
 /// `[cos t, sin t]` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
@@ -108,7 +137,7 @@ pub(crate) fn cos_sin<U: Unit>(w: Words<U>) -> [Floats<U>; 2] {
     let s = polynomial(xx, &SIN) * x;
     // its highest bits are the quadrant
     let v = w + 0x2000_0000;
-    let odd = (v << 1).at_least(v.all(0x8000_0000));
+    let odd = v.bit(30);
     let cos_bits = odd.floats(s, c).bits() ^ ((v + 0x4000_0000) & 0x8000_0000);
     let sin_bits = odd.floats(c, s).bits() ^ (v & 0x8000_0000);
     [cos_bits.as_f32(), sin_bits.as_f32()]
@@ -117,8 +146,8 @@ pub(crate) fn cos_sin<U: Unit>(w: Words<U>) -> [Floats<U>; 2] {
 /// Two standard normals from two words: `r cos t` and `r sin t` with `r = sqrt(-2 ln((w_even + 1/2) 2^-32))` and
 /// `t = 2 pi (w_odd + 1/2) 2^-32`. Both are finite, between -6.77 and 6.77, and at most `r * 2^-22` from the true value.
 #[inline(always)]
-pub(crate) fn box_muller<U: Unit>(w_even: Words<U>, w_odd: Words<U>) -> [Floats<U>; 2] {
-    let r = radius(w_even);
+pub(crate) fn box_muller<U: Unit>(w_even: Words<U>, w_odd: Words<U>, weft: &mut impl Weft) -> [Floats<U>; 2] {
     let [cos, sin] = cos_sin(w_odd);
+    let r = radius(w_even, weft);
     [r * cos, r * sin]
 }

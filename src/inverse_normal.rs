@@ -12,8 +12,9 @@
 //! A quantile is at most `|x| * 2^-22` from the true one, down to q = 2^-160; `cargo run --release
 //! --example accuracy` counts it.
 
-use crate::box_muller::{LN2_HIGH, LN2_LOW, octave, polynomial, root};
+use crate::box_muller::{LN2_HIGH, LN2_LOW, and_half, octave, polynomial, root};
 use crate::vector::{Floats, Unit, Words};
+use crate::weft::Nothing;
 
 /// sqrt(2 pi), the slope of the quantile at a half.
 pub(crate) const SQRT_TAU: f32 = 2.506_628_3;
@@ -51,9 +52,10 @@ pub(crate) fn upper_quantile<U: Unit>(high: Words<U>, low: Words<U>, octaves: f3
     let high = central.words(high ^ 0x7fff_ffff, high);
     let low = central.words(low ^ u32::MAX, low);
     // from the lowest on, so that n is rounded but once where it has many digits
-    let n_low = (low >> 16).to_f32() * 65536.0 + ((low & 0xffff).to_f32() + 0.5);
-    let n_middle = (high & 0xffff).to_f32() * 4_294_967_296.0 + n_low;
-    let n = (high >> 16).to_f32() * 281_474_976_710_656.0 + n_middle;
+    let half = and_half(low);
+    let n_low = (low >> 16).to_f32().exact_mul_add(half.all(65536.0), half);
+    let n_middle = (high & 0xffff).to_f32().exact_mul_add(half.all(4_294_967_296.0), n_low);
+    let n = (high >> 16).to_f32().exact_mul_add(half.all(281_474_976_710_656.0), n_middle);
 
     let c = n * (1.0 / 18_446_744_073_709_551_616.0);
     let cc = c * c;
@@ -61,11 +63,11 @@ pub(crate) fn upper_quantile<U: Unit>(high: Words<U>, low: Words<U>, octaves: f3
     let centre_top = polynomial(v, &CENTRE_TOP);
     let centre_bottom = polynomial(v, &CENTRE_BOTTOM) * v + 1.0;
 
-    let octave = octave(n);
+    let octave = octave(n).bits();
     // twice what n 2^-k is above 1
-    let f = 2.0 * ((n.bits() - octave).as_f32() - 1.0);
-    let e = octaves - octave.shr_signed(23).to_f32();
-    let r = root(f, f.all(0.0), e * (2.0 * LN2_HIGH), e * (2.0 * LN2_LOW));
+    let f = n.exact_mul_add((0x7f80_0000 - octave).as_f32(), n.all(-2.0));
+    let e = (octaves + 127.0) - (octave >> 23).to_f32();
+    let r = root(f, [f.all(0.0); 2], e * (2.0 * LN2_HIGH), e * (2.0 * LN2_LOW), &mut Nothing);
     let tail_top = polynomial(r, &TAIL_TOP);
     let tail_bottom = polynomial(r, &TAIL_BOTTOM) * r + 1.0;
 

@@ -8,12 +8,13 @@ use rayon::prelude::*;
 
 use crate::dtype::{Element, block_size, store};
 use crate::key::words;
-use crate::philox::{blocks, schedule};
+use crate::philox::{Rounds, schedule};
 use crate::sampler::{Coefficients, Kind, sample};
 use crate::scalar::lane;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::Twice;
-use crate::vector::{One, Unit, Words};
+use crate::vector::{One, Unit};
+use crate::weft::{Nothing, Weft};
 use crate::{Dtype, Fill, Key};
 
 /// Blocks that are worked out at a time, a multiple of every unit's lanes.
@@ -178,7 +179,7 @@ impl Blocks<'_> {
                 return unit.vectorize(On { unit: Twice(unit), blocks: self, out });
             }
             if let Some(unit) = V3::try_new() {
-                return unit.vectorize(On { unit, blocks: self, out });
+                return unit.vectorize(On { unit: Twice(unit), blocks: self, out });
             }
         }
         self.each_kind(One, out);
@@ -203,16 +204,20 @@ impl Blocks<'_> {
         if U::LANES == 1 { self.each_lane(out) } else { self.each_vector(unit, out) }
     }
 
-    /// Words vector by vector, their values two vectors at a time.
+    /// Vector by vector, the next one's words made while one's values are.
     #[inline(always)]
     fn each_vector<U: Unit>(self, unit: U, out: &mut [u8]) {
         let keys = schedule(unit, words(self.key.seed));
-        for (i, out) in out.chunks_exact_mut(2 * U::LANES * block_size(self.dtype)).enumerate() {
-            let [a, b, c, d] = blocks(unit, self.counters.vector(unit, 2 * i * U::LANES), &keys);
-            let [e, f, g, h] = blocks(unit, self.counters.vector(unit, (2 * i + 1) * U::LANES), &keys);
-            let words = [Words::pair(a, e), Words::pair(b, f), Words::pair(c, g), Words::pair(d, h)];
-            store(sample(self.kind, words, self.coefficients), self.dtype, out);
+        let mut vectors = out.chunks_exact_mut(U::LANES * block_size(self.dtype));
+        let Some(last) = vectors.next_back() else { return };
+        let mut rounds = Rounds::new(unit, self.counters.vector(unit, 0), &keys);
+        rounds.whole();
+        for (i, out) in vectors.enumerate() {
+            let words = rounds.blocks();
+            rounds = Rounds::new(unit, self.counters.vector(unit, (i + 1) * U::LANES), &keys);
+            store(sample(self.kind, words, self.coefficients, &mut rounds), self.dtype, out);
         }
+        store(sample(self.kind, rounds.blocks(), self.coefficients, &mut Nothing), self.dtype, last);
     }
 
     /// Where there is no vector unit that this crate knows: in loops that the compiler makes vectors of, if it can.
@@ -222,11 +227,12 @@ impl Blocks<'_> {
         for (group, out) in out.chunks_exact_mut(BLOCKS * block_size(self.dtype)).enumerate() {
             let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
             for i in 0..BLOCKS {
-                let words = blocks(One, self.counters.vector(One, group * BLOCKS + i), &keys);
-                [a[i], b[i], c[i], d[i]] = words.map(|word| word.1);
+                let mut rounds = Rounds::new(One, self.counters.vector(One, group * BLOCKS + i), &keys);
+                rounds.whole();
+                [a[i], b[i], c[i], d[i]] = rounds.blocks().map(|word| word.1);
             }
             for i in 0..BLOCKS {
-                let values = sample(self.kind, [a[i], b[i], c[i], d[i]].map(lane), self.coefficients);
+                let values = sample(self.kind, [a[i], b[i], c[i], d[i]].map(lane), self.coefficients, &mut Nothing);
                 [a[i], b[i], c[i], d[i]] = values.map(|value| value.1);
             }
             for (i, out) in out.chunks_exact_mut(block_size(self.dtype)).enumerate() {
@@ -292,7 +298,7 @@ mod tests {
                 #[cfg(target_arch = "x86_64")]
                 if let Some(unit) = V3::try_new() {
                     let mut avx2 = vec![0; one.len()];
-                    unit.vectorize(On { unit, blocks, out: &mut avx2 });
+                    unit.vectorize(On { unit: Twice(unit), blocks, out: &mut avx2 });
                     assert!(one == avx2, "AVX2: {dtype} {sampler:?} {counters:?}");
                 }
             }

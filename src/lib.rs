@@ -51,6 +51,7 @@ mod shard;
 #[doc(hidden)]
 pub mod twins;
 mod vector;
+mod weft;
 mod window;
 
 pub use dtype::{Dtype, Element};

@@ -7,6 +7,7 @@ use rand_core::{SeedableRng, TryRng};
 
 use crate::key::{Key, words};
 use crate::vector::{Unit, Words};
+use crate::weft::Weft;
 
 pub(crate) const PHILOX_M0: u32 = 0xD251_1F53;
 pub(crate) const PHILOX_M1: u32 = 0xCD9E_8D57;
@@ -73,21 +74,39 @@ fn round<U: Unit>(unit: U, c: [U::Wide; 4], key: [U::Vector; 2]) -> [U::Wide; 4]
     [unit.xor_high(c[1], key[0], p1), p1, unit.xor_high(c[3], key[1], p0), p0]
 }
 
-/// The blocks of a vector of counters, word by word. Unrolled, because a loop moves what need not be moved.
-#[inline(always)]
-pub(crate) fn blocks<U: Unit>(unit: U, counters: U::Wide, keys: &[[U::Vector; 2]; 10]) -> [Words<U>; 4] {
-    let mut c = [counters, unit.high(counters), unit.zero(), unit.zero()];
-    c = round(unit, c, keys[0]);
-    c = round(unit, c, keys[1]);
-    c = round(unit, c, keys[2]);
-    c = round(unit, c, keys[3]);
-    c = round(unit, c, keys[4]);
-    c = round(unit, c, keys[5]);
-    c = round(unit, c, keys[6]);
-    c = round(unit, c, keys[7]);
-    c = round(unit, c, keys[8]);
-    let [x, y, z, w] = round(unit, c, keys[9]);
-    [Words(unit, unit.narrow(x)), Words(unit, unit.narrow(y)), Words(unit, unit.narrow(z)), Words(unit, unit.narrow(w))]
+/// The blocks of a vector of counters under way: the parts are rounds 2 to 9, two each.
+pub(crate) struct Rounds<'a, U: Unit> {
+    unit: U,
+    counters: [U::Wide; 4],
+    keys: &'a [[U::Vector; 2]; 10],
+}
+
+impl<'a, U: Unit> Rounds<'a, U> {
+    #[inline(always)]
+    pub(crate) fn new(unit: U, counters: U::Wide, keys: &'a [[U::Vector; 2]; 10]) -> Self {
+        let counters = [counters, unit.high(counters), unit.zero(), unit.zero()];
+        Self { unit, counters: round(unit, counters, keys[0]), keys }
+    }
+
+    /// The last round, once the parts are done: the blocks word by word.
+    #[inline(always)]
+    pub(crate) fn blocks(self) -> [Words<U>; 4] {
+        let Self { unit, counters: [x, y, z, w], keys: [.., [k0, k1]] } = self;
+        let (p0, p1) = (unit.mul_low(x, PHILOX_M0), unit.mul_low(z, PHILOX_M1));
+        let x = unit.xor(unit.xor(unit.narrow(y), *k0), unit.narrow_high(p1));
+        let z = unit.xor(unit.xor(unit.narrow(w), *k1), unit.narrow_high(p0));
+        [Words(unit, x), Words(unit, unit.narrow(p1)), Words(unit, z), Words(unit, unit.narrow(p0))]
+    }
+}
+
+impl<U: Unit> Weft for Rounds<'_, U> {
+    const WORK: bool = true;
+
+    #[inline(always)]
+    fn part(&mut self, i: usize) {
+        let counters = round(self.unit, self.counters, self.keys[2 * i + 1]);
+        self.counters = round(self.unit, counters, self.keys[2 * i + 2]);
+    }
 }
 
 /// A key's words as a generator, for the distributions of `rand` and `rand_distr`.

@@ -6,6 +6,7 @@ use crate::box_muller::box_muller;
 use crate::inverse_normal::signed_quantile;
 use crate::matrix::Matrix;
 use crate::vector::{Floats, Unit, Words};
+use crate::weft::Weft;
 
 /// What a tensor's values are; parameters and results below 2^-126 in magnitude count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -184,18 +185,27 @@ fn inside<U: Unit>(value: Floats<U>, c: &Coefficients) -> Words<U> {
 
 /// Words pair up, (0, 1) and (2, 3).
 #[inline(always)]
-fn normals<U: Unit>([w0, w1, w2, w3]: [Words<U>; 4]) -> [Floats<U>; 4] {
-    let ([z0, z1], [z2, z3]) = (box_muller(w0, w1), box_muller(w2, w3));
+fn normals<U: Unit>([w0, w1, w2, w3]: [Words<U>; 4], weft: &mut impl Weft) -> [Floats<U>; 4] {
+    let [cos, sin] = box_muller(Words::pair(w0, w2), Words::pair(w1, w3), weft);
+    let ([z0, z2], [z1, z3]) = (cos.parts(), sin.parts());
     [z0, z1, z2, z3]
 }
 
-/// The words of a vector of blocks to their values, as the bits of f32.
+/// The words of a vector of blocks to their values, as the bits of f32, and the work that is woven in.
 #[inline(always)]
-pub(crate) fn sample<U: Unit>(kind: Kind, mut w: [Words<U>; 4], c: &Coefficients) -> [Words<U>; 4] {
-    // loops, because a quantile in full four times takes long to compile and is no faster
+pub(crate) fn sample<U: Unit>(
+    kind: Kind,
+    mut w: [Words<U>; 4],
+    c: &Coefficients,
+    weft: &mut impl Weft,
+) -> [Words<U>; 4] {
+    if !matches!(kind, Kind::Normal | Kind::NormalNative | Kind::NormalCentred) {
+        weft.whole();
+    }
     match kind {
         Kind::Words => {}
         Kind::Constant => w = [w[0].all(c.pattern); 4],
+        // loops, because a quantile in full twice takes long to compile and is no faster
         Kind::Uniform => {
             for word in &mut w {
                 *word = uniform_value(*word, c);
@@ -203,16 +213,17 @@ pub(crate) fn sample<U: Unit>(kind: Kind, mut w: [Words<U>; 4], c: &Coefficients
         }
         // native ones do not get here: the CPU goes fastest the exact way
         Kind::Normal | Kind::NormalNative => {
-            let [z0, z1, z2, z3] = normals(w);
+            let [z0, z1, z2, z3] = normals(w, weft);
             w = [normal_value(z0, c), normal_value(z1, c), normal_value(z2, c), normal_value(z3, c)];
         }
         Kind::NormalCentred => {
-            let [z0, z1, z2, z3] = normals(w);
+            let [z0, z1, z2, z3] = normals(w, weft);
             w = [(z0 * c.scale).bits(), (z1 * c.scale).bits(), (z2 * c.scale).bits(), (z3 * c.scale).bits()];
         }
         Kind::Truncated => {
-            for word in &mut w {
-                *word = truncated_value(*word, c);
+            for pair in w.as_chunks_mut().0 {
+                let [first, second] = *pair;
+                *pair = truncated_value(Words::pair(first, second), c).parts();
             }
         }
         Kind::TruncatedNarrow => {

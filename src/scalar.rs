@@ -5,6 +5,7 @@ use crate::inverse_normal::{CENTRE, signed_quantile, upper_quantile};
 use crate::key::words;
 use crate::sampler::{Coefficients, window_quantile};
 use crate::vector::{Floats, One, Words};
+use crate::weft::Nothing;
 
 /// A word in the only lane.
 #[inline(always)]
@@ -21,7 +22,7 @@ const fn value(lane: Floats<One>) -> f32 {
 #[must_use]
 #[inline(always)]
 pub fn radius(w: u32) -> f32 {
-    value(normal::radius(lane(w)))
+    value(normal::radius(lane(w), &mut Nothing))
 }
 
 /// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
@@ -45,7 +46,7 @@ pub fn cos_sin(w: u32) -> (f32, f32) {
 #[must_use]
 #[inline(always)]
 pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
-    normal::box_muller(lane(w_even), lane(w_odd)).map(value).into()
+    normal::box_muller(lane(w_even), lane(w_odd), &mut Nothing).map(value).into()
 }
 
 /// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and

@@ -35,13 +35,17 @@ pub(crate) trait Unit: Copy {
     /// Of signed words.
     fn shr_signed(self, a: Self::Vector, bits: u32) -> Self::Vector;
     fn at_least(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
+    /// Where a bit, counted from the lowest, is 1.
+    fn bit(self, a: Self::Vector, bit: u32) -> Self::Mask;
     fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
 
     fn add_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn mul_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b + c` where the product is exact, so that it is the same whether the unit fuses the two or not.
+    fn exact_mul_add_f32(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     fn below_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
-    /// Signed words as f32.
+    /// Signed words as f32, to nearest, ties to even.
     fn to_f32(self, a: Self::Vector) -> Self::Vector;
     /// f32 (no NaN) to f16, to nearest, ties to even.
     fn to_f16(self, a: Self::Vector) -> Self::Vector;
@@ -60,6 +64,8 @@ pub(crate) trait Unit: Copy {
     fn high(self, a: Self::Wide) -> Self::Wide;
     /// The low words, in the unit's order.
     fn narrow(self, a: Self::Wide) -> Self::Vector;
+    /// The high words, in the unit's order.
+    fn narrow_high(self, a: Self::Wide) -> Self::Vector;
 
     /// Four columns in the unit's order as rows of four words, `16 * LANES` bytes.
     fn weave(self, columns: [Self::Vector; 4], out: &mut [u8]);
@@ -84,6 +90,20 @@ impl<U: Unit> Words<Twice<U>> {
     #[inline(always)]
     pub(crate) fn pair(first: Words<U>, second: Words<U>) -> Self {
         Self(Twice(first.0), [first.1, second.1])
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(self) -> [Words<U>; 2] {
+        let Self(Twice(unit), [first, second]) = self;
+        [Words(unit, first), Words(unit, second)]
+    }
+}
+
+impl<U: Unit> Floats<Twice<U>> {
+    #[inline(always)]
+    pub(crate) fn parts(self) -> [Floats<U>; 2] {
+        let Self(Twice(unit), [first, second]) = self;
+        [Floats(unit, first), Floats(unit, second)]
     }
 }
 
@@ -128,6 +148,12 @@ impl<U: Unit> Words<U> {
     pub(crate) fn at_least(self, other: Self) -> Mask<U> {
         Mask(self.0, self.0.at_least(self.1, other.1))
     }
+
+    /// Where a bit, counted from the lowest, is 1.
+    #[inline(always)]
+    pub(crate) fn bit(self, bit: u32) -> Mask<U> {
+        Mask(self.0, self.0.bit(self.1, bit))
+    }
 }
 
 impl<U: Unit> Floats<U> {
@@ -140,6 +166,12 @@ impl<U: Unit> Floats<U> {
     #[inline(always)]
     pub(crate) fn bits(self) -> Words<U> {
         Words(self.0, self.1)
+    }
+
+    /// `self * factor + addend` where the product is exact: the same whether the unit fuses the two or not.
+    #[inline(always)]
+    pub(crate) fn exact_mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(self.0, self.0.exact_mul_add_f32(self.1, factor.1, addend.1))
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ use super::pipeline::{Entry, Variant};
 use crate::dtype::{block_size, store};
 use crate::sampler::{Kind, Work, sample};
 use crate::scalar::lane;
+use crate::weft::Nothing;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
@@ -79,7 +80,7 @@ fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]
         |(block, found)| {
             let mut expected = [0; 16];
             let expected = &mut expected[..size];
-            store(sample(kind, key.block(block).map(lane), &coefficients), dtype, expected);
+            store(sample(kind, key.block(block).map(lane), &coefficients, &mut Nothing), dtype, expected);
             let mut elements = (4 * block..).zip(expected.chunks_exact(size / 4).zip(found.chunks_exact(size / 4)));
             elements.find(|(_, (expected, found))| expected != found).map(|(i, (a, b))| (i, bits(a), bits(b)))
         },

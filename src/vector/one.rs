@@ -75,6 +75,11 @@ impl Unit for One {
     }
 
     #[inline(always)]
+    fn bit(self, a: u32, bit: u32) -> bool {
+        a >> bit & 1 == 1
+    }
+
+    #[inline(always)]
     fn select(self, mask: bool, yes: u32, no: u32) -> u32 {
         if mask { yes } else { no }
     }
@@ -92,6 +97,11 @@ impl Unit for One {
     #[inline(always)]
     fn mul_f32(self, a: u32, b: u32) -> u32 {
         (f32(a) * f32(b)).to_bits()
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f32(self, a: u32, b: u32, c: u32) -> u32 {
+        (f32(a) * f32(b) + f32(c)).to_bits()
     }
 
     #[inline(always)]
@@ -142,6 +152,11 @@ impl Unit for One {
     #[inline(always)]
     fn narrow(self, a: u64) -> u32 {
         words(a)[0]
+    }
+
+    #[inline(always)]
+    fn narrow_high(self, a: u64) -> u32 {
+        words(a)[1]
     }
 
     #[inline(always)]

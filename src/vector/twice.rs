@@ -32,10 +32,12 @@ impl<U: Unit> Unit for Twice<U> {
         shr(a: Vector; bits) -> Vector,
         shr_signed(a: Vector; bits) -> Vector,
         at_least(a: Vector, b: Vector) -> Mask,
+        bit(a: Vector; bit) -> Mask,
         select(mask: Mask, yes: Vector, no: Vector) -> Vector,
         add_f32(a: Vector, b: Vector) -> Vector,
         sub_f32(a: Vector, b: Vector) -> Vector,
         mul_f32(a: Vector, b: Vector) -> Vector,
+        exact_mul_add_f32(a: Vector, b: Vector, c: Vector) -> Vector,
         below_f32(a: Vector, b: Vector) -> Mask,
         to_f32(a: Vector) -> Vector,
         to_f16(a: Vector) -> Vector,
@@ -43,6 +45,7 @@ impl<U: Unit> Unit for Twice<U> {
         xor_high(a: Wide, word: Vector, b: Wide) -> Wide,
         high(a: Wide) -> Wide,
         narrow(a: Wide) -> Vector,
+        narrow_high(a: Wide) -> Vector,
     }
 
     #[inline(always)]

@@ -13,6 +13,10 @@ use crate::dtype::round_f16;
 
 const TO_NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
+/// Of every two words the first twice, and the second twice.
+const LOW_TO_HIGH: i32 = 0b10_10_00_00;
+const HIGH_TO_LOW: i32 = 0b11_11_01_01;
+
 /// The numbers of a `Wide`, counted: those of the first vector and those of the second.
 const ORDER_8: [[u64; 4]; 2] = [[0, 4, 1, 5], [2, 6, 3, 7]];
 const ORDER_16: [[u64; 8]; 2] = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]];
@@ -54,7 +58,7 @@ macro_rules! of_wides {
         fn mul_wide(self, a: $vector, b: $vector) -> [$vector; 2] {
             let [a_odd, b_odd] = self.high([a, b]);
             let products = [self.$ext.$mul(a, b), self.$ext.$mul(a_odd, b_odd)];
-            [self.narrow(products), self.narrow(self.high(products))]
+            [self.narrow(products), self.narrow_high(products)]
         }
 
         #[inline(always)]
@@ -140,6 +144,18 @@ impl Unit for V4 {
     }
 
     #[inline(always)]
+    fn bit(self, a: __m512i, bit: u32) -> __mmask16 {
+        self.avx512f._mm512_test_epi32_mask(a, self.splat(1 << bit))
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f32(self, a: __m512i, b: __m512i, c: __m512i) -> __m512i {
+        let unit = self.avx512f;
+        let (a, b, c) = (unit._mm512_castsi512_ps(a), unit._mm512_castsi512_ps(b), unit._mm512_castsi512_ps(c));
+        unit._mm512_castps_si512(unit._mm512_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
         self.avx512f._mm512_mask_blend_epi32(mask, no, yes)
     }
@@ -174,8 +190,12 @@ impl Unit for V4 {
 
     #[inline(always)]
     fn narrow(self, [even, odd]: [__m512i; 2]) -> __m512i {
-        let odd = self.avx512f._mm512_slli_epi64::<32>(odd);
-        self.avx512f._mm512_mask_blend_epi32(0xaaaa, even, odd)
+        self.avx512f._mm512_mask_shuffle_epi32::<LOW_TO_HIGH>(even, 0xaaaa, odd)
+    }
+
+    #[inline(always)]
+    fn narrow_high(self, [even, odd]: [__m512i; 2]) -> __m512i {
+        self.avx512f._mm512_mask_shuffle_epi32::<HIGH_TO_LOW>(odd, 0x5555, even)
     }
 
     #[inline(always)]
@@ -220,6 +240,19 @@ impl Unit for V3 {
         self.avx2._mm256_cmpeq_epi32(self.avx2._mm256_max_epu32(a, b), a)
     }
 
+    /// The highest bit alone makes a mask.
+    #[inline(always)]
+    fn bit(self, a: __m256i, bit: u32) -> __m256i {
+        self.shl(a, 31 - bit)
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f32(self, a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+        let unit = self.avx;
+        let (a, b, c) = (unit._mm256_castsi256_ps(a), unit._mm256_castsi256_ps(b), unit._mm256_castsi256_ps(c));
+        unit._mm256_castps_si256(self.fma._mm256_fmadd_ps(a, b, c))
+    }
+
     #[inline(always)]
     fn select(self, mask: __m256i, yes: __m256i, no: __m256i) -> __m256i {
         let (mask, yes, no) =
@@ -254,8 +287,12 @@ impl Unit for V3 {
 
     #[inline(always)]
     fn narrow(self, [even, odd]: [__m256i; 2]) -> __m256i {
-        let odd = self.avx2._mm256_slli_epi64::<32>(odd);
-        self.avx2._mm256_blend_epi32::<0xaa>(even, odd)
+        self.avx2._mm256_blend_epi32::<0xaa>(even, self.avx2._mm256_shuffle_epi32::<LOW_TO_HIGH>(odd))
+    }
+
+    #[inline(always)]
+    fn narrow_high(self, [even, odd]: [__m256i; 2]) -> __m256i {
+        self.avx2._mm256_blend_epi32::<0x55>(odd, self.avx2._mm256_shuffle_epi32::<HIGH_TO_LOW>(even))
     }
 
     #[inline(always)]
