@@ -1,9 +1,9 @@
 //! Work that is woven into other work, so that a processor has enough to do.
 //!
-//! A processor looks only so far ahead for what it can begin, and a chain of steps of which each waits for the last fills
-//! what it sees: the square root of a vector of normals takes 75 cycles and could take 30. So the words of the next
-//! vector are made between its links, and each normal is a fifth faster. Compilers put the two in line again, one after
-//! the other, but they keep what stands in a loop there if they do not know that it is gone through once.
+//! A processor looks only so far ahead for what it can begin, and a chain of steps of which each waits for the last, such
+//! as a normal's square root, fills what it sees. So the words of the next vector are made between the links of this
+//! one's chains: normals are a fifth faster. Compilers would put the two in line again, one behind the other, but they
+//! leave what stands in a loop where it is if they do not know that the loop is gone through once.
 
 use std::hint::black_box;
 use std::ops::Range;
