@@ -1,6 +1,6 @@
 //! Fills on the GPU: the only code that names wgpu.
 
-mod check;
+pub(crate) mod check;
 mod device;
 mod doctor;
 mod fill;

@@ -3,16 +3,22 @@
 use std::mem::offset_of;
 
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::{self, Params, Side};
+use crate::gpu::{self, Params, Side, check};
 use crate::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind, Work};
-use crate::{Arithmetic, Dtype, Error, Result, Sampler};
+use crate::{Arithmetic, Dtype, Error, Key, Result, Sampler};
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
+
+/// What a device is checked by before its first use: the key, the elements of each fill, and the fills.
+#[must_use]
+pub fn check() -> (Key, u64, [(Sampler, Dtype); 9]) {
+    (check::KEY, check::COUNT as u64, check::fills())
+}
 
 /// Every constant of the shaders, f32 as bits.
 #[must_use]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use bytemuck::cast_slice;
 use half::{bf16, f16};
-use seedtensors::twins::coefficients;
+use seedtensors::twins::{self, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
 };
@@ -409,26 +409,12 @@ fn fills() -> Vec<Value> {
     fills.into_iter().map(each).collect()
 }
 
-/// The small fills by which web/ checks a device when it is opened: those of src/gpu/check.rs.
+/// The small fills by which web/ checks a device when it is opened: the library's.
 fn check() -> Value {
-    const COUNT: u64 = 8192;
-    let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
-    let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
-    let centred = Sampler::Normal { mean: 0.0, std: 0.02 };
-    let fills = [
-        (Sampler::Words, Dtype::F32),
-        (Sampler::Constant { value: -0.3 }, Dtype::F32),
-        (Sampler::Uniform { low: -0.1, high: 0.3 }, Dtype::F32),
-        (normal, Dtype::F32),
-        (normal, Dtype::BF16),
-        (centred, Dtype::F32),
-        (centred, Dtype::F16),
-        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }, Dtype::F32),
-        (Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }, Dtype::F32),
-    ];
+    let (key, count, fills) = twins::check();
     let each = |(sampler, dtype): (Sampler, Dtype)| {
-        let sha256 = digest(&Fill::new(key, sampler), dtype, COUNT);
+        let sha256 = digest(&Fill::new(key, sampler), dtype, count);
         json!({ "sampler": sampler_json(&sampler), "dtype": dtype.name(), "sha256": sha256 })
     };
-    json!({ "key": key_json(key), "count": COUNT, "fills": fills.map(each) })
+    json!({ "key": key_json(key), "count": count, "fills": fills.map(each) })
 }

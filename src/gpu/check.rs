@@ -14,7 +14,9 @@ use crate::weft::Nothing;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Elements of each fill: enough that a fused or regrouped operation shows in hundreds of them.
-const COUNT: usize = 8192;
+pub(crate) const COUNT: usize = 8192;
+/// A key whose counters cross 2^32.
+pub(crate) const KEY: Key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
 
 /// The first element at which a device's fill differed.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,7 @@ pub(super) struct Difference {
 }
 
 /// The fills that are compared: every exact sampler, and every dtype's rounding.
-fn fills() -> [(Sampler, Dtype); 9] {
+pub(crate) fn fills() -> [(Sampler, Dtype); 9] {
     let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
     let centred = Sampler::Normal { mean: 0.0, std: 0.02 };
     [
@@ -44,8 +46,6 @@ fn fills() -> [(Sampler, Dtype); 9] {
 /// The same device with what its check found.
 pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     let begin = Instant::now();
-    // a key whose counters cross 2^32
-    let key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
     let words = (COUNT * fills().len()) as u64;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let buffer = gpu.buffer(4 * words, usage)?;
@@ -59,28 +59,28 @@ pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     for (offset, (sampler, dtype)) in (0..).step_by(4 * COUNT).zip(fills()) {
         gpu.fill(
             &mut encoder,
-            &Fill::new(key, sampler),
+            &Fill::new(KEY, sampler),
             &Target { buffer: &buffer, offset, count: COUNT as u64, dtype },
         )?;
     }
     gpu.scoped(0, || gpu.queue.submit([encoder.finish()]))?;
     let found: Vec<u32> = gpu.read_async(&buffer, 0, words).await?;
     for (found, (sampler, dtype)) in found.chunks_exact(COUNT).zip(fills()) {
-        gpu.inexact.extend(compare(&gpu.info.name, key, sampler, dtype, found)?);
+        gpu.inexact.extend(compare(&gpu.info.name, sampler, dtype, found)?);
     }
     gpu.check_time = begin.elapsed();
     Ok(gpu)
 }
 
 /// The first difference between a device's words and the CPU's.
-fn compare(device: &str, key: Key, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
+fn compare(device: &str, sampler: Sampler, dtype: Dtype, found: &[u32]) -> Result<Option<Difference>> {
     let Work::Words(kind, coefficients) = sampler.work(dtype, Arithmetic::Exact)? else { return Ok(None) };
     let size = block_size(dtype);
     let different = (0..).zip(bytemuck::cast_slice::<u32, u8>(found).chunks_exact(size)).take(COUNT / 4).find_map(
         |(block, found)| {
             let mut expected = [0; 16];
             let expected = &mut expected[..size];
-            store(sample(kind, key.block(block).map(lane), &coefficients, &mut Nothing), dtype, expected);
+            store(sample(kind, KEY.block(block).map(lane), &coefficients, &mut Nothing), dtype, expected);
             let mut elements = (4 * block..).zip(expected.chunks_exact(size / 4).zip(found.chunks_exact(size / 4)));
             elements.find(|(_, (expected, found))| expected != found).map(|(i, (a, b))| (i, bits(a), bits(b)))
         },
