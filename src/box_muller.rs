@@ -10,9 +10,9 @@
 //! - `(w + 1/2) 2^-32 = (1 + f / 2 + f_low / 2) 2^-e` with f and f_low these two times 2^(1 - k), so that words near
 //!   2^32 (e = 0, f tiny) lose nothing.
 //! - `-2 ln = 2 e ln2 - f - q`: only the small `q` is rounded, `e ln2_high` and `f` enter exactly.
-//! - The square root starts from a bit trick and one Newton step, `4 y` (the twin's `y / 2`). `s = r` cut to 12 bits has an exact
-//!   square, so `r^2 - s^2` is good to its last bits, and `r = s + (r^2 - s^2) / (r + s)`, the division by one Newton step
-//!   from y.
+//! - The square root starts from a bit trick and one Newton step, `1 / r = 4 y` (the twin's `y / 2`). `s = r` cut to 12
+//!   bits has an exact square, so `r^2 - s^2` is good to its last bits, and `r = s + (r^2 - s^2) / (r + s)`, the division
+//!   by one Newton step from y.
 //! - Factors of two, which round nothing, are in the constants.
 //!
 //! The error of a normal is at most r * 2^-22.49 over all pairs of words; `cargo run --release --example
@@ -82,7 +82,7 @@ pub(crate) fn root<U: Unit>(
     for _ in weft.once() {
         weft.part(0);
         q = f_low[0].exact_mul_add(f_low[1], f * f * p) - e_ln2_low;
-        // halves of the guess, and an eighth of y
+        // the twin's guess halved, which makes y an eighth of its
         square = (e_ln2 - f) - q;
         let seed = ((RSQRT_MAGIC - 0x0080_0000) - (square.bits() >> 1)).as_f32();
         y = seed * (RSQRT_STEP / 4.0 - square * seed * seed);
@@ -101,6 +101,7 @@ pub(crate) fn root<U: Unit>(
     }
     for _ in weft.once() {
         weft.part(3);
+        // r itself: a variable more takes registers, which costs a tenth
         inverse = m.exact_mul_add(m.all(4.0), d * inverse);
     }
     inverse

@@ -202,10 +202,10 @@ pub(crate) fn sample<U: Unit>(
     if !matches!(kind, Kind::Normal | Kind::NormalNative | Kind::NormalCentred) {
         weft.whole();
     }
+    // loops, because a quantile in full twice takes long to compile and is no faster
     match kind {
         Kind::Words => {}
         Kind::Constant => w = [w[0].all(c.pattern); 4],
-        // loops, because a quantile in full twice takes long to compile and is no faster
         Kind::Uniform => {
             for word in &mut w {
                 *word = uniform_value(*word, c);

@@ -102,8 +102,8 @@ impl<U: Unit> Words<Twice<U>> {
 impl<U: Unit> Floats<Twice<U>> {
     #[inline(always)]
     pub(crate) fn parts(self) -> [Floats<U>; 2] {
-        let Self(Twice(unit), [first, second]) = self;
-        [Floats(unit, first), Floats(unit, second)]
+        let [first, second] = self.bits().parts();
+        [first.as_f32(), second.as_f32()]
     }
 }
 

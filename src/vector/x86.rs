@@ -41,14 +41,23 @@ macro_rules! of_bits {
     )+};
 }
 
-/// Methods that are one instruction on two vectors of f32; `from` and `to` make f32 of words and words of f32 by name alone.
+/// Methods that are one instruction on vectors of f32; `from` and `to` make f32 of words and words of f32 by name alone.
 macro_rules! of_floats {
-    ($vector:ty, $ext:ident, $from:ident, $to:ident: $($name:ident = $instruction:ident),+) => {$(
-        #[inline(always)]
+    (
+        $vector:ty, $ext:ident, $from:ident, $to:ident:
+        $($name:ident = $instruction:ident),+; $fma_ext:ident: $mul_add:ident
+    ) => {
+        $(#[inline(always)]
         fn $name(self, a: $vector, b: $vector) -> $vector {
             self.$ext.$to(self.$ext.$instruction(self.$ext.$from(a), self.$ext.$from(b)))
+        })+
+
+        #[inline(always)]
+        fn exact_mul_add_f32(self, a: $vector, b: $vector, c: $vector) -> $vector {
+            let unit = self.$ext;
+            unit.$to(self.$fma_ext.$mul_add(unit.$from(a), unit.$from(b), unit.$from(c)))
         }
-    )+};
+    };
 }
 
 /// What 64-bit lanes do, by their product, sum, shift to the right and number in every lane.
@@ -124,7 +133,7 @@ impl Unit for V4 {
     of_bits! { __m512i, avx512f: shl = _mm512_sllv_epi32, shr = _mm512_srlv_epi32, shr_signed = _mm512_srav_epi32 }
     of_floats! {
         __m512i, avx512f, _mm512_castsi512_ps, _mm512_castps_si512:
-        add_f32 = _mm512_add_ps, sub_f32 = _mm512_sub_ps, mul_f32 = _mm512_mul_ps
+        add_f32 = _mm512_add_ps, sub_f32 = _mm512_sub_ps, mul_f32 = _mm512_mul_ps; avx512f: _mm512_fmadd_ps
     }
     of_wides! {
         __m512i, avx512f, ORDER_16, avx512f: _mm512_mul_epu32, _mm512_add_epi64, _mm512_srli_epi64, _mm512_set1_epi64
@@ -146,13 +155,6 @@ impl Unit for V4 {
     #[inline(always)]
     fn bit(self, a: __m512i, bit: u32) -> __mmask16 {
         self.avx512f._mm512_test_epi32_mask(a, self.splat(1 << bit))
-    }
-
-    #[inline(always)]
-    fn exact_mul_add_f32(self, a: __m512i, b: __m512i, c: __m512i) -> __m512i {
-        let unit = self.avx512f;
-        let (a, b, c) = (unit._mm512_castsi512_ps(a), unit._mm512_castsi512_ps(b), unit._mm512_castsi512_ps(c));
-        unit._mm512_castps_si512(unit._mm512_fmadd_ps(a, b, c))
     }
 
     #[inline(always)]
@@ -221,7 +223,7 @@ impl Unit for V3 {
     of_bits! { __m256i, avx2: shl = _mm256_sllv_epi32, shr = _mm256_srlv_epi32, shr_signed = _mm256_srav_epi32 }
     of_floats! {
         __m256i, avx, _mm256_castsi256_ps, _mm256_castps_si256:
-        add_f32 = _mm256_add_ps, sub_f32 = _mm256_sub_ps, mul_f32 = _mm256_mul_ps
+        add_f32 = _mm256_add_ps, sub_f32 = _mm256_sub_ps, mul_f32 = _mm256_mul_ps; fma: _mm256_fmadd_ps
     }
     of_wides! {
         __m256i, avx2, ORDER_8, avx: _mm256_mul_epu32, _mm256_add_epi64, _mm256_srli_epi64, _mm256_set1_epi64x
@@ -244,13 +246,6 @@ impl Unit for V3 {
     #[inline(always)]
     fn bit(self, a: __m256i, bit: u32) -> __m256i {
         self.shl(a, 31 - bit)
-    }
-
-    #[inline(always)]
-    fn exact_mul_add_f32(self, a: __m256i, b: __m256i, c: __m256i) -> __m256i {
-        let unit = self.avx;
-        let (a, b, c) = (unit._mm256_castsi256_ps(a), unit._mm256_castsi256_ps(b), unit._mm256_castsi256_ps(c));
-        unit._mm256_castps_si256(self.fma._mm256_fmadd_ps(a, b, c))
     }
 
     #[inline(always)]
