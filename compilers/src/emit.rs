@@ -2,6 +2,7 @@
 //! its barriers changed.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 use naga::back::{pipeline_constants, spv};
@@ -45,6 +46,16 @@ impl Change {
     /// The text with its barriers changed.
     pub(crate) fn apply(self, source: &str) -> Result<String> {
         self.bodies().iter().try_fold(source.to_owned(), |text, (name, body)| with_body(&text, name, body))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "as they are",
+            Self::Out => "taken out",
+            Self::Cancelling => "that cancel",
+        })
     }
 }
 
@@ -97,8 +108,7 @@ impl Text {
         }
         let constants = constants.into_iter().collect();
         let entry = (ShaderStage::Compute, entry_point);
-        let (module, info) =
-            pipeline_constants::process_overrides(&self.module, &self.info, Some(entry), &constants)?;
+        let (module, info) = pipeline_constants::process_overrides(&self.module, &self.info, Some(entry), &constants)?;
         let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.into() };
         Ok(spv::write_vec(&module, &info, &options(), Some(&pipeline))?)
     }

@@ -88,6 +88,7 @@ impl Scalars {
                 not_zero((a >> (b & 31)) & mask)
             }
             Op::PackLow => ((a & 0xffff) | (b << 16), None),
+            Op::PackHigh => ((a >> 16) | (b & 0xffff_0000), None),
             Op::Select => (if self.scc { a } else { b }, None),
             Op::AndSaveExec => {
                 let old = self.registers[usize::from(EXEC)];

@@ -9,8 +9,14 @@ use super::operand::{NULL, Place, place};
 /// Waits, hints and messages that change no value.
 pub(super) fn does_nothing(name: &str, operands: &[&str]) -> bool {
     match name {
-        "s_waitcnt" | "s_waitcnt_depctr" | "s_waitcnt_vscnt" | "s_clause" | "s_nop" | "s_delay_alu"
-        | "s_inst_prefetch" | "s_set_inst_prefetch_distance" => true,
+        "s_waitcnt"
+        | "s_waitcnt_depctr"
+        | "s_waitcnt_vscnt"
+        | "s_clause"
+        | "s_nop"
+        | "s_delay_alu"
+        | "s_inst_prefetch"
+        | "s_set_inst_prefetch_distance" => true,
         // the wave's registers are given back before it ends
         "s_sendmsg" => operands == ["sendmsg(MSG_DEALLOC_VGPRS)"],
         _ => false,
@@ -73,6 +79,7 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_bfm_b32" => (Op::Bfm, 2),
         "s_bfe_u32" => (Op::BfeU, 2),
         "s_pack_ll_b32_b16" => (Op::PackLow, 2),
+        "s_pack_hh_b32_b16" => (Op::PackHigh, 2),
         "s_cselect_b32" | "s_cselect_b64" => (Op::Select, 2),
         _ => bail!("an unknown instruction"),
     })
