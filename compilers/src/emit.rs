@@ -144,3 +144,18 @@ fn options() -> spv::Options<'static> {
         ..spv::Options::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_replaced_whole_and_nothing_else_is() {
+        let text = "fn pin(x: f32) -> f32 {\n    if y {\n        return 1.0;\n    }\n    return x;\n}\nfn z() {}\n";
+        let changed = with_body(text, "pin", "return 2.0;").unwrap();
+        assert_eq!(changed, "fn pin(x: f32) -> f32 {\n    return 2.0;\n}\nfn z() {}\n");
+        assert!(with_body(text, "rounded", "return x;").is_err());
+        assert!(with_body(&text.repeat(2), "pin", "return 2.0;").is_err());
+        assert!(with_body("fn pin(x: f32) { return x; }", "pin", "return x;").is_err());
+    }
+}

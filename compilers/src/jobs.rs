@@ -14,8 +14,8 @@ use crate::cases::{Case, Place};
 use crate::compiler::{Beside, Compiled, Compiler};
 use crate::emit::{Change, Text};
 
-/// Pipelines that one process compiles.
-const BATCH: usize = 12;
+/// Pipelines that one process compiles: it takes a third of a second to begin, and as long for each of them.
+const BATCH: usize = 24;
 /// Samplers whose sums a compiler that fuses must show to be fused once the barriers are out.
 pub(crate) const FUSED: [&str; 5] = ["uniform", "normal", "centred", "truncated", "narrow"];
 

@@ -265,9 +265,21 @@ impl<'a> Line<'a> {
                 let (to, by, from) = (self.vector_register(0)?, self.source(1)?, place(self.operand(2)?)?);
                 Ok(Instruction::Shift64 { to, right: name == "v_lshrrev_b64", by, from })
             }
+            "v_cmp_class_f32" | "v_cmp_class_f16" => self.class(),
             "v_swap_b32" => Ok(Instruction::Swap(self.vector_register(0)?, self.vector_register(1)?)),
             name => self.compare(name),
         }
+    }
+
+    /// `v_cmp_class` of 0, by which ACO tests a bit: of the classes in the second operand, +0 is bit 6.
+    fn class(&self) -> Result<Instruction> {
+        self.expect(3)?;
+        let [value, classes] = self.pair(1)?;
+        ensure!(value.place == Place::Literal(0, 0), "the class of anything but 0");
+        let bit = Operand { part: Part { shift: 6, mask: 1 }, ..classes };
+        let from = [bit, Operand::plain(Place::Literal(0, 0))];
+        let to = Some(self.scalar_register(0)?);
+        Ok(Instruction::Compare(Compare { relation: Relation::NotEqual, kind: Kind::U32, from, to, exec: false }))
     }
 
     fn compare(&self, name: &str) -> Result<Instruction> {

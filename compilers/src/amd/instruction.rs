@@ -164,6 +164,7 @@ pub(super) enum ScalarOperation {
     MulHi,
     And,
     AndNot,
+    Nand,
     Or,
     Xor,
     Lshl,

@@ -70,6 +70,7 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_mul_hi_u32" => (Op::MulHi, 2),
         "s_and_b32" | "s_and_b64" => (Op::And, 2),
         "s_andn2_b32" | "s_andn2_b64" | "s_and_not1_b32" | "s_and_not1_b64" => (Op::AndNot, 2),
+        "s_nand_b32" | "s_nand_b64" => (Op::Nand, 2),
         "s_or_b32" | "s_or_b64" => (Op::Or, 2),
         "s_xor_b32" | "s_xor_b64" => (Op::Xor, 2),
         "s_lshl_b32" | "s_lshl_b64" => (Op::Lshl, 2),
