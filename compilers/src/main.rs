@@ -87,6 +87,8 @@ fn main() -> Result<()> {
 struct Found {
     rows: Vec<Row>,
     costs: Vec<(String, String, Cost, u32)>,
+    /// Listings that could not be run.
+    faults: Vec<String>,
 }
 
 #[expect(clippy::print_stdout, reason = "its output")]
@@ -102,7 +104,7 @@ fn prove(arguments: &Arguments) -> Result<()> {
             found.all_of(form, &compilers, &beside, arguments)?;
         }
     }
-    ensure!(!found.rows.is_empty(), "there is no case `{}`", arguments.only);
+    ensure!(!found.rows.is_empty() || !found.faults.is_empty(), "there is no case `{}`", arguments.only);
 
     let markdown = arguments.markdown;
     println!("{}", report::table(markdown, &report::agreement(&found.rows)));
@@ -113,6 +115,7 @@ fn prove(arguments: &Arguments) -> Result<()> {
     }
     let mut faults = report::faults(&found.rows, |name| compilers.iter().any(|c| c.name == name && c.fuses));
     faults.extend(found.judge(arguments)?);
+    faults.append(&mut found.faults);
     for fault in &faults {
         println!("{fault}");
     }
@@ -166,8 +169,15 @@ impl Found {
     fn compare(&mut self, job: &jobs::Job, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
         let expected = job.case.expected()?;
         for (compiler, compiled) in compilers.iter().zip(compiled) {
-            let outcome = compare::run(&job.case, compiler.machine, job.compiled(compiled), &expected)
-                .with_context(|| format!("{}, {}", compiler.name, job.shaders.form))?;
+            let run = compare::run(&job.case, compiler.machine, job.compiled(compiled), &expected);
+            // one listing that is not understood leaves the others to be run
+            let outcome = match run {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    self.faults.push(format!("{}, {}, {error:#}", compiler.name, job.shaders.form));
+                    continue;
+                }
+            };
             self.rows.push(Row {
                 compiler: compiler.name,
                 case: job.case.to_string(),
