@@ -10,6 +10,7 @@ mod scalar_decode;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod vector_decode;
 mod wave;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -2,9 +2,10 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::decode::{Line, relation};
+use super::decode::Line;
 use super::instruction::{Instruction, Scalar, ScalarOperation};
 use super::operand::{NULL, Place, place};
+use super::vector_decode::relation;
 
 /// Waits, hints and messages that change no value.
 pub(super) fn does_nothing(name: &str, operands: &[&str]) -> bool {

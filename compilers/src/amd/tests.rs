@@ -83,6 +83,18 @@ fn parts_of_registers() {
 }
 
 #[test]
+fn bits_are_tested_by_classes() {
+    for (constant, bit) in
+        [("0x7c01", 0), ("0x7e00", 1), ("0xfc00", 2), ("0xbc00", 3), ("0x8000", 5), ("0x3c00", 8), ("0x7c00", 9)]
+    {
+        let body =
+            format!("v_mov_b32_e32 v2, s16\nv_cmp_class_f16_e32 vcc, {constant}, v2\nv_cndmask_b32_e32 v1, 0, v2, vcc");
+        assert_eq!(word(&body, [1 << bit, 0]), 1 << bit, "{constant}");
+        assert_eq!(word(&body, [!(1 << bit), 0]), 0, "{constant}");
+    }
+}
+
+#[test]
 fn what_is_not_known_is_an_error() {
     for body in [
         "v_frobnicate_b32 v1, v0",
