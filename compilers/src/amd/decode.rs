@@ -116,7 +116,10 @@ impl<'a> Line<'a> {
         if let Some(operation) = operation(self.base()) {
             return self.vector(operation);
         }
-        self.no_modifiers()?;
+        // comparisons read theirs
+        if !self.name.starts_with("v_cmp") {
+            self.no_modifiers()?;
+        }
         self.other()
     }
 

@@ -95,6 +95,15 @@ fn bits_are_tested_by_classes() {
 }
 
 #[test]
+fn comparisons_of_parts() {
+    let body = "v_mov_b32_e32 v2, s16
+        v_cmp_class_f32_sdwa vcc, 0, v2 src0_sel:DWORD src1_sel:BYTE_3
+        v_cndmask_b32_e32 v1, 0, v2, vcc";
+    assert_eq!(word(body, [0x4000_0000, 0]), 0x4000_0000);
+    assert_eq!(word(body, [0xbfff_ffff, 0]), 0);
+}
+
+#[test]
 fn what_is_not_known_is_an_error() {
     for body in [
         "v_frobnicate_b32 v1, v0",

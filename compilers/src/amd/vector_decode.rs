@@ -100,12 +100,28 @@ impl Line<'_> {
         }
     }
 
+    /// Two operands, of an SDWA instruction the parts of them that it takes.
+    fn parts(&self, first: usize) -> Result<[Operand; 2]> {
+        let mut from = self.pair(first)?;
+        for modifier in &self.modifiers {
+            match modifier.split_once(':') {
+                Some(("src0_sel", part)) => from[0].part = Part::parse(part)?,
+                Some(("src1_sel", part)) => from[1].part = Part::parse(part)?,
+                _ => bail!("unknown modifier `{modifier}`"),
+            }
+        }
+        Ok(from)
+    }
+
     /// `v_cmp_class` of a constant, by which ACO tests a bit: the second operand has a bit for each class of floats.
     fn class(&self, half: bool) -> Result<Instruction> {
         self.expect(3)?;
-        let [value, classes] = self.pair(1)?;
+        let [value, classes] = self.parts(1)?;
+        ensure!(value.part == Part::WHOLE, "a part of a constant");
         let Place::Literal(value, _) = value.place else { bail!("the class of what is not constant") };
-        let bit = Operand { part: Part { shift: class_of(value, half)?, mask: 1 }, ..classes };
+        let class = class_of(value, half)?;
+        ensure!(classes.part.mask >> class & 1 == 1, "a class beyond the part that is taken");
+        let bit = Operand { part: Part { shift: classes.part.shift + class, mask: 1 }, ..classes };
         let from = [bit, Operand::plain(Place::Literal(0, 0))];
         let to = Some(self.scalar_register(0)?);
         Ok(Instruction::Compare(Compare { relation: Relation::NotEqual, kind: Kind::U32, from, to, exec: false }))
@@ -122,7 +138,7 @@ impl Line<'_> {
         let first = self.operands.len().checked_sub(2).context("two operands must be compared")?;
         ensure!(first == 1 || (exec && first == 0), "{} operands", self.operands.len());
         let to = if first == 1 { Some(self.scalar_register(0)?).filter(|to| *to != EXEC) } else { None };
-        Ok(Instruction::Compare(Compare { relation, kind, from: self.pair(first)?, to, exec }))
+        Ok(Instruction::Compare(Compare { relation, kind, from: self.parts(first)?, to, exec }))
     }
 }
 
