@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::arithmetic::{self, Results};
 use super::bind::Bound;
 use super::instruction::{Change, Condition, Instruction, Operation, PREDICATES, Place, Source};
-use super::lanes::{LANES, Lanes, WARP, blend, count, splat, warps, word};
+use super::lanes::{ALL, LANES, Lanes, NONE, WARP, blend, count, splat, warps, word};
 use super::memory::{Memory, joined};
 use crate::machine::{Executed, Launch};
 
@@ -22,7 +22,7 @@ pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], m
     let mut threads = Threads {
         registers: vec![splat(UNWRITTEN); program.registers],
         predicates: vec![splat(0); PREDICATES],
-        spare: Box::new([splat(0); 3]),
+        spare: Box::new([NONE; 6]),
         results: Box::default(),
         group,
         memory,
@@ -45,7 +45,7 @@ pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], m
 struct Threads<'a> {
     registers: Vec<Lanes>,
     predicates: Vec<Lanes>,
-    spare: Box<[Lanes; 3]>,
+    spare: Box<[Lanes; 6]>,
     results: Box<Results>,
     group: [u32; 2],
     memory: &'a Memory,
@@ -93,31 +93,26 @@ impl Threads<'_> {
     /// The lanes of a mask for which a condition holds.
     fn guarded(&self, condition: Condition, active: &Lanes) -> Lanes {
         let mut mask = *active;
-        if condition != Condition::Always {
-            for (mask, holds) in mask.iter_mut().zip(&self.condition(condition)) {
-                *mask &= holds;
-            }
+        let mut spare = NONE;
+        for (mask, holds) in mask.iter_mut().zip(condition_of(&self.predicates, condition, &mut spare)) {
+            *mask &= holds;
         }
         mask
     }
 
-    fn condition(&self, condition: Condition) -> Lanes {
-        match condition {
-            Condition::Always => splat(u32::MAX),
-            Condition::Never => splat(0),
-            Condition::Predicate { number, inverted } => {
-                let invert = word(inverted);
-                self.predicates[usize::from(number)].map(|holds| holds ^ invert)
-            }
-        }
-    }
-
     fn run(&mut self, instruction: &Instruction, active: &Lanes) -> Result<()> {
-        let mask = self.guarded(instruction.guard, active);
+        let mut mask = NONE;
+        let mask = match instruction.guard {
+            Condition::Always => active,
+            guard => {
+                mask = self.guarded(guard, active);
+                &mask
+            }
+        };
         match instruction.operation {
             Operation::Nothing => return Ok(()),
             Operation::Load { width, offset } => {
-                return self.each_address(instruction, &mask, offset, |threads, lane, address| {
+                return self.each_address(instruction, mask, offset, |threads, lane, address| {
                     let mut words = [0; 4];
                     let words = &mut words[..usize::from(width.registers())];
                     threads.memory.load(address, width, words)?;
@@ -130,34 +125,48 @@ impl Threads<'_> {
             Operation::Store { width, offset } => {
                 let mut words = [splat(0); 4];
                 self.data(instruction.sources[1], &mut words[..usize::from(width.registers())]);
-                return self.each_address(instruction, &mask, offset, |threads, lane, address| {
+                return self.each_address(instruction, mask, offset, |threads, lane, address| {
                     let words = words.map(|word| word[lane]);
                     threads.memory.store(address, width, &words[..usize::from(width.registers())])
                 });
             }
             Operation::System(number) => self.results.low = self.system(number)?,
-            Operation::MoveUniform => self.move_uniform(instruction, &mask)?,
-            _ => self.compute(instruction, &mask),
+            Operation::MoveUniform => self.move_uniform(instruction, mask)?,
+            _ => {
+                // compiled for each of the vectors that the processor may have
+                pulp::Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        self.compute(instruction, mask);
+                        self.write(instruction, mask);
+                    },
+                );
+                return Ok(());
+            }
         }
-        self.write(instruction, &mask);
+        self.write(instruction, mask);
         Ok(())
     }
 
     /// Works the results out.
+    #[inline(always)]
     fn compute(&mut self, instruction: &Instruction, mask: &Lanes) {
-        let conditions = instruction.conditions.map(|condition| self.condition(condition));
-        let [a, b, c] = &mut *self.spare;
-        let sources = [
-            read(&self.registers, instruction.sources[0], a),
-            read(&self.registers, instruction.sources[1], b),
-            read(&self.registers, instruction.sources[2], c),
+        let [a, b, c, p, q, r] = &mut *self.spare;
+        let [first, second, third] = instruction.sources;
+        let sources =
+            [read(&self.registers, first, a), read(&self.registers, second, b), read(&self.registers, third, c)];
+        let [first, second, third] = instruction.conditions;
+        let conditions = [
+            condition_of(&self.predicates, first, p),
+            condition_of(&self.predicates, second, q),
+            condition_of(&self.predicates, third, r),
         ];
         // the upper word of a sum of 64 bits
         let upper = match (instruction.operation, instruction.sources[2].place) {
-            (Operation::MultiplyAdd64, Place::Register(register)) => self.registers[usize::from(register) + 1],
-            _ => splat(0),
+            (Operation::MultiplyAdd64, Place::Register(register)) => &self.registers[usize::from(register) + 1],
+            _ => &NONE,
         };
-        arithmetic::compute(instruction.operation, sources, &upper, &conditions, &mut self.results);
+        arithmetic::compute(instruction.operation, sources, upper, conditions, &mut self.results);
         if instruction.is_fused() {
             self.executed.fused += count(mask);
             self.executed.fused_matter +=
@@ -166,6 +175,7 @@ impl Threads<'_> {
     }
 
     /// Writes the results where the instruction says.
+    #[inline(always)]
     fn write(&mut self, instruction: &Instruction, mask: &Lanes) {
         if let Some(target) = instruction.target {
             let target = usize::from(target);
@@ -236,7 +246,22 @@ impl Threads<'_> {
     }
 }
 
+/// A condition's lanes, in its predicate or in `spare`.
+#[inline(always)]
+fn condition_of<'a>(predicates: &'a [Lanes], condition: Condition, spare: &'a mut Lanes) -> &'a Lanes {
+    match condition {
+        Condition::Always => &ALL,
+        Condition::Never => &NONE,
+        Condition::Predicate { number, inverted: false } => &predicates[usize::from(number)],
+        Condition::Predicate { number, inverted: true } => {
+            *spare = predicates[usize::from(number)].map(|holds| !holds);
+            spare
+        }
+    }
+}
+
 /// A source's words with their signs changed, in its register or in `spare`.
+#[inline(always)]
 fn read<'a>(registers: &'a [Lanes], source: Source, spare: &'a mut Lanes) -> &'a Lanes {
     let plain = matches!(source.change, Change::None | Change::Float { absolute: false, negate: false });
     match source.place {
