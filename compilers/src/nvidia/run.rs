@@ -52,6 +52,23 @@ struct Threads<'a> {
     executed: Executed,
 }
 
+/// An instruction of arithmetic, which is compiled for each of the vectors that the processor may have.
+struct Arithmetic<'a, 'b> {
+    threads: &'a mut Threads<'b>,
+    instruction: &'a Instruction,
+    mask: &'a Lanes,
+}
+
+impl pulp::NullaryFnOnce for Arithmetic<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.threads.compute(self.instruction, self.mask);
+        self.threads.write(self.instruction, self.mask);
+    }
+}
+
 impl Threads<'_> {
     /// Runs the lanes that stand at `first` up to a branch, or to `others`, and gives how many instructions that were.
     fn stretch(&mut self, program: &Bound, at: &mut Lanes, first: u32, others: u32) -> Result<u64> {
@@ -133,14 +150,7 @@ impl Threads<'_> {
             Operation::System(number) => self.results.low = self.system(number)?,
             Operation::MoveUniform => self.move_uniform(instruction, mask)?,
             _ => {
-                // compiled for each of the vectors that the processor may have
-                pulp::Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        self.compute(instruction, mask);
-                        self.write(instruction, mask);
-                    },
-                );
+                pulp::Arch::new().dispatch(Arithmetic { threads: self, instruction, mask });
                 return Ok(());
             }
         }
