@@ -85,7 +85,6 @@ impl Memory {
 }
 
 /// The low and the high word.
-#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
 #[inline(always)]
 pub(super) const fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
