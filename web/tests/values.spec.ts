@@ -10,7 +10,7 @@ import { type Arithmetic, KINDS, type Sampler, workOf } from "../src/sampler.ts"
 import { Shape } from "../src/shape.ts";
 
 const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8"), (_, value) =>
-  value === "inf" ? Infinity : value === "-inf" ? -Infinity : value,
+  ["inf", "-inf", "NaN"].includes(value) ? Number(value.replace("inf", "Infinity")) : value,
 );
 
 /** What something gives, or null where it throws an error that says why. */
@@ -49,7 +49,7 @@ test("a seed that is no whole number below 2^64 is refused", () => {
 });
 
 test("the shader's parameters of samplers", () => {
-  expect(vectors.coefficients.length).toBeGreaterThan(500);
+  expect(vectors.coefficients.length).toBeGreaterThan(700);
   const found = (sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic) =>
     orNull(() => {
       const { kind, coefficients } = workOf(sampler, dtype, arithmetic);
@@ -58,10 +58,10 @@ test("the shader's parameters of samplers", () => {
       return [KINDS[kind], Buffer.from(bytes.buffer).toString("hex").replace(/0+$/, "")];
     });
   for (const { sampler, native, ...exact } of vectors.coefficients) {
-    const what = JSON.stringify(sampler, (_, value) => (Math.abs(value) === Infinity ? String(value) : value));
-    expect(found(sampler, "f32", "native"), what).toEqual(native);
+    const what = JSON.stringify(sampler, (_, value) => (Number.isFinite(value) ? value : String(value)));
+    expect.soft(found(sampler, "f32", "native"), what).toEqual(native);
     for (const dtype of DTYPES) {
-      expect(found(sampler, dtype, "exact"), `${what} ${dtype}`).toEqual(exact[dtype]);
+      expect.soft(found(sampler, dtype, "exact"), `${what} ${dtype}`).toEqual(exact[dtype]);
     }
   }
 });
