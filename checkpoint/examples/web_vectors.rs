@@ -241,7 +241,7 @@ fn no_floats() -> Vec<Init> {
     let constants = [0.1, -1e-50, FLT_MIN, 65519.999, 3.396_177_529e38, 3.402_823_5e38, 3.402_823_6e38, 1e39, nan];
     let mut inits = constants.map(|value| Init::Constant { value }).to_vec();
     let uniforms = [
-        (-0.1, 0.25 + 1e-11),
+        (0.2, 0.25 + 1e-11),
         (0.1, 0.7),
         (0.1 + 1e-12, 0.1),
         (0.3, 0.1),
@@ -464,7 +464,7 @@ fn fills() -> Vec<Value> {
     // numbers that are no f32
     let decimals = [
         ("decimals, constant", Init::Constant { value: -1e-50 }),
-        ("decimals, uniform", Init::Uniform { low: -0.1, high: 0.25 + 1e-11 }),
+        ("decimals, uniform", Init::Uniform { low: 0.2, high: 0.25 + 1e-11 }),
         ("decimals, normal", Init::Normal { mean: 0.0, std: FLT_MIN }),
         ("decimals, truncated", window(-0.04, 0.1)),
         ("decimals, truncated at a half's value", window(-0.04, 0.03125 - 1e-12)),

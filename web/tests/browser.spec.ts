@@ -38,7 +38,8 @@ async function hashes(page: Page, fills: unknown[]): Promise<string[]> {
 
 test.describe("equal to the bit", () => {
   test("there is something to compare", () => {
-    expect(vectors.fills.length).toBeGreaterThan(50);
+    expect(vectors.fills.length).toBeGreaterThan(70);
+    expect(vectors.fills.filter((fill: any) => fill.what.startsWith("decimals")).length).toBe(18);
     expect(Math.min(...vectors.fills.map((fill: any) => fill.count))).toBeGreaterThanOrEqual(2 ** 22);
   });
 
