@@ -9,7 +9,7 @@ use seedtensors::{Dtype, Fill, Init, Key, Result, Shape, cpu};
 fn main() -> Result<()> {
     let (device, queue) = pollster::block_on(open()).expect("a wgpu device");
     let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
-    println!("{}, {:?} multiply, checked in {:.1?}", gpu.info(), gpu.multiply(), gpu.check_time());
+    println!("{}, {}, checked in {:.1?}", gpu.info(), gpu.form(), gpu.check_time());
 
     // one buffer holds both, as an engine's pool would; each starts at a multiple of 4 bytes
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {

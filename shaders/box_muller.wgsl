@@ -1,6 +1,6 @@
 // Words to standard normals (Box and Muller, 1958), two blocks at a time, four words side by side. Twin:
 // src/box_muller.rs, which gives the derivation and the error; the coefficients are scripts/minimax.py's.
-// Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
+// The barriers follow the rule of pin.wgsl.
 
 const LN2_HIGH: f32 = 0.69314575;
 const LN2_LOW: f32 = 1.4286068e-6;
@@ -32,45 +32,51 @@ fn octave(n: vec4<f32>) -> vec4<u32> {
     return (bitcast<vec4<u32>>(n) - vec4(0x3f2aaaabu)) & vec4(0xff800000u);
 }
 
-// sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2)), 2 e ln2 in two parts, each of them exact or pinned
+// sqrt(2 e ln2 - 2 ln(1 + f / 2 + f_low / 2)), 2 e ln2 in two parts; all four are exact or pinned
 fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) -> vec4<f32> {
     // 2 ln(1 + f / 2 + f_low / 2) - f - e_ln2_low
-    var p = rounded(LOG_10 * f) + LOG_9;
-    p = rounded(p * f) + LOG_8;
-    p = rounded(p * f) + LOG_7;
-    p = rounded(p * f) + LOG_6;
-    p = rounded(p * f) + LOG_5;
-    p = rounded(p * f) + LOG_4;
-    p = rounded(p * f) + LOG_3;
-    p = rounded(p * f) + LOG_2;
-    let q = pin(rounded(rounded(f * f) * p) + f_low) - e_ln2_low;
+    var p = horner(vec4(LOG_10), f, LOG_9);
+    p = horner(p, f, LOG_8);
+    p = horner(p, f, LOG_7);
+    p = horner(p, f, LOG_6);
+    p = horner(p, f, LOG_5);
+    p = horner(p, f, LOG_4);
+    p = horner(p, f, LOG_3);
+    p = horner(p, f, LOG_2);
+    let q = pin(pin(mul_add(rounded(f * f), p, f_low)) - e_ln2_low);
     let square = pin(e_ln2 - f) - q;
 
     // y is about 2/r; s is r to 12 bits, so that s * s is exact
     let seed = bitcast<vec4<f32>>(vec4(RSQRT_MAGIC) - (bitcast<vec4<u32>>(square) >> vec4(1u)));
-    let y = rounded(seed * (RSQRT_STEP - rounded(rounded(square * seed) * seed)));
+    let y = rounded(seed * sub_mul(vec4(RSQRT_STEP), rounded(square * seed), seed));
     let s = 0.5 * bitcast<vec4<f32>>(bitcast<vec4<u32>>(square * y) & vec4(0xfffff000u));
 
     // an eighth of r^2 - s^2; half of r + s, and four times its inverse
-    let d = 0.125 * (pin(pin(e_ln2 - s * s) - f) - q);
-    let middle = s + rounded(d * y);
-    let inverse = rounded(y * (4.0 - rounded(middle * y)));
-    return s + rounded(d * inverse);
+    let d = 0.125 * (pin(pin(e_ln2 - exact(s * s)) - f) - q);
+    let middle = mul_add(d, y, s);
+    let inverse = rounded(y * sub_mul(vec4(4.0), middle, y));
+    return mul_add(d, inverse, s);
 }
 
 // sqrt(-2 ln((w + 1/2) 2^-32))
 fn radius(w: vec4<u32>) -> vec4<f32> {
     let w_high = vec4<f32>(vec4<i32>(w >> vec4(16u))) * 65536.0;
-    let w_low = vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5;
+    let w_low = exact(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let octave = octave(w_high + w_low);
     // w + 1/2 - 2^k = rest + rest_low, exactly
     let above = pin(w_high - bitcast<vec4<f32>>(vec4(0x3f800000u) + octave));
     let rest = pin(above + w_low);
     let rest_low = w_low - pin(rest - above);
+    // a power of two
     let scale = bitcast<vec4<f32>>(vec4(0x40000000u) - octave);
-    // 32 - k, times 2^23; e * LN2_HIGH is exact
+    // 32 - k, times 2^23
     let e = vec4<f32>(bitcast<vec4<i32>>(vec4(0x10000000u) - octave));
-    return root(rest * scale, rest_low * scale, e * (LN2_HIGH * 0x1p-22f), rounded(e * (LN2_LOW * 0x1p-22f)));
+    return root(
+        exact(rest * scale),
+        exact(rest_low * scale),
+        exact(e * (LN2_HIGH * 0x1p-22f)),
+        rounded(e * (LN2_LOW * 0x1p-22f)),
+    );
 }
 
 // The angle's remainder in (-1/2, 1/2) quarter turns.
@@ -88,14 +94,14 @@ struct CosSin {
 
 fn cos_sin(w: vec4<u32>) -> CosSin {
     let x = quarter_turns(w);
-    let xx = x * x;
-    var c = rounded(COS_8 * xx) + COS_6;
-    c = rounded(c * xx) + COS_4;
-    c = rounded(c * xx) + COS_2;
-    c = rounded(c * xx) + 1.0;
-    var s = rounded(SIN_7 * xx) + SIN_5;
-    s = rounded(s * xx) + SIN_3;
-    s = rounded(s * xx) + SIN_1;
+    let xx = rounded(x * x);
+    var c = horner(vec4(COS_8), xx, COS_6);
+    c = horner(c, xx, COS_4);
+    c = horner(c, xx, COS_2);
+    c = horner(c, xx, 1.0);
+    var s = horner(vec4(SIN_7), xx, SIN_5);
+    s = horner(s, xx, SIN_3);
+    s = horner(s, xx, SIN_1);
     s = s * x;
     // its highest bits are the quadrant
     let v = w + vec4(0x20000000u);

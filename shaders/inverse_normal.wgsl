@@ -1,6 +1,6 @@
 // Probabilities to quantiles of the standard normal, four at a time. Twin: src/inverse_normal.rs, which gives the
 // derivation and the error; the coefficients are scripts/minimax.py's.
-// Whatever a compiler might fuse or regroup is pinned, except where every grouping is exact.
+// The barriers follow the rule of pin.wgsl.
 
 const SQRT_TAU: f32 = 2.5066283;
 const CENTRE_SHIFT: f32 = 0.16;
@@ -25,10 +25,10 @@ const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
 // top / bottom for a positive bottom
 fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
     let seed = bitcast<vec4<f32>>(vec4(RECIPROCAL_MAGIC) - bitcast<vec4<u32>>(bottom));
-    let error = pin(1.0 - rounded(bottom * seed));
-    let inverse = pin(seed + rounded(seed * pin(error + pin(error * error))));
+    let error = pin(sub_mul(vec4(1.0), bottom, seed));
+    let inverse = pin(mul_add(seed, pin(mul_add(error, error, error)), seed));
     let first = pin(top * inverse);
-    return first + rounded(inverse * (top - rounded(bottom * first)));
+    return mul_add(inverse, sub_mul(top, bottom, first), first);
 }
 
 // The least x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-octaves; from `centre`
@@ -38,38 +38,39 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     let high = select(q_high, q_high ^ vec4(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
     // from the lowest on, so that n is rounded but once where it has many digits
-    let n_low = pin(float(low >> vec4(16u)) * 65536.0 + pin(float(low & vec4(0xffffu)) + 0.5));
-    let n_middle = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_low);
-    let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_middle);
+    let n_low = exact(float(low & vec4(0xffffu)) + 0.5);
+    let n_middle = pin(float(low >> vec4(16u)) * 65536.0 + n_low);
+    let n_high = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_middle);
+    let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_high);
 
     let c = n * 0x1p-64f;
     let cc = pin(c * c);
     let v = pin(CENTRE_SHIFT - cc);
-    var centre_top = rounded(CENTRE_TOP_2 * v) + CENTRE_TOP_1;
-    centre_top = rounded(centre_top * v) + CENTRE_TOP_0;
-    var centre_bottom = rounded(CENTRE_BOTTOM_3 * v) + CENTRE_BOTTOM_2;
-    centre_bottom = rounded(centre_bottom * v) + CENTRE_BOTTOM_1;
-    centre_bottom = rounded(centre_bottom * v) + 1.0;
+    var centre_top = horner(vec4(CENTRE_TOP_2), v, CENTRE_TOP_1);
+    centre_top = horner(centre_top, v, CENTRE_TOP_0);
+    var centre_bottom = horner(vec4(CENTRE_BOTTOM_3), v, CENTRE_BOTTOM_2);
+    centre_bottom = horner(centre_bottom, v, CENTRE_BOTTOM_1);
+    centre_bottom = horner(centre_bottom, v, 1.0);
 
     let octave = octave(n);
     // twice what n 2^-k is above 1
-    let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
+    let f = exact(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
     let e = octaves - vec4<f32>(bitcast<vec4<i32>>(octave) >> vec4(23u));
-    let r = pin(root(f, vec4(0.0), rounded(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
-    var tail_top = rounded(TAIL_TOP_4 * r) + TAIL_TOP_3;
-    tail_top = rounded(tail_top * r) + TAIL_TOP_2;
-    tail_top = rounded(tail_top * r) + TAIL_TOP_1;
-    tail_top = rounded(tail_top * r) + TAIL_TOP_0;
-    var tail_bottom = rounded(TAIL_BOTTOM_4 * r) + TAIL_BOTTOM_3;
-    tail_bottom = rounded(tail_bottom * r) + TAIL_BOTTOM_2;
-    tail_bottom = rounded(tail_bottom * r) + TAIL_BOTTOM_1;
-    tail_bottom = rounded(tail_bottom * r) + 1.0;
+    let r = pin(root(f, vec4(0.0), exact(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
+    var tail_top = horner(vec4(TAIL_TOP_4), r, TAIL_TOP_3);
+    tail_top = horner(tail_top, r, TAIL_TOP_2);
+    tail_top = horner(tail_top, r, TAIL_TOP_1);
+    tail_top = horner(tail_top, r, TAIL_TOP_0);
+    var tail_bottom = horner(vec4(TAIL_BOTTOM_4), r, TAIL_BOTTOM_3);
+    tail_bottom = horner(tail_bottom, r, TAIL_BOTTOM_2);
+    tail_bottom = horner(tail_bottom, r, TAIL_BOTTOM_1);
+    tail_bottom = horner(tail_bottom, r, 1.0);
 
     let top = pin(select(tail_top, centre_top, central));
     let bottom = pin(select(tail_bottom, centre_bottom, central));
     let main = pin(select(r - TAIL_SHIFT, SQRT_TAU * c, central));
-    let factor = select(vec4(-1.0), c * cc, central);
-    return main + rounded(factor * quotient(top, bottom));
+    let factor = pin(select(vec4(-1.0), c * cc, central));
+    return mul_add(factor, quotient(top, bottom), main);
 }
 
 // 16 bits as f32, exactly.

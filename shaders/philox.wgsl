@@ -6,6 +6,12 @@ const PHILOX_M1: u32 = 0xCD9E8D57u;
 const PHILOX_W0: u32 = 0x9E3779B9u;
 const PHILOX_W1: u32 = 0xBB67AE85u;
 
+// 64-bit products, which `multiply` gives.
+struct Product {
+    low: vec4<u32>,
+    high: vec4<u32>,
+}
+
 // The first words of four blocks, the second ones, and so on.
 struct Blocks {
     x: vec4<u32>,
@@ -15,9 +21,9 @@ struct Blocks {
 }
 
 fn philox_round(c: Blocks, key: vec2<u32>) -> Blocks {
-    let high_0 = mul_high(vec4(PHILOX_M0), c.x);
-    let high_1 = mul_high(vec4(PHILOX_M1), c.z);
-    return Blocks(high_1 ^ c.y ^ vec4(key.x), PHILOX_M1 * c.z, high_0 ^ c.w ^ vec4(key.y), PHILOX_M0 * c.x);
+    let p0 = multiply(vec4(PHILOX_M0), c.x);
+    let p1 = multiply(vec4(PHILOX_M1), c.z);
+    return Blocks(p1.high ^ c.y ^ vec4(key.x), p1.low, p0.high ^ c.w ^ vec4(key.y), p0.low);
 }
 
 fn philox_bump(key: vec2<u32>) -> vec2<u32> {

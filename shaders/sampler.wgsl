@@ -42,12 +42,12 @@ fn storable(value: vec4<f32>, lift: u32) -> vec4<u32> {
 
 fn uniform_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let u = vec4<f32>(vec4<i32>(w & vec4(0xffffffu)));
-    let value = rounded(u * c.scale) + c.bias;
+    let value = mul_add(u, vec4(c.scale), vec4(c.bias));
     return storable(select(value, vec4(c.top), value > vec4(c.top)), c.lift);
 }
 
 fn normal_values(z: vec4<f32>, c: Coefficients) -> vec4<u32> {
-    return storable(rounded(z * c.scale) + c.bias, c.lift);
+    return storable(mul_add(z, vec4(c.scale), vec4(c.bias)), c.lift);
 }
 
 fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
@@ -59,21 +59,21 @@ fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let carries = select(vec4(0u), vec4(1u), first < carried) + select(vec4(0u), vec4(1u), low < first);
     let high = mul_high(flipped, vec4(c.range.y)) + vec4(c.base.y) + carries;
     let x = signed_quantile(high, low, c.octaves, c.centre);
-    return inside(rounded(pin(x) * c.scale) + c.bias, c);
+    return inside(mul_add(x, vec4(c.scale), vec4(c.bias)), c);
 }
 
 fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     // t = (w + 1/2) 2^-32 - 1/2
     let high = bitcast<vec4<i32>>(w ^ vec4(0x80000000u)) >> vec4(16u);
-    let low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
+    let low = exact(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let t = pin(vec4<f32>(high) * 65536.0 + low) * 0x1p-32f;
-    let y = pin(rounded(c.step * t) + c.start);
-    var series = rounded(c.series_5 * y) + c.series_4;
-    series = rounded(series * y) + c.series_3;
-    series = rounded(series * y) + c.series_2;
-    series = pin(rounded(series * y) + 1.0);
-    let main = pin(rounded(c.scale * t) + c.shift);
-    return inside(pin(rounded(main * series) + c.residue) + c.bias, c);
+    let y = mul_add(vec4(c.step), t, vec4(c.start));
+    var series = horner(vec4(c.series_5), y, c.series_4);
+    series = horner(series, y, c.series_3);
+    series = horner(series, y, c.series_2);
+    series = horner(series, y, 1.0);
+    let main = mul_add(vec4(c.scale), t, vec4(c.shift));
+    return inside(pin(mul_add(main, series, vec4(c.residue))) + c.bias, c);
 }
 
 fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {

@@ -4,6 +4,7 @@ pub(crate) mod check;
 mod device;
 mod doctor;
 mod fill;
+mod form;
 mod pipeline;
 mod plan;
 mod read;
@@ -13,13 +14,14 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::{Error, Result};
+use crate::sampler::{Coefficients, Kind};
+use crate::{Dtype, Error, Result};
 use pipeline::Pipelines;
 
 pub use device::{DeviceInfo, DeviceKind, Select, devices};
 pub use doctor::Agreement;
 pub use fill::Target;
-pub use pipeline::Multiply;
+pub use form::{Form, Multiply, Products, Slot};
 pub(crate) use plan::{Params, Side, WORKGROUP_SIZE};
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
@@ -74,10 +76,10 @@ impl Gpu {
         &self.queue
     }
 
-    /// Which form of the 32 by 32 bit multiply the shaders use.
+    /// The form of the shaders that the device runs.
     #[must_use]
-    pub const fn multiply(&self) -> Multiply {
-        self.pipelines.form().multiply
+    pub const fn form(&self) -> Form {
+        self.pipelines.form()
     }
 
     /// How long the check took when the device was opened, compiling the checked pipelines included.
@@ -141,7 +143,7 @@ impl Gpu {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gpu").field("info", &self.info).field("multiply", &self.multiply()).finish_non_exhaustive()
+        f.debug_struct("Gpu").field("info", &self.info).field("form", &self.form()).finish_non_exhaustive()
     }
 }
 
@@ -152,4 +154,25 @@ fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
         std::task::Poll::Ready(value) => value,
         std::task::Poll::Pending => None,
     }
+}
+
+/// The dispatches of a fill of a range of bytes, for [`crate::twins::dispatches`].
+pub(crate) fn dispatches(
+    fill: &crate::Fill,
+    kind: Kind,
+    dtype: Dtype,
+    coefficients: Coefficients,
+    range: std::ops::Range<u64>,
+    form: Form,
+) -> Vec<crate::twins::Dispatch> {
+    let bounds = plan::Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
+    let count = (range.end - range.start) / dtype.size();
+    let each = |dispatch: plan::Dispatch| crate::twins::Dispatch {
+        entry_point: dispatch.entry.name(),
+        constants: pipeline::Variant { entry: dispatch.entry, kind, dtype }.constants(form).to_vec(),
+        binding: dispatch.binding,
+        params: bytemuck::bytes_of(&dispatch.params).to_vec(),
+        grid: dispatch.grid,
+    };
+    plan::plan(fill, dtype, coefficients, range.start, count, bounds).into_iter().map(each).collect()
 }

@@ -1,15 +1,16 @@
 //! What stands in the shaders and in Rust both, for the test that compares the two.
 
 use std::mem::offset_of;
+use std::ops::Range;
 
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::{self, Params, Side, check};
+use crate::gpu::{self, Form, Params, Products, Side, check};
 use crate::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind, Work};
-use crate::{Arithmetic, Dtype, Error, Key, Result, Sampler};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
@@ -77,6 +78,9 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("TAIL_BOTTOM_3", tail_bottom_3),
         ("TAIL_BOTTOM_4", tail_bottom_4),
         ("RECIPROCAL_MAGIC", RECIPROCAL_MAGIC),
+        ("PRODUCTS_PINNED", Products::Pinned as u32),
+        ("PRODUCTS_FMA", Products::Fma as u32),
+        ("PRODUCTS_BARE", Products::Bare as u32),
         ("SAMPLER_WORDS", Kind::Words as u32),
         ("SAMPLER_CONSTANT", Kind::Constant as u32),
         ("SAMPLER_UNIFORM", Kind::Uniform as u32),
@@ -156,6 +160,35 @@ pub fn structs() -> Vec<Layout> {
             sides
         }),
     ]
+}
+
+/// One dispatch of a fill, for those who run the shaders themselves.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The entry point.
+    pub entry_point: &'static str,
+    /// The overridable constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// The bytes of the buffer to bind.
+    pub binding: Range<u64>,
+    /// The bytes of the uniform buffer.
+    pub params: Vec<u8>,
+    /// Workgroups in x and y.
+    pub grid: [u32; 2],
+}
+
+/// The dispatches that fill `count` elements from byte `offset` of a buffer on, on a device with WebGPU's default limits
+/// and bindings as large as they may be.
+///
+/// # Errors
+///
+/// Those of [`Sampler::check`]; [`Error::BadParameter`] for a matrix, which no shader makes.
+pub fn dispatches(fill: &Fill, dtype: Dtype, offset: u64, count: u64, form: Form) -> Result<Vec<Dispatch>> {
+    let Work::Words(kind, coefficients) = fill.sampler.work(dtype, fill.arithmetic)? else {
+        return Err(Error::bad("a shader's sampler is made of words", format!("{:?}", fill.sampler)));
+    };
+    let fill = fill.of_range(count)?;
+    Ok(gpu::dispatches(&fill, kind, dtype, coefficients, offset..offset + count * dtype.size(), form))
 }
 
 /// What the shaders are told of a sampler: the number of its kind, and the bytes of its `Coefficients`.

@@ -1,11 +1,11 @@
-//! GPU against CPU, to the bit, every sampler, dtype and multiply.
+//! GPU against CPU, to the bit, every sampler, dtype and form of the shaders.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
 
 use common::{assert_agrees, gpus};
 use half::{bf16, f16};
-use seedtensors::gpu::{Gpu, Multiply};
+use seedtensors::gpu::{Form, Gpu};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, box_muller, cpu, radius};
 
 const SAMPLERS: [Sampler; 9] = [
@@ -196,7 +196,7 @@ fn words_at_their_ends_in_every_lane() {
         );
         let mut io = words.clone();
         io.resize(3 * n + 1, [0; 4]);
-        let io = common::run_shader(&common::gpu(), Multiply::U16, &body, &io);
+        let io = common::run_shader(&common::gpu(), Form::SAFEST, &body, &io);
         io[n + 1..].to_vec()
     };
     let (exact, native) = (each("box_muller"), each("box_muller_native"));

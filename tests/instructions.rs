@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use naga::back::spv;
-use seedtensors::gpu::Multiply;
+use seedtensors::gpu::Form;
 
 /// Instructions of a function, and the functions that it calls.
 #[derive(Default)]
@@ -16,8 +16,8 @@ struct Function {
 }
 
 /// The functions by their names, each with its instructions and those of what it calls.
-fn lengths(multiply: Multiply) -> BTreeMap<String, usize> {
-    let (module, info) = common::parse(multiply);
+fn lengths(form: Form) -> BTreeMap<String, usize> {
+    let (module, info) = common::parse(form);
     // any will do: every branch is counted
     let constants = module.overrides.iter().map(|(_, constant)| (constant.name.clone().unwrap(), 0.0)).collect();
     let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants).unwrap();
@@ -59,24 +59,24 @@ fn lengths(multiply: Multiply) -> BTreeMap<String, usize> {
 #[test]
 fn shaders_are_no_longer_than_they_were() {
     let bounds = [
-        (Multiply::U64, "philox4x32_10", 615),
-        (Multiply::U16, "philox4x32_10", 895),
-        (Multiply::U64, "box_muller", 593),
-        (Multiply::U64, "box_muller_native", 49),
-        (Multiply::U64, "normal_values", 37),
-        (Multiply::U64, "uniform_values", 46),
-        (Multiply::U64, "truncated_values", 1007),
-        (Multiply::U16, "truncated_values", 1035),
-        (Multiply::U64, "narrow_values", 235),
-        (Multiply::U64, "round_f16", 21),
-        (Multiply::U64, "round_bf16", 10),
+        (Form::SAFEST_U64, "philox4x32_10", 615),
+        (Form::SAFEST, "philox4x32_10", 895),
+        (Form::SAFEST_U64, "box_muller", 593),
+        (Form::SAFEST_U64, "box_muller_native", 49),
+        (Form::SAFEST_U64, "normal_values", 37),
+        (Form::SAFEST_U64, "uniform_values", 46),
+        (Form::SAFEST_U64, "truncated_values", 1007),
+        (Form::SAFEST, "truncated_values", 1035),
+        (Form::SAFEST_U64, "narrow_values", 235),
+        (Form::SAFEST_U64, "round_f16", 21),
+        (Form::SAFEST_U64, "round_bf16", 10),
     ];
-    let (u64, u16) = (lengths(Multiply::U64), lengths(Multiply::U16));
-    let length = |multiply, name| if multiply == Multiply::U64 { u64[name] } else { u16[name] };
+    let (u64, u16) = (lengths(Form::SAFEST_U64), lengths(Form::SAFEST));
+    let length = |form, name| if form == Form::SAFEST_U64 { u64[name] } else { u16[name] };
     let wrong: Vec<_> = bounds
         .into_iter()
-        .map(|(multiply, name, bound)| (multiply, name, bound, length(multiply, name)))
+        .map(|(form, name, bound)| (form, name, bound, length(form, name)))
         .filter(|(_, _, bound, length)| length > bound || length * 20 < bound * 19)
         .collect();
-    assert!(wrong.is_empty(), "multiply, function, bound, length: {wrong:#?}");
+    assert!(wrong.is_empty(), "form, function, bound, length: {wrong:#?}");
 }

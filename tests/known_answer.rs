@@ -6,7 +6,7 @@ mod common;
 use common::{gpu, gpus};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
-use seedtensors::gpu::{Gpu, Multiply};
+use seedtensors::gpu::{Form, Gpu};
 use seedtensors::{
     Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, cpu, philox_bump, philox_round,
     philox4x32_10,
@@ -78,15 +78,15 @@ fn published_philox_blocks_on_the_cpu() {
 #[test]
 fn published_philox_blocks_on_the_gpu() {
     let gpu = gpu();
-    for multiply in [Multiply::U64, Multiply::U16] {
+    for form in [Form::SAFEST, Form::SAFEST_U64, Form::NVK] {
         for v in published() {
-            assert_eq!(shader_philox(&gpu, multiply, &v), v.output, "{multiply:?}, {} rounds", v.rounds);
+            assert_eq!(shader_philox(&gpu, form, &v), v.output, "{form}, {} rounds", v.rounds);
         }
     }
 }
 
 /// The shader's own functions, called from an entry point of this test.
-fn shader_philox(gpu: &Gpu, multiply: Multiply, v: &Published) -> [u32; 4] {
+fn shader_philox(gpu: &Gpu, form: Form, v: &Published) -> [u32; 4] {
     let rounds = match v.rounds {
         10 => "c = philox4x32_10(c, k);".to_owned(),
         n => "c = philox_round(c, k); k = philox_bump(k);".repeat(n as usize),
@@ -97,7 +97,7 @@ fn shader_philox(gpu: &Gpu, multiply: Multiply, v: &Published) -> [u32; 4] {
         var c = Blocks(io[0].x * lane, io[0].y * lane, io[0].z * lane, io[0].w * lane);
         {rounds} io[0] = vec4(c.x.z, c.y.z, c.z.z, c.w.z);"
     );
-    common::run_shader(gpu, multiply, &body, &[v.counter, [v.key[0], v.key[1], 0, 0]])[0]
+    common::run_shader(gpu, form, &body, &[v.counter, [v.key[0], v.key[1], 0, 0]])[0]
 }
 
 fn torch_cases() -> Vec<(Key, Value)> {

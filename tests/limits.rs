@@ -6,7 +6,7 @@ mod common;
 
 use common::gpu;
 use half::f16;
-use seedtensors::gpu::{DeviceKind, Gpu, Multiply, Select, Target, devices};
+use seedtensors::gpu::{DeviceKind, Form, Gpu, Select, Target, devices};
 use seedtensors::{Dtype, Error, Fill, Gain, Init, Key, Mode, Sampler, Shape, cpu};
 use wgpu::BufferUsages;
 
@@ -199,9 +199,9 @@ fn a_shader_that_the_device_refuses() {
         adapters.into_iter().next().unwrap().request_device(&Default::default()).await.unwrap()
     });
     let gpu = Gpu::from_wgpu(device, queue).unwrap();
-    assert_eq!(gpu.multiply(), Multiply::U16);
+    assert_eq!(gpu.form(), Form::SAFEST);
     assert!(gpu.is_exact());
-    let error = gpu.with_multiply(Multiply::U64).unwrap_err();
+    let error = gpu.with_form(Form::SAFEST_U64).unwrap_err();
     assert!(matches!(error, Error::Wgpu(_)), "{error:?}");
 }
 

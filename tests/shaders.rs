@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::parse;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Expression, Literal, Module, ScalarKind, TypeInner};
-use seedtensors::gpu::Multiply;
+use seedtensors::gpu::Form;
 use seedtensors::twins;
 
 /// The module's scalar constants by name, as bits.
@@ -22,10 +22,11 @@ fn constants(module: &Module) -> BTreeMap<String, u32> {
 }
 
 #[test]
-fn both_forms_parse_and_only_one_needs_64_bit_integers() {
-    parse(Multiply::U64);
-    parse(Multiply::U16);
-    let source = Multiply::U64.source();
+fn all_forms_parse_and_only_the_safest_needs_no_64_bit_integers() {
+    for form in [Form::SAFEST, Form::SAFEST_U64, Form::RADV, Form::NVK, Form::LLVMPIPE] {
+        parse(form);
+    }
+    let source = Form::SAFEST_U64.source();
     let module = naga::front::wgsl::parse_str(&source).unwrap();
     let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
     assert!(without.is_err(), "u64 is validated without SHADER_INT64");
@@ -33,7 +34,7 @@ fn both_forms_parse_and_only_one_needs_64_bit_integers() {
 
 #[test]
 fn constants_equal_the_twins() {
-    let (module, _) = parse(Multiply::U16);
+    let (module, _) = parse(Form::SAFEST);
     let mut rust: BTreeMap<String, u32> = BTreeMap::new();
     for (name, bits) in twins::constants() {
         assert!(rust.insert(name.to_owned(), bits).is_none(), "{name} stands twice");
@@ -43,7 +44,7 @@ fn constants_equal_the_twins() {
 
 #[test]
 fn struct_offsets_equal_rust() {
-    let (module, _) = parse(Multiply::U16);
+    let (module, _) = parse(Form::SAFEST);
     for (name, rust, size) in twins::structs() {
         let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
         let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
@@ -55,7 +56,7 @@ fn struct_offsets_equal_rust() {
 
 #[test]
 fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
-    let (module, _) = parse(Multiply::U16);
+    let (module, _) = parse(Form::SAFEST);
     let entries: Vec<_> = module.entry_points.iter().map(|e| (e.name.as_str(), e.workgroup_size)).collect();
     let size = [twins::WORKGROUP_SIZE, 1, 1];
     assert_eq!(entries, [("fill_slots", size), ("fill_words", size), ("fill_scattered", size)]);
@@ -63,14 +64,14 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
         module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
     assert_eq!(bindings, [(0, 0), (0, 1), (0, 1)]);
     let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
-    assert_eq!(overrides, ["LLVMPIPE", "SAMPLER", "DTYPE", "STRADDLE", "DIGITS", "WIDE", "EVEN"]);
+    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "STRADDLE", "DIGITS", "WIDE", "EVEN"]);
 }
 
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.
 #[test]
 fn the_exact_path_only_adds_multiplies_and_moves_bits() {
     use naga::{BinaryOperator, MathFunction};
-    let (module, info) = parse(Multiply::U64);
+    let (module, info) = parse(Form::SAFEST_U64);
     let mut seen = 0;
     for (handle, function) in module.functions.iter() {
         let name = function.name.as_deref().unwrap();
@@ -78,7 +79,7 @@ fn the_exact_path_only_adds_multiplies_and_moves_bits() {
             let float = info[handle][expression].ty.inner_with(&module.types).scalar_kind() == Some(ScalarKind::Float);
             match e {
                 Expression::Math { fun, .. } if name != "box_muller_native" => {
-                    assert!(matches!(fun, MathFunction::Min), "{name} uses {fun:?}");
+                    assert!(matches!(fun, MathFunction::Min | MathFunction::Fma), "{name} uses {fun:?}");
                 }
                 Expression::Binary { op: BinaryOperator::Divide | BinaryOperator::Modulo, .. } => {
                     assert!(!float, "{name} divides");

@@ -52,7 +52,7 @@ fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::R
         size(limits.max_buffer_size),
         size(limits.max_storage_buffer_binding_size)
     )?;
-    writeln!(out, "     multiply: {:?}", gpu.multiply())?;
+    writeln!(out, "     shaders: {}", gpu.form())?;
     let verdict = if gpu.is_exact() { "exact" } else { "NOT exact: use native arithmetic on it, or the CPU" };
     writeln!(out, "     check: {verdict}, in {:.0?}", gpu.check_time())?;
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::pipeline::{Form, Multiply, Pipelines};
+use super::form::Form;
+use super::pipeline::Pipelines;
 use super::{Gpu, check};
 use crate::{Error, Result};
 
@@ -149,13 +150,12 @@ impl Gpu {
             // a second loss tells nothing new
             let _ = reason.set(format!("{why:?}: {message}"));
         });
-        let form = Form::of(&device);
-        Self::new(device, queue, lost, form, &form.multiply.source()).await
+        Self::with_fastest_form(device, queue, lost).await
     }
 
     /// Takes the caller's device and queue, and checks them.
     ///
-    /// The 64-bit multiply is used where the device was made with `Features::SHADER_INT64`. Nothing of the
+    /// 64-bit integers are used where the device was made with `Features::SHADER_INT64`. Nothing of the
     /// device is changed: its callbacks stay the caller's.
     ///
     /// # Errors
@@ -172,33 +172,28 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        Self::with_fastest_form(device, queue, Arc::default()).await
+    }
+
+    /// The device with the fastest form known for it. Where the check finds that it is not exact, the safest one.
+    async fn with_fastest_form(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<OnceLock<String>>) -> Result<Self> {
         let form = Form::of(&device);
-        Self::new(device, queue, Arc::default(), form, &form.multiply.source()).await
+        let gpu = Self::new(device, queue, lost, form, &form.source()).await?;
+        if gpu.is_exact() || form == form.safest() {
+            return Ok(gpu);
+        }
+        let form = form.safest();
+        Self::new(gpu.device, gpu.queue, gpu.lost, form, &form.source()).await
     }
 
-    /// The same device with a multiply chosen by hand, checked anew.
+    /// The same device with a form of the shaders chosen by hand, checked anew.
     ///
     /// # Errors
     ///
-    /// [`Error::Wgpu`] where the device has no 64-bit integers and is asked for them.
-    pub fn with_multiply(self, multiply: Multiply) -> Result<Self> {
-        let form = Form { multiply, ..self.pipelines.form() };
-        self.with_form(form)
-    }
-
-    /// The same device, taken for one of which nothing is known, checked anew. Of Mesa's llvmpipe alone something is: it
-    /// fuses no product into a sum, so that fewer values need be hidden from it. The values are the same.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`from_wgpu`](Self::from_wgpu).
-    pub fn as_unknown(self) -> Result<Self> {
-        let form = Form { llvmpipe: false, ..self.pipelines.form() };
-        self.with_form(form)
-    }
-
-    fn with_form(self, form: Form) -> Result<Self> {
-        pollster::block_on(Self::new(self.device, self.queue, self.lost, form, &form.multiply.source()))
+    /// [`Error::Wgpu`] where the form needs 64-bit integers and the device has none, and those of
+    /// [`from_wgpu`](Self::from_wgpu).
+    pub fn with_form(self, form: Form) -> Result<Self> {
+        pollster::block_on(Self::new(self.device, self.queue, self.lost, form, &form.source()))
     }
 
     /// A device with the shaders of this source, checked.

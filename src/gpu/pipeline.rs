@@ -1,55 +1,12 @@
-//! The shaders' source, put together, and their pipelines, compiled when first used.
+//! The shaders' pipelines, compiled when first used.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::form::Form;
 use super::{Gpu, poll_once};
 use crate::sampler::Kind;
 use crate::{Dtype, Error, Result};
-
-/// How the shaders multiply two 32-bit words into 64 bits. The values are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Multiply {
-    /// One product of 64-bit integers; needs `Features::SHADER_INT64`.
-    U64,
-    /// Four products of 16-bit halves; works everywhere.
-    U16,
-}
-
-impl Multiply {
-    /// The faster form that the device has.
-    pub(super) fn of(device: &wgpu::Device) -> Self {
-        if device.features().contains(wgpu::Features::SHADER_INT64) { Self::U64 } else { Self::U16 }
-    }
-
-    /// The whole shader with this form of the multiply: the text that the library runs, for tests and for
-    /// those who run it themselves.
-    ///
-    /// ```
-    /// use seedtensors::gpu::Multiply;
-    ///
-    /// assert!(Multiply::U16.source().contains("fn fill_slots"));
-    /// assert!(!Multiply::U16.source().contains("u64"));
-    /// ```
-    #[must_use]
-    pub fn source(self) -> String {
-        let multiply = match self {
-            Self::U64 => include_str!("../../shaders/mul_high_u64.wgsl"),
-            Self::U16 => include_str!("../../shaders/mul_high_u16.wgsl"),
-        };
-        [
-            include_str!("../../shaders/pin.wgsl"),
-            multiply,
-            include_str!("../../shaders/philox.wgsl"),
-            include_str!("../../shaders/box_muller.wgsl"),
-            include_str!("../../shaders/inverse_normal.wgsl"),
-            include_str!("../../shaders/sampler.wgsl"),
-            include_str!("../../shaders/dtype.wgsl"),
-            include_str!("../../shaders/fill.wgsl"),
-        ]
-        .join("\n")
-    }
-}
 
 /// An entry point of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +29,17 @@ pub(super) struct Digits {
     pub(super) wide: bool,
 }
 
+impl Entry {
+    /// The entry point's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Slots { .. } => "fill_slots",
+            Self::Words { .. } => "fill_words",
+            Self::Scattered { .. } => "fill_scattered",
+        }
+    }
+}
+
 /// What a pipeline is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Variant {
@@ -80,19 +48,24 @@ pub(super) struct Variant {
     pub(super) dtype: Dtype,
 }
 
-/// What of the shaders depends on the device.
-#[derive(Clone, Copy)]
-pub(super) struct Form {
-    pub(super) multiply: Multiply,
-    /// Mesa's llvmpipe, for which shaders/pin.wgsl has a shorter way. It fuses no product into a sum because LLVM fuses
-    /// what carries its flag `contract`, and llvmpipe's sums and products carry none.
-    pub(super) llvmpipe: bool,
-}
-
-impl Form {
-    /// The fastest for a device.
-    pub(super) fn of(device: &wgpu::Device) -> Self {
-        Self { multiply: Multiply::of(device), llvmpipe: device.adapter_info().driver == "llvmpipe" }
+impl Variant {
+    /// The shaders' overridable constants.
+    pub(super) fn constants(self, form: Form) -> [(&'static str, f64); 7] {
+        let (digits, even, straddle) = match self.entry {
+            Entry::Slots { digits, even } => (digits, even, false),
+            Entry::Words { straddle } => (None, false, straddle),
+            Entry::Scattered { digits } => (Some(digits), false, false),
+        };
+        let flag = |flag| f64::from(u8::from(flag));
+        [
+            ("SAMPLER", f64::from(self.kind as u32)),
+            ("DTYPE", f64::from(self.dtype as u32)),
+            ("DIGITS", digits.map_or(f64::from(u32::MAX), |digits| f64::from(digits.count))),
+            ("WIDE", flag(digits.is_some_and(|digits| digits.wide))),
+            ("EVEN", flag(even)),
+            ("STRADDLE", flag(straddle)),
+            ("PRODUCTS", f64::from(form.products as u32)),
+        ]
     }
 }
 
@@ -162,26 +135,13 @@ impl Gpu {
     }
 
     fn compile(&self, variant: Variant) -> Result<wgpu::ComputePipeline> {
-        let (entry_point, digits, even, straddle) = match variant.entry {
-            Entry::Slots { digits, even } => ("fill_slots", digits, even, false),
-            Entry::Words { straddle } => ("fill_words", None, false, straddle),
-            Entry::Scattered { digits } => ("fill_scattered", Some(digits), false, false),
-        };
-        let constants = [
-            ("SAMPLER", f64::from(variant.kind as u32)),
-            ("DTYPE", f64::from(variant.dtype as u32)),
-            ("DIGITS", digits.map_or(f64::from(u32::MAX), |digits| f64::from(digits.count))),
-            ("WIDE", f64::from(u8::from(digits.is_some_and(|digits| digits.wide)))),
-            ("EVEN", f64::from(u8::from(even))),
-            ("STRADDLE", f64::from(u8::from(straddle))),
-            ("LLVMPIPE", f64::from(u8::from(self.pipelines.form.llvmpipe))),
-        ];
+        let constants = variant.constants(self.pipelines.form);
         self.scoped(0, || {
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some("seedtensors"),
                 layout: Some(&self.pipelines.layout),
                 module: &self.pipelines.module,
-                entry_point: Some(entry_point),
+                entry_point: Some(variant.entry.name()),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     constants: &constants,
                     zero_initialize_workgroup_memory: false,

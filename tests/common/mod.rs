@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use seedtensors::gpu::{Gpu, Multiply, Select, Target};
+use seedtensors::gpu::{Form, Gpu, Multiply, Select, Target};
 use seedtensors::{Element, Fill, cpu};
 
 /// The default GPU; without one the test fails and says how to get one.
@@ -16,16 +16,14 @@ pub(crate) fn gpu() -> Gpu {
     })
 }
 
-/// The default GPU with each form of the shaders: as it is opened, and as those of other devices with and without 64-bit
-/// integers.
-pub(crate) fn gpus() -> [Gpu; 3] {
-    let form = |multiply| {
-        gpu().with_multiply(multiply).unwrap_or_else(|error| {
+/// The default GPU with each form of the shaders: as it is opened, and as other devices run them.
+pub(crate) fn gpus() -> [Gpu; 4] {
+    let form = |form| {
+        gpu().with_form(form).unwrap_or_else(|error| {
             panic!("every form is tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
         })
     };
-    let unknown = |multiply| form(multiply).as_unknown().unwrap();
-    [form(Multiply::U64), unknown(Multiply::U64), unknown(Multiply::U16)]
+    [gpu(), form(Form::SAFEST), form(Form::RADV), form(Form::NVK)]
 }
 
 /// A buffer of this many bytes, each `0xa5`.
@@ -63,16 +61,16 @@ pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fi
         let at = found.iter().zip(expected).position(|(a, b)| a != b).unwrap() / size as usize;
         let differing = found.chunks(size as usize).zip(expected.chunks(size as usize)).filter(|(a, b)| a != b).count();
         panic!(
-            "{fill:?} {} {:?}, offset {offset}, count {count}: {differing} elements differ, first {at} of the buffer",
+            "{fill:?} {} {}, offset {offset}, count {count}: {differing} elements differ, first {at} of the buffer",
             T::DTYPE,
-            gpu.multiply(),
+            gpu.form(),
         );
     }
 }
 
 /// Runs one thread of the library's shader text and `entry`, which reads and writes `io`, an array of
 /// `vec4<u32>` at binding 2.
-pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
+pub(crate) fn run_shader(gpu: &Gpu, form: Form, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
     let entry = format!(
         "@group(0) @binding(2) var<storage, read_write> io: array<vec4<u32>, {}>;
         @compute @workgroup_size(1) fn test_entry() {{ {body} }}",
@@ -81,7 +79,7 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
     let device = gpu.device();
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: None,
-        source: wgpu::ShaderSource::Wgsl((multiply.source() + &entry).into()),
+        source: wgpu::ShaderSource::Wgsl((form.source() + &entry).into()),
     });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: None,
@@ -96,7 +94,7 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
                 ("WIDE", 0.0),
                 ("EVEN", 0.0),
                 ("STRADDLE", 0.0),
-                ("LLVMPIPE", 0.0),
+                ("PRODUCTS", 0.0),
             ],
             ..Default::default()
         },
@@ -122,12 +120,12 @@ pub(crate) fn run_shader(gpu: &Gpu, multiply: Multiply, body: &str, io: &[[u32; 
 }
 
 /// The library's shader text, as naga reads and validates it.
-pub(crate) fn parse(multiply: Multiply) -> (Module, ModuleInfo) {
-    let source = multiply.source();
+pub(crate) fn parse(form: Form) -> (Module, ModuleInfo) {
+    let source = form.source();
     let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
-    let capabilities = match multiply {
-        Multiply::U64 => Capabilities::SHADER_INT64,
+    let capabilities = match form.multiply {
         Multiply::U16 => Capabilities::empty(),
+        _ => Capabilities::SHADER_INT64,
     };
     let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
     (module, info.unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source))))

@@ -1,4 +1,4 @@
-// The high words of 64-bit products of words, from four products of 16-bit halves.
+// 64-bit products of words from four products of 16-bit halves, for devices without 64-bit integers.
 
 fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
     let a_low = a & vec4(0xffffu);
@@ -11,9 +11,6 @@ fn mul_high(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
     return a_high * b_high + (low_high >> vec4(16u)) + (high_low >> vec4(16u)) + (middle >> vec4(16u));
 }
 
-// 16 bytes.
-alias Slot = vec4<u32>;
-
-fn as_slot(words: vec4<u32>) -> Slot {
-    return words;
+fn multiply(a: vec4<u32>, b: vec4<u32>) -> Product {
+    return Product(a * b, mul_high(a, b));
 }

@@ -1,0 +1,147 @@
+//! Which of the equivalent forms of the shaders a device runs.
+
+use std::fmt;
+
+/// How the shaders multiply two 32-bit words into 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Multiply {
+    /// Four products of 16-bit halves; works everywhere.
+    U16,
+    /// The high half by one product of 64-bit integers, the low half by a 32-bit product; needs
+    /// `Features::SHADER_INT64`.
+    U64,
+    /// Both halves by one product of 64-bit integers; needs `Features::SHADER_INT64`.
+    U64Whole,
+}
+
+/// The type of a 16-byte store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Slot {
+    /// `vec4<u32>`; works everywhere.
+    U32,
+    /// `vec2<u64>`; needs `Features::SHADER_INT64`.
+    U64,
+    /// `vec2<u64>`, its shift hidden from a compiler that would split it; needs `Features::SHADER_INT64`.
+    U64Hidden,
+}
+
+/// How products that feed sums are rounded to f32, whatever the compiler fuses. The number is that of the shaders'
+/// `PRODUCTS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Products {
+    /// Behind a barrier: an or with a uniform that is 0 at run time. Safe for every compiler.
+    Pinned = 0,
+    /// By a fused multiply-add with a uniform that is 1 at run time. Safe where products are not regrouped.
+    Fma = 1,
+    /// Not at all. Safe where nothing is fused.
+    Bare = 2,
+}
+
+/// The form of the shaders that a device runs. Every form gives the same bits where it is safe, and the check of a
+/// device refuses it where it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Form {
+    /// How words are multiplied.
+    pub multiply: Multiply,
+    /// How slots are stored.
+    pub slot: Slot,
+    /// How products are rounded.
+    pub products: Products,
+}
+
+impl Form {
+    /// The form that every device can run and that no compiler breaks.
+    pub const SAFEST: Self = Self { multiply: Multiply::U16, slot: Slot::U32, products: Products::Pinned };
+    /// The same with 64-bit integers, for devices of which nothing else is known.
+    pub const SAFEST_U64: Self = Self { multiply: Multiply::U64, slot: Slot::U64, products: Products::Pinned };
+
+    /// The form for RADV, Mesa's driver of AMD GPUs.
+    pub const RADV: Self = Self { multiply: Multiply::U64, slot: Slot::U32, products: Products::Fma };
+    /// The form for NVK, Mesa's driver of NVIDIA GPUs.
+    pub const NVK: Self = Self { multiply: Multiply::U64Whole, slot: Slot::U64, products: Products::Fma };
+    /// The form for llvmpipe, Mesa's software driver. It fuses nothing: LLVM fuses operations that carry its flag
+    /// `contract`, and llvmpipe's carry none.
+    pub const LLVMPIPE: Self = Self { multiply: Multiply::U64, slot: Slot::U64Hidden, products: Products::Bare };
+
+    /// The fastest form for a device, by the table in docs/compilers.md. A device that is not in it gets the safest form,
+    /// as do Metal and DirectX 12, whose compilers may regroup.
+    pub(super) fn of(device: &wgpu::Device) -> Self {
+        let info = device.adapter_info();
+        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        match (int64, info.backend, info.driver.as_str()) {
+            (false, ..) => Self::SAFEST,
+            (true, wgpu::Backend::Vulkan, "llvmpipe") => Self::LLVMPIPE,
+            (true, wgpu::Backend::Vulkan, "radv") => Self::RADV,
+            (true, wgpu::Backend::Vulkan, "NVK") => Self::NVK,
+            (true, ..) => Self::SAFEST_U64,
+        }
+    }
+
+    /// The safest form with the same use of 64-bit integers.
+    pub(super) const fn safest(self) -> Self {
+        match self.multiply {
+            Multiply::U16 => Self::SAFEST,
+            Multiply::U64 | Multiply::U64Whole => Self::SAFEST_U64,
+        }
+    }
+
+    /// The whole shader of this form, the text that the library runs. Its overridable constants are the sampler and
+    /// the dtype, and `PRODUCTS`.
+    ///
+    /// ```
+    /// use seedtensors::gpu::Form;
+    ///
+    /// assert!(Form::SAFEST.source().contains("fn fill_slots"));
+    /// assert!(!Form::SAFEST.source().contains("u64"));
+    /// ```
+    #[must_use]
+    pub fn source(self) -> String {
+        let multiply = match self.multiply {
+            Multiply::U16 => include_str!("../../shaders/multiply_u16.wgsl"),
+            Multiply::U64 => include_str!("../../shaders/multiply_u64.wgsl"),
+            Multiply::U64Whole => include_str!("../../shaders/multiply_u64_whole.wgsl"),
+        };
+        let slot = match self.slot {
+            Slot::U32 => include_str!("../../shaders/slot_u32.wgsl"),
+            Slot::U64 => include_str!("../../shaders/slot_u64.wgsl"),
+            Slot::U64Hidden => include_str!("../../shaders/slot_u64_hidden.wgsl"),
+        };
+        [
+            include_str!("../../shaders/pin.wgsl"),
+            multiply,
+            slot,
+            include_str!("../../shaders/philox.wgsl"),
+            include_str!("../../shaders/box_muller.wgsl"),
+            include_str!("../../shaders/inverse_normal.wgsl"),
+            include_str!("../../shaders/sampler.wgsl"),
+            include_str!("../../shaders/dtype.wgsl"),
+            include_str!("../../shaders/fill.wgsl"),
+        ]
+        .join("\n")
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let multiply = match self.multiply {
+            Multiply::U16 => "16-bit products",
+            Multiply::U64 => "64-bit products for high halves",
+            Multiply::U64Whole => "64-bit products for both halves",
+        };
+        let slot = match self.slot {
+            Slot::U32 => "vec4<u32> stores",
+            Slot::U64 => "vec2<u64> stores",
+            Slot::U64Hidden => "vec2<u64> stores kept whole",
+        };
+        let products = match self.products {
+            Products::Pinned => "products behind barriers",
+            Products::Fma => "products rounded by fma",
+            Products::Bare => "products bare, as the driver fuses nothing",
+        };
+        write!(f, "{multiply}, {slot}, {products}")
+    }
+}
