@@ -5,72 +5,92 @@
 //! `cargo run --release --example margins [search]`
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
+#[path = "../tests/common/graph.rs"]
+mod graph;
 #[path = "../tests/common/rewrites.rs"]
 mod rewrites;
 #[path = "../tests/common/trace.rs"]
 mod trace;
 
-use std::fmt::Write as _;
-
 use rayon::prelude::*;
 use rewrites::{Inputs, LANES, Lanes, Mutants, coefficients, splat, stored, words};
+use seedtensors::Dtype;
 use seedtensors::twins::{Family, Probe, probes};
-use seedtensors::{Dtype, Sampler};
 
 /// Elements that each rewrite must change.
 const WANTED: u64 = 32;
 /// Sensitive blocks that are collected of each rewrite.
-const COLLECTED: usize = 400;
-/// Elements of the stream that are searched.
-const SEARCHED_BITS: u32 = 28;
+const COLLECTED: usize = 100;
+
+/// Families of one kernel: what one of them does not show, another does. With how many elements of the stream are searched.
+const GROUPS: [&[(Family, u32)]; 5] = [
+    &[(Family::Uniform, 22)],
+    &[(Family::Normal, 31)],
+    &[(Family::Centred, 31)],
+    &[(Family::Truncated, 26), (Family::Tail, 31)],
+    &[(Family::NarrowResidue, 22), (Family::Narrow, 31)],
+];
+
+/// A short fill that has not been tuned: its family, and its block.
+type Place = (Family, u64);
 
 fn main() -> std::io::Result<()> {
-    let search = std::env::args().nth(1).is_some_and(|word| word == "search");
-    if search {
-        let mut text = String::from(
-            "//! Written by `cargo run --release --example margins search`.\n\nuse super::probes::Family;\nuse crate::Dtype;\n\n\
-             /// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
-             pub(super) const CHOSEN: &[(Family, Dtype, &[(u32, u32)])] = &[\n",
-        );
-        for family in Family::ALL {
-            for (dtype, fills) in searched(family) {
-                write!(text, "    (Family::{family:?}, Dtype::{dtype:?}, &[").unwrap();
-                fills.iter().for_each(|(parameter, block)| write!(text, "({parameter:#x}, {block}), ").unwrap());
-                text.push_str("]),\n");
-            }
-        }
-        text.push_str("];\n");
-        std::fs::write("src/gpu/chosen.rs", text)?;
+    if std::env::args().nth(1).is_none_or(|word| word != "search") {
+        GROUPS.iter().for_each(|group| table(group));
         return Ok(());
     }
-    table();
-    Ok(())
+    let mut fills = Vec::new();
+    for group in GROUPS {
+        fills.extend(searched(group));
+    }
+    let mut text = String::from(
+        "//! Written by `cargo run --release --example margins search`.\n\nuse super::probes::Family;\nuse crate::Dtype;\n\n\
+         /// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
+         #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, &[(u32, u32)])] = &[\n",
+    );
+    for family in Family::ALL {
+        for dtype in Dtype::ALL {
+            let of = |probe: &&Probe| (probe.family, probe.dtype) == (family, dtype);
+            let fills: Vec<_> = fills.iter().filter(of).map(|probe| (probe.parameter, probe.block)).collect();
+            if !fills.is_empty() {
+                text += &format!("    (Family::{family:?}, Dtype::{dtype:?}, &[\n");
+                for line in fills.chunks(5) {
+                    let line: Vec<_> = line.iter().map(|(p, block)| format!("({p:#x}, {block})")).collect();
+                    text += &format!("        {},\n", line.join(", "));
+                }
+                text += "    ]),\n";
+            }
+        }
+    }
+    std::fs::write("src/gpu/chosen.rs", text + "];\n")
 }
 
 /// Prints how many of the checked elements each rewrite changes.
-fn table() {
-    for family in Family::ALL {
-        let Some(mutants) = mutants(family) else { continue };
-        let counts = Dtype::ALL.map(|dtype| counted(&mutants, family, dtype));
-        println!("\n{family:?}\n\n| rewrite | f32 | f16 | bf16 |\n| --- | ---: | ---: | ---: |");
-        for (i, (mutant, _)) in mutants.mutants.iter().enumerate() {
-            println!("| {mutant} | {} | {} | {} |", counts[0][i], counts[1][i], counts[2][i]);
-        }
+fn table(group: &[(Family, u32)]) {
+    let mutants = mutants(group[0].0);
+    let counts = Dtype::ALL.map(|dtype| counted(&mutants, group, dtype));
+    println!("\n{:?}\n\n| rewrite | f32 | f16 | bf16 |\n| --- | ---: | ---: | ---: |", group[0].0);
+    for (i, (mutant, _)) in mutants.mutants.iter().enumerate() {
+        println!("| {mutant} | {} | {} | {} |", counts[0][i], counts[1][i], counts[2][i]);
     }
 }
 
-/// The family's rewrites, where it has any.
-fn mutants(family: Family) -> Option<Mutants> {
-    let mutants = Mutants::new(&family.sampler(family.parameter()), false);
-    (!mutants.mutants.is_empty()).then_some(mutants)
+/// The family's rewrites.
+fn mutants(family: Family) -> Mutants {
+    Mutants::new(&family.sampler(family.parameter()), false)
 }
 
 /// How many of the check's elements each rewrite changes.
-fn counted(mutants: &Mutants, family: Family, dtype: Dtype) -> Vec<u64> {
+fn counted(mutants: &Mutants, group: &[(Family, u32)], dtype: Dtype) -> Vec<u64> {
     let (_, long, short) = probes();
-    let of = |probe: &Probe| probe.family == family && probe.dtype == dtype;
-    let fills: Vec<_> = long.iter().chain(&short).filter(|probe| of(probe)).map(|probe| counts_of(mutants, probe)).collect();
-    fills.into_iter().fold(vec![0; mutants.mutants.len()], |sum, more| sum.iter().zip(more).map(|(a, b)| a + b).collect())
+    let of = |probe: &&Probe| probe.dtype == dtype && group.iter().any(|(family, _)| *family == probe.family);
+    let mut sum = vec![0; mutants.mutants.len()];
+    long.iter().chain(&short).filter(of).for_each(|probe| add(&mut sum, &counts_of(mutants, probe)));
+    sum
+}
+
+fn add(sum: &mut [u64], counts: &[u64]) {
+    sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
 }
 
 fn counts_of(mutants: &Mutants, probe: &Probe) -> Vec<u64> {
@@ -78,24 +98,26 @@ fn counts_of(mutants: &Mutants, probe: &Probe) -> Vec<u64> {
     mutants.counts(&probe.sampler(), probe.dtype, probes().0, &blocks)
 }
 
-/// The short fills of a family in every dtype.
-fn searched(family: Family) -> Vec<(Dtype, Vec<(u32, u32)>)> {
-    let Some(mutants) = mutants(family) else { return Vec::new() };
-    let sensitive = sensitive(&mutants, &family.sampler(family.parameter()));
-    for ((mutant, _), blocks) in mutants.mutants.iter().zip(&sensitive) {
-        println!("{family:?}: {} blocks, {mutant}", blocks.len());
+/// The short fills of a kernel in every dtype.
+fn searched(group: &[(Family, u32)]) -> Vec<Probe> {
+    let mutants = mutants(group[0].0);
+    let mut sensitive = vec![Vec::new(); mutants.mutants.len()];
+    for &(family, bits) in group {
+        collect(&mutants, family, bits, &mut sensitive);
     }
-    Dtype::ALL.map(|dtype| (dtype, chosen(&mutants, family, dtype, &sensitive))).to_vec()
+    for ((mutant, _), places) in mutants.mutants.iter().zip(&sensitive) {
+        println!("{:?}: {} places, {mutant}", group[0].0, places.len());
+    }
+    Dtype::ALL.into_iter().flat_map(|dtype| chosen(&mutants, group, dtype, &sensitive)).collect()
 }
 
-/// The blocks of the stream in which each rewrite changes a value in f32: the first so many.
-fn sensitive(mutants: &Mutants, sampler: &Sampler) -> Vec<Vec<u64>> {
+/// Adds the blocks of the stream in which each rewrite changes a value in f32, until there are enough.
+fn collect(mutants: &Mutants, family: Family, bits: u32, found: &mut [Vec<Place>]) {
     const BATCH: u64 = 1 << 18;
     let (key, ..) = probes();
-    let coefficients = coefficients(sampler, Dtype::F32);
-    let mut found = vec![Vec::new(); mutants.mutants.len()];
-    for batch in 0..(1_u64 << (SEARCHED_BITS - 2)) / BATCH {
-        let active: Vec<bool> = found.iter().map(|blocks: &Vec<u64>| blocks.len() < COLLECTED).collect();
+    let coefficients = coefficients(&family.sampler(family.parameter()), Dtype::F32);
+    for batch in 0..(1_u64 << (bits - 2)).div_ceil(BATCH) {
+        let active: Vec<bool> = found.iter().map(|places| places.len() < COLLECTED).collect();
         if !active.contains(&true) {
             break;
         }
@@ -103,51 +125,64 @@ fn sensitive(mutants: &Mutants, sampler: &Sampler) -> Vec<Vec<u64>> {
         let chunk = |blocks: &[u64]| {
             let inputs = Inputs { words: words(key, blocks), coefficients: splat(&coefficients) };
             let mut hits = Vec::new();
-            mutants.changed(&inputs, Dtype::F32, LANES, &active, |mutant, lane, _| hits.push((mutant, blocks[lane / 2])));
+            mutants
+                .changed(&inputs, Dtype::F32, LANES, &active, |mutant, lane, _| hits.push((mutant, blocks[lane / 2])));
             hits
         };
         let hits: Vec<_> = blocks.par_chunks(LANES / 2).flat_map_iter(chunk).collect();
         for (mutant, block) in hits {
-            if found[mutant].len() < COLLECTED && found[mutant].last() != Some(&block) {
-                found[mutant].push(block);
+            if found[mutant].len() < COLLECTED && found[mutant].last() != Some(&(family, block)) {
+                found[mutant].push((family, block));
             }
         }
     }
-    found
 }
 
-/// Short fills until every rewrite changes enough elements, those of few blocks first.
-fn chosen(mutants: &Mutants, family: Family, dtype: Dtype, sensitive: &[Vec<u64>]) -> Vec<(u32, u32)> {
-    let mut counts = counted(mutants, family, dtype);
+/// Short fills until every rewrite changes enough elements: those with the rarest places first, of each the fills that
+/// show most of what is still wanted.
+fn chosen(mutants: &Mutants, group: &[(Family, u32)], dtype: Dtype, sensitive: &[Vec<Place>]) -> Vec<Probe> {
+    let mut counts = counted(mutants, group, dtype);
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by_key(|&i| sensitive[i].len());
-    let mut fills = Vec::new();
+    let mut fills: Vec<Probe> = Vec::new();
+    let mut pool: Vec<(Probe, Vec<u64>)> = Vec::new();
     for mutant in order {
-        for blocks in sensitive[mutant].chunks(8) {
-            if counts[mutant] >= WANTED {
-                break;
+        let mut places = sensitive[mutant].chunks(16);
+        while counts[mutant] < WANTED {
+            let gain = |shown: &[u64]| {
+                shown.iter().zip(&counts).map(|(&shown, &count)| shown.min(WANTED.saturating_sub(count))).sum::<u64>()
+            };
+            let best = (0..pool.len()).filter(|&i| pool[i].1[mutant] > 0).max_by_key(|&i| gain(&pool[i].1));
+            if let Some(best) = best {
+                let (probe, shown) = pool.swap_remove(best);
+                add(&mut counts, &shown);
+                fills.push(probe);
+                continue;
             }
-            let tuned = |&block: &u64| Some((tuned(mutants, family, dtype, mutant, block)?, block as u32));
-            let tuned: Vec<_> = blocks.par_iter().filter_map(tuned).collect();
-            for (parameter, block) in tuned {
-                if counts[mutant] < WANTED && !fills.contains(&(parameter, block)) {
-                    let probe = Probe { family, parameter, dtype, block, count: 64 / dtype.size() };
-                    counts.iter_mut().zip(counts_of(mutants, &probe)).for_each(|(sum, more)| *sum += more);
-                    fills.push((parameter, block));
-                }
+            let Some(places) = places.next() else { break };
+            let tune = |&place: &Place| {
+                let probe = tuned(mutants, dtype, mutant, place)?;
+                let known = fills.iter().any(|fill| (fill.parameter, fill.block) == (probe.parameter, probe.block));
+                (!known).then(|| (probe, counts_of(mutants, &probe)))
+            };
+            let tuned: Vec<_> = places.par_iter().filter_map(tune).collect();
+            if tuned.is_empty() {
+                continue;
             }
+            pool.extend(tuned);
         }
-        println!("{family:?} {dtype}: {} changed by {}", counts[mutant], mutants.mutants[mutant].0);
+        println!("{:?} {dtype}: {} changed by {}", group[0].0, counts[mutant], mutants.mutants[mutant].0);
     }
-    println!("{family:?} {dtype}: {} fills", fills.len());
+    println!("{:?} {dtype}: {} fills", group[0].0, fills.len());
     fills
 }
 
 /// A parameter with which the rewrite changes what is stored of an element of the block: the family's in f32, else one that
 /// brings the value next to where it rounds the other way.
-fn tuned(mutants: &Mutants, family: Family, dtype: Dtype, mutant: usize, block: u64) -> Option<u32> {
+fn tuned(mutants: &Mutants, dtype: Dtype, mutant: usize, (family, block): Place) -> Option<Probe> {
+    let probe = |parameter| Probe { family, parameter, dtype, block: block as u32, count: 64 / dtype.size() };
     if dtype == Dtype::F32 {
-        return Some(family.parameter().to_bits());
+        return Some(probe(family.parameter().to_bits()));
     }
     let mut active = vec![false; mutants.mutants.len()];
     active[mutant] = true;
@@ -158,17 +193,18 @@ fn tuned(mutants: &Mutants, family: Family, dtype: Dtype, mutant: usize, block: 
         let [a, b, c, d] = block_words;
         // both pairs of the block in turn
         let pair = if round % 2 == 0 { [a, b] } else { [c, d] };
-        let inputs = Inputs { words: pair.map(|word| [word; LANES]), coefficients: per_lane(family, dtype, &parameters) };
+        let inputs =
+            Inputs { words: pair.map(|word| [word; LANES]), coefficients: per_lane(family, dtype, &parameters) };
         let values = mutants.values(&inputs);
         if !(0..LANES).any(|lane| values.iter().any(|value| is_near_a_tie(value[lane], dtype))) {
             continue;
         }
         let mut found = None;
         mutants.changed(&inputs, dtype, LANES, &active, |_, lane, _| found = Some(parameters[lane]));
-        // the coefficients in all their parts
-        let probe = |parameter| Probe { family, parameter, dtype, block: block as u32, count: 64 / dtype.size() };
-        if let Some(parameter) = found.filter(|&parameter| counts_of(mutants, &probe(parameter))[mutant] > 0) {
-            return Some(parameter);
+        // with all the coefficients that belong to the parameter
+        let shown = |probe: &Probe| counts_of(mutants, probe)[mutant] > 0;
+        if let Some(probe) = found.map(probe).filter(shown) {
+            return Some(probe);
         }
     }
     None
@@ -176,7 +212,8 @@ fn tuned(mutants: &Mutants, family: Family, dtype: Dtype, mutant: usize, block: 
 
 /// Whether a neighbour of an f32 may round to another value of the dtype.
 fn is_near_a_tie(bits: u32, dtype: Dtype) -> bool {
-    (1..=4).any(|ulp| stored(bits + ulp, dtype) != stored(bits, dtype) || stored(bits - ulp, dtype) != stored(bits, dtype))
+    (1..=4)
+        .any(|ulp| stored(bits + ulp, dtype) != stored(bits, dtype) || stored(bits - ulp, dtype) != stored(bits, dtype))
 }
 
 /// Parameters within a quarter of the family's own, with as many bits as it may have.
@@ -186,7 +223,7 @@ fn parameters(family: Family, seed: u64) -> Lanes {
         let word = words.next().unwrap_or_default();
         let parameter = family.parameter() * (0.75 + 0.5 * (word as f32 / 4_294_967_296.0));
         match family {
-            Family::Truncated | Family::Narrow => parameter.to_bits() & !15,
+            Family::Truncated | Family::Tail | Family::Narrow => parameter.to_bits() & !15,
             Family::NarrowResidue => (0.0101 + 0.0001 * (word as f32 / 4_294_967_296.0)).to_bits(),
             _ => parameter.to_bits(),
         }
@@ -199,10 +236,10 @@ fn per_lane(family: Family, dtype: Dtype, parameters: &Lanes) -> Vec<Lanes> {
     let mut lanes = splat(&base);
     for (lane, &parameter) in parameters.iter().enumerate() {
         let value = f32::from_bits(parameter);
-        if family == Family::Truncated {
-            // the window is the same, so that only the scale, the mean and the bounds change
-            let scale = f32::from_bits(base[0]) / family.parameter() * value;
-            for (word, number) in [(0, scale), (1, 2.0 * value), (2, 10.0 * value), (3, value)] {
+        if matches!(family, Family::Truncated | Family::Tail) {
+            // the window is the same, so that only the scale, the mean and the bounds change; bounds are never met
+            let scale = value.copysign(f32::from_bits(base[0]));
+            for (word, number) in [(0, scale), (1, 2.0 * value), (2, f32::MAX), (3, 0.0)] {
                 lanes[word][lane] = number.to_bits();
             }
         } else {

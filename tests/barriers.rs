@@ -1,16 +1,17 @@
 //! The rule of shaders/pin.wgsl, on the shaders as a compiler has them: inlined, taken apart and folded. No product or sum
 //! reaches a sum, and no product a product, but behind a barrier that no other barrier cancels.
 
-mod common;
+#[path = "common/graph.rs"]
+mod graph;
 #[path = "common/trace.rs"]
 mod trace;
 
 use std::collections::BTreeSet;
 
+use graph::{Graph, Node, Op, is_power_of_two};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use seedtensors::gpu::{Form, Products};
 use seedtensors::twins;
-use trace::{Graph, Node, Op};
 
 /// What of a value a compiler could combine with the operation that it reaches.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -27,11 +28,6 @@ impl Bare {
     const fn or(self, other: Self) -> Self {
         Self { sum: self.sum || other.sum, product: self.product || other.product }
     }
-}
-
-/// Whether a constant is a power of two in magnitude, by which multiplying rounds nothing.
-fn is_power_of_two(graph: &Graph, node: Node) -> bool {
-    graph.constant(node).is_some_and(|bits| bits & 0x007f_ffff == 0 && f32::from_bits(bits).is_normal())
 }
 
 /// The bare operations that reach a value.

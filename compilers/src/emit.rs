@@ -97,8 +97,7 @@ impl Text {
         }
         let constants = constants.into_iter().collect();
         let entry = (ShaderStage::Compute, entry_point);
-        let (module, info) =
-            pipeline_constants::process_overrides(&self.module, &self.info, Some(entry), &constants)?;
+        let (module, info) = pipeline_constants::process_overrides(&self.module, &self.info, Some(entry), &constants)?;
         let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.into() };
         Ok(spv::write_vec(&module, &info, &options(), Some(&pipeline))?)
     }

@@ -90,7 +90,8 @@ impl Jobs {
     pub(crate) fn compile(&self, compilers: &[Compiler], mesa25: Option<&Path>) -> Result<Vec<Vec<Compiled>>> {
         let batches = |compiler| self.files.chunks(BATCH).map(move |files| (compiler, files));
         let work: Vec<_> = compilers.iter().flat_map(batches).collect();
-        let done: Result<Vec<_>> = work.into_par_iter().map(|(compiler, files)| compiler.compile(files, mesa25)).collect();
+        let done: Result<Vec<_>> =
+            work.into_par_iter().map(|(compiler, files)| compiler.compile(files, mesa25)).collect();
         let all: Vec<Compiled> = done?.into_iter().flatten().collect();
         Ok(all.chunks(self.files.len()).map(<[Compiled]>::to_vec).collect())
     }

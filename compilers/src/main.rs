@@ -50,7 +50,9 @@ fn main() -> Result<()> {
     let start = std::time::Instant::now();
     let mut jobs = jobs::Jobs::new(seedtensors::gpu::Form::RADV, arguments.bits, &arguments.only, dir.path())?;
     let (mut there, _) = compiler::Compiler::there(arguments.mesa25.as_deref())?;
-    if let Ok(c) = std::env::var("C") { there.retain(|x| x.name.contains(&c)); }
+    if let Ok(c) = std::env::var("C") {
+        there.retain(|x| x.name.contains(&c));
+    }
     println!("{} pipelines {:?}", jobs.pipelines(), start.elapsed());
     let compiled = jobs.compile(&there, arguments.mesa25.as_deref())?;
     println!("compiled {:?}", start.elapsed());
@@ -60,8 +62,23 @@ fn main() -> Result<()> {
         for (c, all) in there.iter().zip(&compiled) {
             let t = std::time::Instant::now();
             match compare::run(&job.case, c.machine, job.compiled(all), &expected) {
-                Ok(o) => println!("{} {} {:?} {:?} differ {} unwritten {} outside {} fused {} matter {} {:?}", c.name, job.case, job.shaders.form.products, job.shaders.change, o.differ, o.unwritten, o.outside, o.executed.fused, o.executed.fused_matter, t.elapsed()),
-                Err(e) => println!("{} {} {:?} {:?} ERROR {e:#}", c.name, job.case, job.shaders.form.products, job.shaders.change),
+                Ok(o) => println!(
+                    "{} {} {:?} {:?} differ {} unwritten {} outside {} fused {} matter {} {:?}",
+                    c.name,
+                    job.case,
+                    job.shaders.form.products,
+                    job.shaders.change,
+                    o.differ,
+                    o.unwritten,
+                    o.outside,
+                    o.executed.fused,
+                    o.executed.fused_matter,
+                    t.elapsed()
+                ),
+                Err(e) => println!(
+                    "{} {} {:?} {:?} ERROR {e:#}",
+                    c.name, job.case, job.shaders.form.products, job.shaders.change
+                ),
             }
         }
     }

@@ -28,6 +28,8 @@ pub enum Family {
     /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
     /// always the same.
     Truncated,
+    /// Truncated at 4 and 12 std, of mean 2 std; the parameter is the std, of at most 20 bits.
+    Tail,
     /// Truncated at 7.998 and 8.002 std, where values are so dense that the quantile's series is used; the parameter is
     /// the std, of at most 20 bits.
     Narrow,
@@ -37,13 +39,14 @@ pub enum Family {
 
 impl Family {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Words,
         Self::Constant,
         Self::Uniform,
         Self::Normal,
         Self::Centred,
         Self::Truncated,
+        Self::Tail,
         Self::Narrow,
         Self::NarrowResidue,
     ];
@@ -55,7 +58,7 @@ impl Family {
             Self::Words | Self::Constant => 0.0,
             Self::Uniform => 0.3,
             Self::Normal | Self::Centred => 0.02,
-            Self::Truncated | Self::Narrow => f32::from_bits(0x3cf5_c280),
+            Self::Truncated | Self::Tail | Self::Narrow => f32::from_bits(0x3cf5_c280),
             Self::NarrowResidue => 0.010_1,
         }
     }
@@ -71,15 +74,14 @@ impl Family {
             Self::Normal => Sampler::Normal { mean: 0.001, std },
             Self::Centred => Sampler::Normal { mean: 0.0, std },
             Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            Self::Tail => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: 6.0 * std, high: 14.0 * std },
             Self::Narrow => Sampler::TruncatedNormal {
                 mean: -8.0 * std,
                 std,
                 low: std * (-7.0 / 4096.0),
                 high: std * (9.0 / 4096.0),
             },
-            Self::NarrowResidue => {
-                Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: parameter }
-            }
+            Self::NarrowResidue => Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: parameter },
         }
     }
 }
@@ -125,8 +127,12 @@ pub(crate) fn long() -> impl Iterator<Item = Probe> {
 /// The short fills.
 pub(crate) fn short() -> impl Iterator<Item = Probe> {
     CHOSEN.iter().flat_map(|&(family, dtype, fills)| {
-        fills.iter().map(move |&(parameter, block)| {
-            Probe { family, parameter, dtype, block, count: SHORT / dtype.size() }
+        fills.iter().map(move |&(parameter, block)| Probe {
+            family,
+            parameter,
+            dtype,
+            block,
+            count: SHORT / dtype.size(),
         })
     })
 }

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use seedtensors::gpu::{Form, Products};
 use seedtensors::{Arithmetic, Dtype, Key, Sampler, twins};
 
-use crate::trace::{self, Graph, Node, Op, evaluate};
+use crate::graph::{Graph, Node, Op, evaluate, is_power_of_two};
+use crate::trace;
 
 /// Pairs of words that are worked out side by side.
 pub(crate) const LANES: usize = 256;
@@ -45,10 +46,6 @@ impl std::fmt::Display for Mutant {
             Rewrite::Second => write!(f, "{}: {side} {kind} regrouped, 2", self.site),
         }
     }
-}
-
-fn is_power_of_two(graph: &Graph, node: Node) -> bool {
-    graph.constant(node).is_some_and(|bits| bits & 0x007f_ffff == 0 && f32::from_bits(bits).is_normal())
 }
 
 /// Where an operand's operation is found, where that is the same in every lane: its operands, with the factors that
@@ -105,7 +102,16 @@ impl Mutants {
             let operands = self.graph.operands(node);
             let sides = if operands[0] == operands[1] { 1 } else { 2 };
             for side in 0..sides {
-                for rewrite in self.rewrites(operands[side], is_sum, through_exact, false) {
+                let same = |found, other: Node| match found {
+                    // (a b) b is b (a b)
+                    Some(Found::Sum { a, b, .. } | Found::Product { a, b, .. }) => {
+                        [(Rewrite::First, a), (Rewrite::Second, b)].into_iter().filter(|(_, x)| *x == other).collect()
+                    }
+                    None => Vec::new(),
+                };
+                let same: Vec<(Rewrite, Node)> = same(self.found(operands[side]), operands[1 - side]);
+                let rewrites = self.rewrites(operands[side], is_sum, through_exact, false);
+                for rewrite in rewrites.into_iter().filter(|rewrite| same.iter().all(|(other, _)| other != rewrite)) {
                     let mutant = Mutant { site: self.graph.sites[node].clone(), is_sum, side, rewrite };
                     found.entry(mutant).or_default().push(node);
                 }

@@ -380,9 +380,6 @@ impl Operation {
 
     /// Whether signs of its operands and factors of its result are those of floats.
     const fn is_float(self) -> bool {
-        matches!(
-            self,
-            Self::AddF | Self::SubF | Self::SubRevF | Self::MulF | Self::Fma | Self::Mad
-        )
+        matches!(self, Self::AddF | Self::SubF | Self::SubRevF | Self::MulF | Self::Fma | Self::Mad)
     }
 }

@@ -7,17 +7,42 @@ pub(super) enum Instruction {
     Vector(Vector),
     Compare(Compare),
     /// Chooses the second operand where the mask is set, else the first.
-    Select { to: u8, from: [Operand; 2], mask: u8 },
+    Select {
+        to: u8,
+        from: [Operand; 2],
+        mask: u8,
+    },
     /// A sum with a carry out, and in where there is a mask for it.
-    Carry { to: u8, out: u8, from: [Operand; 2], carry: Option<u8> },
+    Carry {
+        to: u8,
+        out: u8,
+        from: [Operand; 2],
+        carry: Option<u8>,
+    },
     /// A shift of 64 bits by the first operand.
-    Shift64 { to: u8, right: bool, by: Operand, from: Place },
+    Shift64 {
+        to: u8,
+        right: bool,
+        by: Operand,
+        from: Place,
+    },
     /// A product of words plus 64 bits.
-    Mad64 { to: u8, from: [Operand; 2], add: Place },
+    Mad64 {
+        to: u8,
+        from: [Operand; 2],
+        add: Place,
+    },
     Swap(u8, u8),
     Scalar(Scalar),
     /// `s_load` and `s_buffer_load` of so many words.
-    Load { to: u8, words: u8, base: u8, offset: Place, plus: u32, buffer: bool },
+    Load {
+        to: u8,
+        words: u8,
+        base: u8,
+        offset: Place,
+        plus: u32,
+        buffer: bool,
+    },
     Memory(Memory),
     /// Where to go where the condition holds.
     Branch(Condition, usize),

@@ -9,8 +9,14 @@ use super::operand::{NULL, Place, place};
 /// Waits, hints and messages that change no value.
 pub(super) fn does_nothing(name: &str, operands: &[&str]) -> bool {
     match name {
-        "s_waitcnt" | "s_waitcnt_depctr" | "s_waitcnt_vscnt" | "s_clause" | "s_nop" | "s_delay_alu"
-        | "s_inst_prefetch" | "s_set_inst_prefetch_distance" => true,
+        "s_waitcnt"
+        | "s_waitcnt_depctr"
+        | "s_waitcnt_vscnt"
+        | "s_clause"
+        | "s_nop"
+        | "s_delay_alu"
+        | "s_inst_prefetch"
+        | "s_set_inst_prefetch_distance" => true,
         // the wave's registers are given back before it ends
         "s_sendmsg" => operands == ["sendmsg(MSG_DEALLOC_VGPRS)"],
         _ => false,
