@@ -7,6 +7,8 @@ mod layout;
 mod operand;
 mod scalar;
 mod scalar_decode;
+#[cfg(test)]
+mod tests;
 mod vector;
 mod wave;
 

@@ -133,13 +133,21 @@ impl Case {
         let arithmetic = if name == "native" { Arithmetic::Native } else { Arithmetic::Exact };
         let key = Key::new(42).named(&format!("{name}_{dtype}"));
         let fill = Fill { shard, start, arithmetic, ..Fill::new(key, sampler) };
-        // two to the 16 in a far tail is more than f16 has
         Ok(Self { sampler: name, dtype, place, fill, count })
     }
 
     /// Whether the values are the same on every device.
     pub(crate) fn is_exact(&self) -> bool {
         self.fill.arithmetic == Arithmetic::Exact
+    }
+
+    /// Elements that a thread writes.
+    pub(crate) const fn per_thread(&self) -> u32 {
+        match (self.place, self.dtype) {
+            (Place::Words | Place::Straddling | Place::Scattered | Place::ScatteredWide, _) => 4,
+            (_, Dtype::F32) => 16,
+            _ => 32,
+        }
     }
 
     /// Where in the buffer the elements begin.

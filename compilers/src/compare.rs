@@ -7,6 +7,7 @@ use crate::amd;
 use crate::cases::{Case, Expected};
 use crate::compiler::{Compiled, Machine};
 use crate::machine::{Executed, Launch, Output};
+use crate::nvidia;
 
 /// What became of a case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +52,7 @@ pub(crate) fn run<'a>(
                 let lanes = compiled.statistic("subgroup size")?;
                 amd::execute(&compiled.listing, lanes as u32, &launch, &mut output)
             }
+            Machine::Nvidia => nvidia::execute(&compiled.listing, &launch, &mut output),
         }
         .with_context(|| format!("{case}, {}", dispatch.entry_point))?;
         words[bound.clone()].copy_from_slice(&output.words);

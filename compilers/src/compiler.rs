@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use seedtensors::gpu::Form;
 
 use crate::driver::{PIPELINE, STATISTIC, TEXT};
 
@@ -13,6 +14,8 @@ use crate::driver::{PIPELINE, STATISTIC, TEXT};
 pub(crate) enum Machine {
     /// AMD's, as ACO disassembles it.
     Amd,
+    /// NVIDIA's, as NAK lists it.
+    Nvidia,
 }
 
 /// A driver on a device that only compiles.
@@ -23,35 +26,50 @@ pub(crate) struct Compiler {
     pub(crate) machine: Machine,
     /// Whether it fuses products into sums.
     pub(crate) fuses: bool,
-    /// What the driver is to take the device for.
-    family: &'static str,
-    /// The driver's file, or its name on other libraries.
-    driver: Driver,
+    /// The form of the shaders that the library runs on it.
+    pub(crate) form: Form,
+    /// The variable that says what the driver is to take the device for, and its value.
+    device: (&'static str, &'static str),
+    mesa: Mesa,
 }
 
+/// Where the driver is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Driver {
-    /// Of the system.
-    System(&'static str),
-    /// Of Debian 13, through scripts/mesa25.
-    Mesa25(&'static str),
+enum Mesa {
+    /// Debian 12's package, installed.
+    Installed,
+    /// Debian 13's, unpacked beside the system by scripts/mesa25.
+    Unpacked,
 }
 
-const RADEON: Driver = Driver::System("/usr/share/vulkan/icd.d/radeon_icd.x86_64.json");
-const RADEON_25: Driver = Driver::Mesa25("radeon");
-
-/// Every compiler that is known.
-const fn amd(name: &'static str, family: &'static str, fuses: bool, driver: Driver) -> Compiler {
-    Compiler { name, machine: Machine::Amd, fuses, family, driver }
+/// What was unpacked beside the system: the script that runs a program on it, and the library by which NVK compiles without
+/// a GPU.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    pub(crate) mesa25: Option<PathBuf>,
+    pub(crate) nvk_shim: Option<PathBuf>,
 }
 
-const COMPILERS: [Compiler; 5] = [
-    amd("RADV 22 navi21", "navi21", true, RADEON),
-    amd("RADV 22 navi31", "gfx1100", true, RADEON),
+/// RADV's file in Debian's package.
+const RADEON: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
+
+const fn amd(name: &'static str, family: &'static str, fuses: bool, mesa: Mesa) -> Compiler {
+    Compiler { name, machine: Machine::Amd, fuses, form: Form::RADV, device: ("RADV_FORCE_FAMILY", family), mesa }
+}
+
+const fn nvidia(name: &'static str, chipset: &'static str) -> Compiler {
+    let device = ("NOUVEAU_CHIPSET", chipset);
+    Compiler { name, machine: Machine::Nvidia, fuses: true, form: Form::NVK, device, mesa: Mesa::Unpacked }
+}
+
+const COMPILERS: [Compiler; 6] = [
+    amd("RADV 22 navi21", "navi21", true, Mesa::Installed),
+    amd("RADV 22 navi31", "gfx1100", true, Mesa::Installed),
     // v_mad rounds the product
-    amd("RADV 22 vega10", "vega10", false, RADEON),
-    amd("RADV 25 navi21", "navi21", true, RADEON_25),
-    amd("RADV 25 navi31", "navi31", true, RADEON_25),
+    amd("RADV 22 vega10", "vega10", false, Mesa::Installed),
+    amd("RADV 25 navi21", "navi21", true, Mesa::Unpacked),
+    amd("RADV 25 navi31", "navi31", true, Mesa::Unpacked),
+    nvidia("NVK 25 GA102", "172"),
 ];
 
 /// A pipeline's machine code, and what the driver counted.
@@ -71,43 +89,45 @@ impl Compiled {
 
 impl Compiler {
     /// Those whose drivers are there, and the names of the others.
-    pub(crate) fn there(mesa25: Option<&Path>) -> Result<(Vec<Self>, Vec<&'static str>)> {
-        let (mut there, mut missing) = (Vec::new(), Vec::new());
-        for compiler in COMPILERS {
-            match compiler.driver {
-                Driver::System(file) => {
-                    ensure!(
-                        Path::new(file).exists(),
-                        "{} must be there: install mesa-vulkan-drivers of Debian 12, as scripts/compilers does",
-                        file
-                    );
-                    there.push(compiler);
-                }
-                Driver::Mesa25(_) if mesa25.is_some() => there.push(compiler),
-                Driver::Mesa25(_) => missing.push(compiler.name),
-            }
-        }
-        Ok((there, missing))
+    pub(crate) fn there(beside: &Beside) -> Result<(Vec<Self>, Vec<&'static str>)> {
+        ensure!(Path::new(RADEON).exists(), "{RADEON} must be there: Debian 12's package mesa-vulkan-drivers has it");
+        let (there, missing): (Vec<_>, Vec<_>) = COMPILERS.into_iter().partition(|compiler| {
+            compiler.mesa == Mesa::Installed
+                || (beside.mesa25.is_some() && (compiler.machine == Machine::Amd || beside.nvk_shim.is_some()))
+        });
+        Ok((there, missing.into_iter().map(|compiler| compiler.name).collect()))
     }
 
-    /// Compiles SPIR-V files, each with its entry point, in one process of the driver's own.
-    pub(crate) fn compile(&self, shaders: &[(PathBuf, &str)], mesa25: Option<&Path>) -> Result<Vec<Compiled>> {
+    /// This program, in the driver's surroundings.
+    fn command(&self, beside: &Beside) -> Result<Command> {
         let program = std::env::current_exe()?;
-        let mut command = match (self.driver, mesa25) {
-            (Driver::System(file), _) => {
+        let mut command = match (self.mesa, &beside.mesa25) {
+            (Mesa::Installed, _) => {
                 let mut command = Command::new(program);
-                command.env("VK_DRIVER_FILES", file).env("VK_ICD_FILENAMES", file);
+                command.env("VK_DRIVER_FILES", RADEON).env("VK_ICD_FILENAMES", RADEON);
                 command
             }
-            (Driver::Mesa25(icd), Some(script)) => {
+            (Mesa::Unpacked, Some(script)) => {
+                let icd = if self.machine == Machine::Amd { "radeon" } else { "nouveau" };
                 let mut command = Command::new(script);
                 command.args(["--icd", icd]).arg(program);
                 command
             }
-            (Driver::Mesa25(_), None) => bail!("{} needs scripts/mesa25", self.name),
+            (Mesa::Unpacked, None) => bail!("{} needs scripts/mesa25", self.name),
         };
-        command.env("RADV_FORCE_FAMILY", self.family);
-        command.env("MESA_SHADER_CACHE_DISABLE", "true").env("NODEVICE_SELECT", "1").arg("compile");
+        if self.machine == Machine::Nvidia {
+            let shim = beside.nvk_shim.as_ref().with_context(|| format!("{} needs scripts/nvk_shim", self.name))?;
+            command.env("PRELOAD", shim).env("NVK_I_WANT_A_BROKEN_VULKAN_DRIVER", "1");
+        }
+        command.env(self.device.0, self.device.1);
+        command.env("MESA_SHADER_CACHE_DISABLE", "true").env("NODEVICE_SELECT", "1");
+        Ok(command)
+    }
+
+    /// Compiles SPIR-V files, each with its entry point, in one process of the driver's own.
+    pub(crate) fn compile(&self, shaders: &[(PathBuf, &str)], beside: &Beside) -> Result<Vec<Compiled>> {
+        let mut command = self.command(beside)?;
+        command.arg("compile");
         for (file, entry_point) in shaders {
             command.arg(file).arg(entry_point);
         }
@@ -135,7 +155,7 @@ fn parse(report: &str) -> Result<Vec<Compiled>> {
             let (name, value) = statistic.split_once(" = ").context("a statistic must have a value")?;
             last.statistics.insert(name.to_owned(), value.parse()?);
         } else if let Some(name) = line.strip_prefix(TEXT) {
-            listed = name == "Assembly";
+            listed = name == "Assembly" || name == "NAK assembly";
         } else if listed {
             last.listing.push_str(line);
             last.listing.push('\n');

@@ -2,6 +2,7 @@
 //! its barriers changed.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 use naga::back::{pipeline_constants, spv};
@@ -45,6 +46,16 @@ impl Change {
     /// The text with its barriers changed.
     pub(crate) fn apply(self, source: &str) -> Result<String> {
         self.bodies().iter().try_fold(source.to_owned(), |text, (name, body)| with_body(&text, name, body))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "as they are",
+            Self::Out => "taken out",
+            Self::Cancelling => "that cancel",
+        })
     }
 }
 
@@ -131,5 +142,20 @@ fn options() -> spv::Options<'static> {
             .into(),
         use_storage_input_output_16: false,
         ..spv::Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_replaced_whole_and_nothing_else_is() {
+        let text = "fn pin(x: f32) -> f32 {\n    if y {\n        return 1.0;\n    }\n    return x;\n}\nfn z() {}\n";
+        let changed = with_body(text, "pin", "return 2.0;").unwrap();
+        assert_eq!(changed, "fn pin(x: f32) -> f32 {\n    return 2.0;\n}\nfn z() {}\n");
+        assert!(with_body(text, "rounded", "return x;").is_err());
+        assert!(with_body(&text.repeat(2), "pin", "return 2.0;").is_err());
+        assert!(with_body("fn pin(x: f32) { return x; }", "pin", "return x;").is_err());
     }
 }

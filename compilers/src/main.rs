@@ -2,6 +2,7 @@
 //! their machine code is interpreted, and every word that it stores is compared with the CPU's.
 
 mod amd;
+mod bounds;
 mod cases;
 mod compare;
 mod compiler;
@@ -10,28 +11,57 @@ mod emit;
 mod jobs;
 mod lanes;
 mod machine;
+mod nvidia;
+mod report;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
-/// Compiles the shaders with GPU compilers, interprets the machine code and compares it with the CPU.
+use bounds::{Bounds, Cost};
+use compiler::{Beside, Compiled, Compiler};
+use jobs::Jobs;
+use report::Row;
+
+/// Compiles the shaders with GPU compilers, interprets the machine code and compares every word with the CPU's.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Subcommands>,
-    #[arg(long, default_value_t = 20)]
+    /// Whole tensors have 2 to the power of this many elements.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(14..28))]
     bits: u32,
-    #[arg(long)]
-    mesa25: Option<PathBuf>,
+    /// The cases alone whose names have this in them; others are not compared, nor are bounds written.
     #[arg(long, default_value = "")]
     only: String,
+    /// The compilers alone whose names have this in them.
+    #[arg(long, default_value = "")]
+    compiler: String,
+    /// Runs a program on Mesa 25: scripts/mesa25.
+    #[arg(long)]
+    mesa25: Option<PathBuf>,
+    /// Makes NVK compile without a GPU: what scripts/nvk_shim prints.
+    #[arg(long, requires = "mesa25")]
+    nvk_shim: Option<PathBuf>,
+    /// Upper bounds of the kernels' costs.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/bounds.csv"))]
+    bounds: PathBuf,
+    /// Writes what is found as the bounds.
+    #[arg(long)]
+    write_bounds: bool,
+    /// Prints the tables as Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Keeps every pipeline's listing in this directory.
+    #[arg(long)]
+    listings: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Subcommands {
-    /// Compiles with the driver of this process's environment and prints what it says.
+    /// Compiles with the driver of this process's environment and prints what the driver says.
     Compile {
         /// SPIR-V files, each followed by its entry point.
         #[arg(required = true)]
@@ -39,49 +69,151 @@ enum Subcommands {
     },
 }
 
+#[expect(clippy::print_stdout, reason = "its output")]
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Subcommands::Compile { shaders }) = arguments.command {
-        let shaders: Vec<_> = shaders.chunks(2).map(|p| (PathBuf::from(&p[0]), p[1].clone())).collect();
+    if let Some(Subcommands::Compile { shaders }) = &arguments.command {
+        let (pairs, rest) = shaders.as_chunks::<2>();
+        ensure!(rest.is_empty(), "every file must be followed by its entry point");
+        let shaders: Vec<_> = pairs.iter().map(|[file, entry]| (PathBuf::from(file), entry.clone())).collect();
         print!("{}", driver::compile(&shaders)?);
         return Ok(());
     }
-    let dir = tempfile::tempdir()?;
-    let start = std::time::Instant::now();
-    let mut jobs = jobs::Jobs::new(seedtensors::gpu::Form::RADV, arguments.bits, &arguments.only, dir.path())?;
-    let (mut there, _) = compiler::Compiler::there(arguments.mesa25.as_deref())?;
-    if let Ok(c) = std::env::var("C") {
-        there.retain(|x| x.name.contains(&c));
-    }
-    println!("{} pipelines {:?}", jobs.pipelines(), start.elapsed());
-    let compiled = jobs.compile(&there, arguments.mesa25.as_deref())?;
-    println!("compiled {:?}", start.elapsed());
-    jobs.jobs.retain(|j| j.case.is_exact());
-    for job in &jobs.jobs {
-        let expected = job.case.expected()?;
-        for (c, all) in there.iter().zip(&compiled) {
-            let t = std::time::Instant::now();
-            match compare::run(&job.case, c.machine, job.compiled(all), &expected) {
-                Ok(o) => println!(
-                    "{} {} {:?} {:?} differ {} unwritten {} outside {} fused {} matter {} {:?}",
-                    c.name,
-                    job.case,
-                    job.shaders.form.products,
-                    job.shaders.change,
-                    o.differ,
-                    o.unwritten,
-                    o.outside,
-                    o.executed.fused,
-                    o.executed.fused_matter,
-                    t.elapsed()
-                ),
-                Err(e) => println!(
-                    "{} {} {:?} {:?} ERROR {e:#}",
-                    c.name, job.case, job.shaders.form.products, job.shaders.change
-                ),
-            }
+    prove(&arguments)
+}
+
+/// What all compilers made and what came of it.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    costs: Vec<(String, String, Cost, u32)>,
+    /// Listings that could not be run.
+    faults: Vec<String>,
+}
+
+#[expect(clippy::print_stdout, reason = "its output")]
+fn prove(arguments: &Arguments) -> Result<()> {
+    let beside = Beside { mesa25: arguments.mesa25.clone(), nvk_shim: arguments.nvk_shim.clone() };
+    let (mut compilers, missing) = Compiler::there(&beside)?;
+    compilers.retain(|compiler| compiler.name.contains(&arguments.compiler));
+    ensure!(!compilers.is_empty(), "there is no compiler `{}`", arguments.compiler);
+    let mut found = Found::default();
+    for form in [seedtensors::gpu::Form::RADV, seedtensors::gpu::Form::NVK] {
+        let compilers: Vec<_> = compilers.iter().filter(|compiler| compiler.form == form).cloned().collect();
+        if !compilers.is_empty() {
+            found.all_of(form, &compilers, &beside, arguments)?;
         }
     }
-    println!("{:?}", start.elapsed());
+    ensure!(!found.rows.is_empty() || !found.faults.is_empty(), "there is no case `{}`", arguments.only);
+
+    let markdown = arguments.markdown;
+    println!("{}", report::table(markdown, &report::agreement(&found.rows)));
+    println!("{}", report::table(markdown, &report::power(&found.rows)));
+    println!("{}", report::table(markdown, &report::costs(&found.costs)));
+    for name in missing {
+        println!("not there, so not compared: {name} (--mesa25, --nvk-shim)");
+    }
+    let mut faults = report::faults(&found.rows, |name| compilers.iter().any(|c| c.name == name && c.fuses));
+    faults.extend(found.judge(arguments)?);
+    faults.append(&mut found.faults);
+    for fault in &faults {
+        println!("{fault}");
+    }
+    ensure!(faults.is_empty(), "{} faults", faults.len());
+    println!("every compiler keeps the shaders exact");
+    Ok(())
+}
+
+impl Found {
+    /// Compiles and runs everything for the compilers that are given one form of the shaders.
+    #[expect(clippy::print_stderr, reason = "its progress")]
+    fn all_of(
+        &mut self,
+        form: seedtensors::gpu::Form,
+        compilers: &[Compiler],
+        beside: &Beside,
+        arguments: &Arguments,
+    ) -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let jobs = Jobs::new(form, arguments.bits, &arguments.only, directory.path())?;
+        let start = Instant::now();
+        let compiled = jobs.compile(compilers, beside)?;
+        eprintln!("{} pipelines by {} compilers in {:.0?}", jobs.pipelines(), compilers.len(), start.elapsed());
+        if let Some(directory) = &arguments.listings {
+            keep(directory, compilers, &compiled)?;
+        }
+        let start = Instant::now();
+        for job in &jobs.jobs {
+            self.count(job, compilers, &compiled)?;
+            if job.case.is_exact() {
+                self.compare(job, compilers, &compiled)?;
+            }
+        }
+        eprintln!("interpreted in {:.0?}", start.elapsed());
+        Ok(())
+    }
+
+    fn count(&mut self, job: &jobs::Job, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
+        for (compiler, compiled) in compilers.iter().zip(compiled) {
+            let shaders = job.shaders;
+            if shaders.change == emit::Change::None && shaders.form == compiler.form && bounds::is_bounded(&job.case) {
+                let main = job.main(compiled).context("a case must have a dispatch")?;
+                let kernel = job.case.to_string().replace(',', "");
+                let cost = Cost::of(compiler, main)?;
+                self.costs.push((compiler.name.to_owned(), kernel, cost, job.case.per_thread()));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, job: &jobs::Job, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
+        let expected = job.case.expected()?;
+        for (compiler, compiled) in compilers.iter().zip(compiled) {
+            let run = compare::run(&job.case, compiler.machine, job.compiled(compiled), &expected);
+            // one listing that is not understood leaves the others to be run
+            let outcome = match run {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    self.faults.push(format!("{}, {}, {error:#}", compiler.name, job.shaders.form));
+                    continue;
+                }
+            };
+            self.rows.push(Row {
+                compiler: compiler.name,
+                case: job.case.to_string(),
+                form: job.shaders.form.to_string(),
+                change: job.shaders.change,
+                outcome,
+            });
+        }
+        Ok(())
+    }
+
+    /// Compares costs with their bounds, or writes them.
+    fn judge(&self, arguments: &Arguments) -> Result<Vec<String>> {
+        let file = &arguments.bounds;
+        let rows = self.costs.iter();
+        if arguments.write_bounds {
+            ensure!(arguments.only.is_empty(), "bounds are written of all cases, without --only");
+            let old = if file.exists() { Bounds::read(file)? } else { Bounds::default() };
+            let found: Vec<_> =
+                rows.map(|(compiler, kernel, cost, _)| (compiler.clone(), kernel.clone(), *cost)).collect();
+            old.write(file, &found)?;
+            return Ok(Vec::new());
+        }
+        let bounds = Bounds::read(file)?;
+        Ok(rows.flat_map(|(compiler, kernel, cost, _)| bounds.judge(compiler, kernel, cost)).collect())
+    }
+}
+
+/// Writes listings for those who want to read them.
+fn keep(directory: &std::path::Path, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
+    std::fs::create_dir_all(directory)?;
+    for (compiler, compiled) in compilers.iter().zip(compiled) {
+        for (index, pipeline) in compiled.iter().enumerate() {
+            let name = format!("{} {index}.txt", compiler.name).replace(' ', "_");
+            std::fs::write(directory.join(name), &pipeline.listing)?;
+        }
+    }
     Ok(())
 }

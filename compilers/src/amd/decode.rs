@@ -39,9 +39,14 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Result<Self> {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        // modifiers that are lists, which have commas of their own, stand last
+        let (rest, list) = match rest.find(" op_sel:[") {
+            Some(at) => (&rest[..at], Some(rest[at..].trim())),
+            None => (rest, None),
+        };
         let mut operands: Vec<&str> = rest.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
         ensure!(!rest.contains(":["), "an unknown modifier");
-        let mut modifiers = Vec::new();
+        let mut modifiers: Vec<&str> = list.into_iter().collect();
         if let Some(last) = operands.pop() {
             let mut words = last.split(' ').filter(|word| !word.is_empty());
             operands.extend(words.next());
@@ -196,6 +201,10 @@ impl<'a> Line<'a> {
             ensure!(from.iter().all(Operand::is_plain), "a sign on an integer operand");
         }
         let mut vector = Vector { operation, to, part: Part::WHOLE, preserve: false, from, factor: 1.0 };
+        if operation == Operation::MadU16 {
+            vector.from[0].part = Part::LOW;
+            vector.from[1].part = Part::LOW;
+        }
         self.modify(&mut vector)?;
         Ok(Instruction::Vector(vector))
     }
@@ -212,6 +221,15 @@ impl<'a> Line<'a> {
                 ("dst_unused", "UNUSED_PRESERVE") => vector.preserve = true,
                 ("src0_sel", part) => vector.from[0].part = Part::parse(part)?,
                 ("src1_sel", part) => vector.from[1].part = Part::parse(part)?,
+                ("op_sel", list) if vector.operation == Operation::MadU16 => {
+                    let halves = match list {
+                        "[1,0,0,0]" => [Part::HIGH, Part::LOW],
+                        "[0,1,0,0]" => [Part::LOW, Part::HIGH],
+                        "[1,1,0,0]" => [Part::HIGH; 2],
+                        _ => bail!("unknown modifier `{modifier}`"),
+                    };
+                    [vector.from[0].part, vector.from[1].part] = halves;
+                }
                 _ => bail!("unknown modifier `{modifier}`"),
             }
         }
@@ -247,9 +265,21 @@ impl<'a> Line<'a> {
                 let (to, by, from) = (self.vector_register(0)?, self.source(1)?, place(self.operand(2)?)?);
                 Ok(Instruction::Shift64 { to, right: name == "v_lshrrev_b64", by, from })
             }
+            "v_cmp_class_f32" | "v_cmp_class_f16" => self.class(),
             "v_swap_b32" => Ok(Instruction::Swap(self.vector_register(0)?, self.vector_register(1)?)),
             name => self.compare(name),
         }
+    }
+
+    /// `v_cmp_class` of 0, by which ACO tests a bit: of the classes in the second operand, +0 is bit 6.
+    fn class(&self) -> Result<Instruction> {
+        self.expect(3)?;
+        let [value, classes] = self.pair(1)?;
+        ensure!(value.place == Place::Literal(0, 0), "the class of anything but 0");
+        let bit = Operand { part: Part { shift: 6, mask: 1 }, ..classes };
+        let from = [bit, Operand::plain(Place::Literal(0, 0))];
+        let to = Some(self.scalar_register(0)?);
+        Ok(Instruction::Compare(Compare { relation: Relation::NotEqual, kind: Kind::U32, from, to, exec: false }))
     }
 
     fn compare(&self, name: &str) -> Result<Instruction> {
@@ -345,6 +375,8 @@ fn operation(name: &str) -> Option<Operation> {
         "v_bfi_b32" => Operation::Bfi,
         "v_alignbit_b32" => Operation::AlignBit,
         "v_mad_u32_u24" => Operation::MadU24,
+        "v_mad_u32_u16" => Operation::MadU16,
+        "v_cvt_u32_u16" => Operation::LowHalf,
         "v_add_f32" => Operation::AddF,
         "v_sub_f32" => Operation::SubF,
         "v_subrev_f32" => Operation::SubRevF,
@@ -359,7 +391,7 @@ impl Operation {
     /// Sources, the destination not counted.
     const fn sources(self) -> usize {
         match self {
-            Self::Mov | Self::Not | Self::FloatI32 | Self::FloatU32 => 1,
+            Self::Mov | Self::Not | Self::LowHalf | Self::FloatI32 | Self::FloatU32 => 1,
             Self::Add3
             | Self::LshlAdd
             | Self::AddLshl
@@ -372,6 +404,7 @@ impl Operation {
             | Self::Bfi
             | Self::AlignBit
             | Self::MadU24
+            | Self::MadU16
             | Self::Fma
             | Self::Mad => 3,
             _ => 2,

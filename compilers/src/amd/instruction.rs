@@ -97,6 +97,10 @@ pub(super) enum Operation {
     Bfi,
     AlignBit,
     MadU24,
+    /// Of halves of its first two operands.
+    MadU16,
+    /// 16 bits, those above them 0.
+    LowHalf,
     AddF,
     SubF,
     SubRevF,
@@ -160,6 +164,7 @@ pub(super) enum ScalarOperation {
     MulHi,
     And,
     AndNot,
+    Nand,
     Or,
     Xor,
     Lshl,
@@ -169,6 +174,7 @@ pub(super) enum ScalarOperation {
     Bfm,
     BfeU,
     PackLow,
+    PackHigh,
     Select,
     AndSaveExec,
     /// Sets `scc` alone.

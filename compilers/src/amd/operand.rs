@@ -28,6 +28,8 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) const WHOLE: Self = Self { shift: 0, mask: u32::MAX };
+    pub(super) const LOW: Self = Self { shift: 0, mask: 0xffff };
+    pub(super) const HIGH: Self = Self { shift: 16, mask: 0xffff };
 
     pub(super) fn parse(text: &str) -> Result<Self> {
         let (shift, mask) = match text {

@@ -75,6 +75,7 @@ impl Scalars {
             Op::MulHi => (split(u64::from(a) * u64::from(b))[1], None),
             Op::And => not_zero(a & b),
             Op::AndNot => not_zero(a & !b),
+            Op::Nand => not_zero(!(a & b)),
             Op::Or => not_zero(a | b),
             Op::Xor => not_zero(a ^ b),
             Op::Lshl => not_zero(a << (b & 31)),
@@ -88,6 +89,7 @@ impl Scalars {
                 not_zero((a >> (b & 31)) & mask)
             }
             Op::PackLow => ((a & 0xffff) | (b << 16), None),
+            Op::PackHigh => ((a >> 16) | (b & 0xffff_0000), None),
             Op::Select => (if self.scc { a } else { b }, None),
             Op::AndSaveExec => {
                 let old = self.registers[usize::from(EXEC)];
@@ -118,6 +120,7 @@ impl Scalars {
             Op::Not => not_zero(!a),
             Op::And => not_zero(a & b),
             Op::AndNot => not_zero(a & !b),
+            Op::Nand => not_zero(!(a & b)),
             Op::Or => not_zero(a | b),
             Op::Xor => not_zero(a ^ b),
             Op::Select => (if self.scc { a } else { b }, None),

@@ -70,6 +70,7 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_mul_hi_u32" => (Op::MulHi, 2),
         "s_and_b32" | "s_and_b64" => (Op::And, 2),
         "s_andn2_b32" | "s_andn2_b64" | "s_and_not1_b32" | "s_and_not1_b64" => (Op::AndNot, 2),
+        "s_nand_b32" | "s_nand_b64" => (Op::Nand, 2),
         "s_or_b32" | "s_or_b64" => (Op::Or, 2),
         "s_xor_b32" | "s_xor_b64" => (Op::Xor, 2),
         "s_lshl_b32" | "s_lshl_b64" => (Op::Lshl, 2),
@@ -79,6 +80,7 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_bfm_b32" => (Op::Bfm, 2),
         "s_bfe_u32" => (Op::BfeU, 2),
         "s_pack_ll_b32_b16" => (Op::PackLow, 2),
+        "s_pack_hh_b32_b16" => (Op::PackHigh, 2),
         "s_cselect_b32" | "s_cselect_b64" => (Op::Select, 2),
         _ => bail!("an unknown instruction"),
     })

@@ -2,7 +2,7 @@
 //!
 //! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never do
 //! (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it if
-//! asked"); no listing changes the mode, for the instructions that do are unknown to src/amd/decode.rs.
+//! asked"); no listing changes the mode, for the instructions that do are unknown to decode.rs.
 
 use anyhow::{Result, bail};
 
@@ -76,6 +76,7 @@ impl<const W: usize> Wave<'_, W> {
         let value: Lanes<W> = match vector.operation {
             Op::Mov => a,
             Op::Not => map(|i| !a[i]),
+            Op::LowHalf => map(|i| a[i] & 0xffff),
             Op::FloatI32 => map(|i| (a[i].cast_signed() as f32).to_bits()),
             Op::FloatU32 => map(|i| (a[i] as f32).to_bits()),
             Op::Add => map(|i| a[i].wrapping_add(b[i])),
@@ -121,6 +122,7 @@ impl<const W: usize> Wave<'_, W> {
             Op::Bfi => map(|i| (a[i] & b[i]) | (!a[i] & c[i])),
             Op::AlignBit => map(|i| split(joined(b[i], a[i]) >> (c[i] & 31))[0]),
             Op::MadU24 => map(|i| (a[i] & 0xff_ffff).wrapping_mul(b[i] & 0xff_ffff).wrapping_add(c[i])),
+            Op::MadU16 => map(|i| a[i].wrapping_mul(b[i]).wrapping_add(c[i])),
             Op::Mad => map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i]))),
             Op::Fma => {
                 let fused: Lanes<W> = map(|i| flushed(float(a[i]).mul_add(float(b[i]), float(c[i]))));
