@@ -27,7 +27,7 @@ fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
     let seed = bitcast<vec4<f32>>(vec4(RECIPROCAL_MAGIC) - bitcast<vec4<u32>>(bottom));
     let error = pin(sub_mul(vec4(1.0), bottom, seed));
     let inverse = pin(mul_add(seed, pin(mul_add(error, error, error)), seed));
-    let first = rounded(top * inverse);
+    let first = pin(top * inverse);
     return mul_add(inverse, sub_mul(top, bottom, first), first);
 }
 
@@ -44,7 +44,7 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_high);
 
     let c = n * 0x1p-64f;
-    let cc = rounded(c * c);
+    let cc = pin(c * c);
     let v = pin(CENTRE_SHIFT - cc);
     var centre_top = horner(vec4(CENTRE_TOP_2), v, CENTRE_TOP_1);
     centre_top = horner(centre_top, v, CENTRE_TOP_0);
@@ -69,7 +69,7 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     let top = pin(select(tail_top, centre_top, central));
     let bottom = pin(select(tail_bottom, centre_bottom, central));
     let main = pin(select(r - TAIL_SHIFT, SQRT_TAU * c, central));
-    let factor = rounded(select(vec4(-1.0), c * cc, central));
+    let factor = pin(select(vec4(-1.0), c * cc, central));
     return mul_add(factor, quotient(top, bottom), main);
 }
 
