@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use seedtensors::gpu::{Form, Products};
 use seedtensors::{Arithmetic, Dtype, Key, Sampler, twins};
 
-use super::trace::{self, Graph, Node, Op, evaluate};
+use crate::trace::{self, Graph, Node, Op, evaluate};
 
 /// Pairs of words that are worked out side by side.
-const LANES: usize = 256;
-type Lanes = [u32; LANES];
+pub(crate) const LANES: usize = 256;
+pub(crate) type Lanes = [u32; LANES];
 
 /// A rewrite of an operation, in which an operand's own operation takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,49 +47,54 @@ impl std::fmt::Display for Mutant {
     }
 }
 
-/// The operation that a value comes from, behind barriers, signs, selects and powers of two.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Origin {
-    Sum(f32, f32),
-    Product(f32, f32),
-    Other,
-}
-
 fn is_power_of_two(graph: &Graph, node: Node) -> bool {
     graph.constant(node).is_some_and(|bits| bits & 0x007f_ffff == 0 && f32::from_bits(bits).is_normal())
 }
 
-/// A graph with its rewrites.
+/// Where an operand's operation is found, where that is the same in every lane: its operands, with the factors that
+/// apply to both parts of a sum, or to the first of a product.
+#[derive(Clone, Copy)]
+enum Found {
+    Sum { a: Node, b: Node, factor: f32, b_factor: f32 },
+    Product { a: Node, b: Node, factor: f32 },
+}
+
+/// What a batch of pairs of words is evaluated on.
+pub(crate) struct Inputs {
+    pub(crate) words: [Lanes; 2],
+    /// The words of the shaders' `Coefficients`.
+    pub(crate) coefficients: Vec<Lanes>,
+}
+
+/// A sampler's shader with its rewrites.
 pub(crate) struct Mutants {
     graph: Graph,
     /// The values of the first two words.
     outputs: [Node; 2],
     /// The operations that the outputs depend on, in order.
     cone: Vec<Node>,
-    coefficients: Vec<u32>,
-    dtype: Dtype,
-    /// The mutants with the operations that each rewrites.
+    /// The mutants with the operations that each rewrites, and whether an `exact` stands between.
     pub(crate) mutants: Vec<(Mutant, Vec<Node>)>,
 }
 
 impl Mutants {
-    pub(crate) fn new(sampler: &Sampler, dtype: Dtype) -> Self {
+    /// The rewrites that barriers prevent in a sampler's shader; or those that `exact` says change nothing.
+    pub(crate) fn new(sampler: &Sampler, through_exact: bool) -> Self {
         let source = Form::SAFEST.source();
         let module = naga::front::wgsl::parse_str(&source).expect("the shaders parse");
         let capabilities = naga::valid::Capabilities::empty();
         let info = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities).validate(&module);
         let parsed = (module, info.expect("the shaders are valid"));
-        let (number, bytes) = twins::coefficients(sampler, dtype, Arithmetic::Exact).expect("a valid sampler");
+        let (number, _) = twins::coefficients(sampler, Dtype::F32, Arithmetic::Exact).expect("a valid sampler");
         let (graph, values) = trace::sampler(&parsed, &source, number, Products::Pinned as u32);
-        let coefficients = bytemuck::pod_collect_to_vec::<u8, u32>(&bytes);
         let outputs = [values[0], values[1]];
         let cone = cone(&graph, &outputs);
-        let mut mutants = Self { graph, outputs, cone, coefficients, dtype, mutants: Vec::new() };
-        mutants.mutants = mutants.all();
+        let mut mutants = Self { graph, outputs, cone, mutants: Vec::new() };
+        mutants.mutants = mutants.all(through_exact);
         mutants
     }
 
-    fn all(&self) -> Vec<(Mutant, Vec<Node>)> {
+    fn all(&self, through_exact: bool) -> Vec<(Mutant, Vec<Node>)> {
         let mut found: BTreeMap<Mutant, Vec<Node>> = BTreeMap::new();
         for &node in &self.cone {
             let is_sum = match self.graph.op(node) {
@@ -100,7 +105,7 @@ impl Mutants {
             let operands = self.graph.operands(node);
             let sides = if operands[0] == operands[1] { 1 } else { 2 };
             for side in 0..sides {
-                for rewrite in self.rewrites(operands[side], is_sum) {
+                for rewrite in self.rewrites(operands[side], is_sum, through_exact, false) {
                     let mutant = Mutant { site: self.graph.sites[node].clone(), is_sum, side, rewrite };
                     found.entry(mutant).or_default().push(node);
                 }
@@ -109,207 +114,236 @@ impl Mutants {
         found.into_iter().collect()
     }
 
-    /// The rewrites that an operand's possible origins allow.
-    fn rewrites(&self, operand: Node, is_sum: bool) -> Vec<Rewrite> {
+    /// The rewrites that an operand's possible origins allow; those behind an `exact`, or those without.
+    fn rewrites(&self, operand: Node, is_sum: bool, through_exact: bool, passed: bool) -> Vec<Rewrite> {
         let operands = self.graph.operands(operand);
-        let regrouped = |a: Node, b: Node| {
-            if a == b { vec![Rewrite::First] } else { vec![Rewrite::First, Rewrite::Second] }
-        };
-        match self.graph.op(operand) {
-            Op::Add | Op::Sub if is_sum => regrouped(operands[0], operands[1]),
-            Op::Mul if operands.iter().any(|&x| is_power_of_two(&self.graph, x)) => {
-                let scaled = if is_power_of_two(&self.graph, operands[0]) { operands[1] } else { operands[0] };
-                self.rewrites(scaled, is_sum)
-            }
+        let next = |node: Node| self.rewrites(node, is_sum, through_exact, passed);
+        let regrouped =
+            || if operands[0] == operands[1] { vec![Rewrite::First] } else { vec![Rewrite::First, Rewrite::Second] };
+        let found = match self.graph.op(operand) {
+            Op::Add | Op::Sub if is_sum => regrouped(),
+            Op::Mul if is_power_of_two(&self.graph, operands[0]) => return next(operands[1]),
+            Op::Mul if is_power_of_two(&self.graph, operands[1]) => return next(operands[0]),
             Op::Mul if is_sum => vec![Rewrite::Fused],
-            Op::Mul => regrouped(operands[0], operands[1]),
-            Op::Neg | Op::Exact => self.rewrites(operands[0], is_sum),
-            Op::Or if self.graph.is_hidden(operands[1]) => self.rewrites(operands[0], is_sum),
+            Op::Mul => regrouped(),
+            Op::Neg => return next(operands[0]),
+            Op::Exact => return self.rewrites(operands[0], is_sum, through_exact, true),
+            Op::Or if self.graph.is_hidden(operands[1]) => return next(operands[0]),
             Op::Select => {
-                let mut all = self.rewrites(operands[1], is_sum);
-                all.extend(self.rewrites(operands[2], is_sum));
+                let mut all = next(operands[1]);
+                all.extend(next(operands[2]));
                 all.sort_unstable();
                 all.dedup();
-                all
+                return all;
             }
             _ => Vec::new(),
-        }
+        };
+        if passed == through_exact { found } else { Vec::new() }
     }
 
-    /// The operation that a value comes from in a lane.
-    fn origin(&self, values: &[Lanes], lane: usize, node: Node) -> Origin {
+    /// Where an operand's operation is, where no select stands between.
+    fn found(&self, node: Node) -> Option<Found> {
         let operands = self.graph.operands(node);
-        let value = |node: Node| f32::from_bits(values[node][lane]);
-        let scaled = |origin, factor: f32| match origin {
-            Origin::Sum(a, b) => Origin::Sum(a * factor, b * factor),
-            Origin::Product(a, b) => Origin::Product(a * factor, b),
-            Origin::Other => Origin::Other,
+        let constant = |i: usize| f32::from_bits(self.graph.constant(operands[i]).unwrap_or_default());
+        let scaled = |found, by: f32| match found {
+            Found::Sum { a, b, factor, b_factor } => Found::Sum { a, b, factor: factor * by, b_factor: b_factor * by },
+            Found::Product { a, b, factor } => Found::Product { a, b, factor: factor * by },
         };
         match self.graph.op(node) {
-            Op::Add => Origin::Sum(value(operands[0]), value(operands[1])),
-            Op::Sub => Origin::Sum(value(operands[0]), -value(operands[1])),
-            Op::Mul if is_power_of_two(&self.graph, operands[0]) => {
-                scaled(self.origin(values, lane, operands[1]), value(operands[0]))
-            }
-            Op::Mul if is_power_of_two(&self.graph, operands[1]) => {
-                scaled(self.origin(values, lane, operands[0]), value(operands[1]))
-            }
-            Op::Mul => Origin::Product(value(operands[0]), value(operands[1])),
-            Op::Neg => scaled(self.origin(values, lane, operands[0]), -1.0),
-            Op::Exact => self.origin(values, lane, operands[0]),
-            Op::Or if self.graph.is_hidden(operands[1]) => self.origin(values, lane, operands[0]),
-            Op::Select => {
-                let taken = if values[operands[0]][lane] == 0 { operands[2] } else { operands[1] };
-                self.origin(values, lane, taken)
-            }
-            _ => Origin::Other,
+            Op::Add => Some(Found::Sum { a: operands[0], b: operands[1], factor: 1.0, b_factor: 1.0 }),
+            Op::Sub => Some(Found::Sum { a: operands[0], b: operands[1], factor: 1.0, b_factor: -1.0 }),
+            Op::Mul if is_power_of_two(&self.graph, operands[0]) => Some(scaled(self.found(operands[1])?, constant(0))),
+            Op::Mul if is_power_of_two(&self.graph, operands[1]) => Some(scaled(self.found(operands[0])?, constant(1))),
+            Op::Mul => Some(Found::Product { a: operands[0], b: operands[1], factor: 1.0 }),
+            Op::Neg => Some(scaled(self.found(operands[0])?, -1.0)),
+            Op::Exact => self.found(operands[0]),
+            Op::Or if self.graph.is_hidden(operands[1]) => self.found(operands[0]),
+            _ => None,
         }
     }
 
-    /// An operation's value in a lane with a rewrite.
-    fn rewritten(&self, values: &[Lanes], lane: usize, node: Node, mutant: &Mutant) -> u32 {
+    /// The arm of each select on the way to an operand's operation, in a lane.
+    fn taken(&self, values: &[Lanes], lane: usize, node: Node) -> Node {
         let operands = self.graph.operands(node);
-        let is_difference = self.graph.op(node) == Op::Sub;
-        let signed = |side: usize, x: f32| if is_difference && side == 1 { -x } else { x };
-        let other = f32::from_bits(values[operands[1 - mutant.side]][lane]);
-        let other = signed(1 - mutant.side, other);
-        let sign = signed(mutant.side, 1.0);
-        let result = match (self.origin(values, lane, operands[mutant.side]), mutant.is_sum, mutant.rewrite) {
-            (Origin::Product(a, b), true, Rewrite::Fused) => (sign * a).mul_add(b, other),
-            (Origin::Sum(a, b), true, Rewrite::First) => sign * a + (sign * b + other),
-            (Origin::Sum(a, b), true, Rewrite::Second) => sign * b + (sign * a + other),
-            (Origin::Product(a, b), false, Rewrite::First) => a * (b * other),
-            (Origin::Product(a, b), false, Rewrite::Second) => b * (a * other),
-            _ => return values[node][lane],
-        };
-        result.to_bits()
+        match self.graph.op(node) {
+            Op::Select => {
+                let arm = if values[operands[0]][lane] == 0 { operands[2] } else { operands[1] };
+                self.taken(values, lane, arm)
+            }
+            Op::Or if self.graph.is_hidden(operands[1]) => self.taken(values, lane, operands[0]),
+            _ => node,
+        }
     }
 
-    /// How many of the blocks' elements each mutant changes, and which blocks those are in where they are asked for.
-    pub(crate) fn counts(&self, key: Key, blocks: &[u64]) -> Vec<u64> {
-        let chunk = |blocks: &[u64]| {
-            let mut counts = vec![0; self.mutants.len()];
-            self.changed(key, blocks, |mutant, _| counts[mutant] += 1);
+    /// An operation's values with a rewrite.
+    fn rewritten(&self, values: &[Lanes], node: Node, mutant: &Mutant) -> Lanes {
+        let operands = self.graph.operands(node);
+        let is_difference = self.graph.op(node) == Op::Sub;
+        let sign = |side: usize| if is_difference && side == 1 { -1.0 } else { 1.0 };
+        let (own, others) = (sign(mutant.side), sign(1 - mutant.side));
+        let f = |node: Node, lane: usize| f32::from_bits(values[node][lane]);
+        let value = |found, lane: usize| {
+            let other = others * f(operands[1 - mutant.side], lane);
+            Some(match (found, mutant.is_sum, mutant.rewrite) {
+                (Found::Product { a, b, factor }, true, Rewrite::Fused) => {
+                    (own * factor * f(a, lane)).mul_add(f(b, lane), other).to_bits()
+                }
+                (Found::Sum { a, b, factor, b_factor }, true, Rewrite::First) => {
+                    (own * factor * f(a, lane) + (own * b_factor * f(b, lane) + other)).to_bits()
+                }
+                (Found::Sum { a, b, factor, b_factor }, true, Rewrite::Second) => {
+                    (own * b_factor * f(b, lane) + (own * factor * f(a, lane) + other)).to_bits()
+                }
+                (Found::Product { a, b, factor }, false, Rewrite::First) => {
+                    (factor * f(a, lane) * (f(b, lane) * other)).to_bits()
+                }
+                (Found::Product { a, b, factor }, false, Rewrite::Second) => {
+                    (f(b, lane) * (factor * f(a, lane) * other)).to_bits()
+                }
+                _ => return None,
+            })
+        };
+        match self.found(operands[mutant.side]) {
+            Some(found) => std::array::from_fn(|lane| value(found, lane).unwrap_or(values[node][lane])),
+            None => std::array::from_fn(|lane| {
+                let found = self.found(self.taken(values, lane, operands[mutant.side]));
+                found.and_then(|found| value(found, lane)).unwrap_or(values[node][lane])
+            }),
+        }
+    }
+
+    /// How many of the blocks' elements each mutant changes.
+    pub(crate) fn counts(&self, sampler: &Sampler, dtype: Dtype, key: Key, blocks: &[u64]) -> Vec<u64> {
+        let coefficients = coefficients(sampler, dtype);
+        let add = |mut counts: Vec<u64>, more: Vec<u64>| {
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
             counts
         };
-        let add = |mut a: Vec<u64>, b: Vec<u64>| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-            a
+        let all = vec![true; self.mutants.len()];
+        let chunk = |blocks: &[u64]| {
+            let mut counts = vec![0; self.mutants.len()];
+            let inputs = Inputs { words: words(key, blocks), coefficients: splat(&coefficients) };
+            self.changed(&inputs, dtype, 2 * blocks.len(), &all, |mutant, _, _| counts[mutant] += 1);
+            counts
         };
         blocks.par_chunks(LANES / 2).map(chunk).reduce(|| vec![0; self.mutants.len()], add)
     }
 
-    /// Tells `report` of each element that a mutant changes: the mutant, and the index into `blocks`. At most `LANES / 2`
-    /// blocks.
-    pub(crate) fn changed(&self, key: Key, blocks: &[u64], mut report: impl FnMut(usize, usize)) {
+    /// Tells `report` of each value that an active mutant changes: the mutant, the lane, and which value of the pair.
+    pub(crate) fn changed(
+        &self,
+        inputs: &Inputs,
+        dtype: Dtype,
+        lanes: usize,
+        active: &[bool],
+        mut report: impl FnMut(usize, usize, usize),
+    ) {
         let mut values = vec![[0; LANES]; self.graph.operations.len()];
-        let mut words = [[0; LANES]; 2];
-        for (pair, block) in words_of(key, blocks).enumerate() {
-            [words[0][pair], words[1][pair]] = block;
-        }
-        let lanes = 2 * blocks.len();
-        self.run(&mut values, &words, &self.cone);
-        let expected = self.outputs.map(|output| values[output]);
-        for (i, (mutant, nodes)) in self.mutants.iter().enumerate() {
-            let mut changed = vec![false; values.len()];
-            let mut saved = Vec::new();
-            for &node in &self.cone {
+        self.run(&mut values, inputs, &self.cone);
+        let mut changed = vec![false; values.len()];
+        let mut saved: Vec<(Node, Lanes)> = Vec::new();
+        for (i, (mutant, nodes)) in self.mutants.iter().enumerate().filter(|(i, _)| active[*i]) {
+            let first = self.cone.partition_point(|&node| node < nodes[0]);
+            for &node in &self.cone[first..] {
                 let rewrites = nodes.contains(&node);
                 if !rewrites && !self.graph.operands(node).iter().any(|&x| changed[x]) {
                     continue;
                 }
                 let before = values[node];
                 if rewrites {
-                    let after = std::array::from_fn(|lane| self.rewritten(&values, lane, node, mutant));
-                    values[node] = after;
+                    values[node] = self.rewritten(&values, node, mutant);
                 } else {
-                    self.run(&mut values, &words, &[node]);
+                    self.run(&mut values, inputs, &[node]);
                 }
-                changed[node] = values[node] != before;
-                if changed[node] {
+                if values[node] != before {
+                    changed[node] = true;
                     saved.push((node, before));
                 }
             }
-            for (output, expected) in self.outputs.iter().zip(&expected) {
-                for lane in 0..lanes {
-                    if self.stored(values[*output][lane]) != self.stored(expected[lane]) {
-                        report(i, lane / 2);
+            for (node, before) in saved.drain(..) {
+                if let Some(value) = self.outputs.iter().position(|&output| output == node) {
+                    for lane in 0..lanes {
+                        if stored(values[node][lane], dtype) != stored(before[lane], dtype) {
+                            report(i, lane, value);
+                        }
                     }
                 }
-            }
-            for (node, before) in saved {
                 values[node] = before;
+                changed[node] = false;
             }
         }
     }
 
-    /// The bits that are stored of an f32's bits.
-    fn stored(&self, bits: u32) -> u32 {
-        let value = f32::from_bits(bits);
-        match self.dtype {
-            Dtype::F32 => bits,
-            Dtype::F16 => half::f16::from_f32(value).to_bits().into(),
-            Dtype::BF16 => half::bf16::from_f32(value).to_bits().into(),
-        }
-    }
-
-    /// The values without any rewrite, for a test of the graph itself.
-    pub(crate) fn values(&self, key: Key, blocks: &[u64]) -> Vec<u32> {
+    /// The values as f32 bits without any rewrite.
+    pub(crate) fn values(&self, inputs: &Inputs) -> [Lanes; 2] {
         let mut values = vec![[0; LANES]; self.graph.operations.len()];
-        let mut words = [[0; LANES]; 2];
-        for (pair, block) in words_of(key, blocks).enumerate() {
-            [words[0][pair], words[1][pair]] = block;
-        }
-        self.run(&mut values, &words, &self.cone);
-        let of = |lane: usize| self.outputs.map(|output| self.stored(values[output][lane]));
-        (0..2 * blocks.len()).flat_map(of).collect()
+        self.run(&mut values, inputs, &self.cone);
+        self.outputs.map(|output| values[output])
     }
 
-    fn run(&self, values: &mut [Lanes], words: &[Lanes; 2], nodes: &[Node]) {
+    fn run(&self, values: &mut [Lanes], inputs: &Inputs, nodes: &[Node]) {
         for &node in nodes {
-            let operands = self.graph.operands(node);
             values[node] = match self.graph.op(node) {
                 Op::Const(bits) => [bits; LANES],
                 Op::Hidden => [0; LANES],
-                Op::Input(word @ (0 | 1)) => words[word as usize],
-                Op::Input(coefficient) => [self.coefficients[coefficient as usize - 100]; LANES],
-                op => lanes(op, operands, values),
+                Op::Input(word @ (0 | 1)) => inputs.words[word as usize],
+                Op::Input(coefficient) => inputs.coefficients[coefficient as usize - 100],
+                op => lanes(op, self.graph.operands(node), values),
             };
         }
     }
 }
 
+/// The bits that are stored of an f32's bits.
+pub(crate) fn stored(bits: u32, dtype: Dtype) -> u32 {
+    let value = f32::from_bits(bits);
+    match dtype {
+        Dtype::F32 => bits,
+        Dtype::F16 => half::f16::from_f32(value).to_bits().into(),
+        Dtype::BF16 => half::bf16::from_f32(value).to_bits().into(),
+    }
+}
+
+/// The words of a sampler's `Coefficients`.
+pub(crate) fn coefficients(sampler: &Sampler, dtype: Dtype) -> Vec<u32> {
+    let (_, bytes) = twins::coefficients(sampler, dtype, Arithmetic::Exact).expect("a valid sampler");
+    bytemuck::pod_collect_to_vec(&bytes)
+}
+
+pub(crate) fn splat(words: &[u32]) -> Vec<Lanes> {
+    words.iter().map(|&word| [word; LANES]).collect()
+}
+
+/// The pairs of words of at most `LANES / 2` blocks.
+pub(crate) fn words(key: Key, blocks: &[u64]) -> [Lanes; 2] {
+    let mut words = [[0; LANES]; 2];
+    for (i, &block) in blocks.iter().enumerate() {
+        let [a, b, c, d] = key.block(block);
+        (words[0][2 * i], words[1][2 * i]) = (a, b);
+        (words[0][2 * i + 1], words[1][2 * i + 1]) = (c, d);
+    }
+    words
+}
+
 /// An operation on every lane.
 fn lanes(op: Op, operands: &[Node], values: &[Lanes]) -> Lanes {
-    let x = |i: usize| &values[operands[i]];
-    // the operation is matched outside of the loop, so that the loop is one of vectors
+    // the operation is a constant inside of the loop, so that the loop is one of vectors
     macro_rules! each {
-        ($($op:pat => $n:literal),* $(,)?) => {
+        ($($op:ident $n:literal),*) => {
             match op {
-                $($op => {
-                    let x: [&Lanes; $n] = std::array::from_fn(x);
-                    std::array::from_fn(|lane| evaluate(op, &x.map(|x| x[lane])))
+                $(Op::$op => {
+                    let x: [&Lanes; $n] = std::array::from_fn(|i| &values[operands[i]]);
+                    std::array::from_fn(|lane| evaluate(Op::$op, &x.map(|x| x[lane])))
                 })*
                 other => panic!("{other:?} has no lanes"),
             }
         };
     }
-    each! {
-        Op::Add => 2, Op::Sub => 2, Op::Mul => 2, Op::Fma => 3, Op::Neg => 1, Op::Exact => 1,
-        Op::IntAdd => 2, Op::IntSub => 2, Op::IntMul => 2, Op::Min => 2,
-        Op::And => 2, Op::Or => 2, Op::Xor => 2, Op::Not => 1,
-        Op::ShiftLeft => 2, Op::ShiftRight => 2, Op::ShiftRightSigned => 2,
-        Op::FloatLess => 2, Op::UintLess => 2, Op::IntLess => 2, Op::Equal => 2,
-        Op::Select => 3, Op::FloatOfInt => 1, Op::FloatOfUint => 1,
-    }
-}
-
-/// The pairs of words of blocks.
-fn words_of(key: Key, blocks: &[u64]) -> impl Iterator<Item = [u32; 2]> {
-    blocks.iter().flat_map(move |&block| {
-        let [a, b, c, d] = key.block(block);
-        [[a, b], [c, d]]
-    })
+    each!(
+        Add 2, Sub 2, Mul 2, Fma 3, Neg 1, Exact 1, IntAdd 2, IntSub 2, IntMul 2, Min 2, And 2, Or 2, Xor 2, Not 1,
+        ShiftLeft 2, ShiftRight 2, ShiftRightSigned 2, FloatLess 2, UintLess 2, IntLess 2, Equal 2, Select 3,
+        FloatOfInt 1, FloatOfUint 1
+    )
 }
 
 fn cone(graph: &Graph, outputs: &[Node]) -> Vec<Node> {

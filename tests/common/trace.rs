@@ -138,6 +138,7 @@ impl Graph {
 }
 
 /// The bits of an operation's result.
+#[inline(always)]
 pub(crate) fn evaluate(op: Op, x: &[u32]) -> u32 {
     let f = |i: usize| f32::from_bits(x[i]);
     match op {

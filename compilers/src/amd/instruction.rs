@@ -1,0 +1,174 @@
+//! AMD's instructions, decoded: what src/amd/decode.rs makes of a listing and the other files run.
+
+use super::operand::{Operand, Part, Place};
+
+#[derive(Clone, Debug)]
+pub(super) enum Instruction {
+    Vector(Vector),
+    Compare(Compare),
+    /// Chooses the second operand where the mask is set, else the first.
+    Select { to: u8, from: [Operand; 2], mask: u8 },
+    /// A sum with a carry out, and in where there is a mask for it.
+    Carry { to: u8, out: u8, from: [Operand; 2], carry: Option<u8> },
+    /// A shift of 64 bits by the first operand.
+    Shift64 { to: u8, right: bool, by: Operand, from: Place },
+    /// A product of words plus 64 bits.
+    Mad64 { to: u8, from: [Operand; 2], add: Place },
+    Swap(u8, u8),
+    Scalar(Scalar),
+    /// `s_load` and `s_buffer_load` of so many words.
+    Load { to: u8, words: u8, base: u8, offset: Place, plus: u32, buffer: bool },
+    Memory(Memory),
+    /// Where to go where the condition holds.
+    Branch(Condition, usize),
+    End,
+    /// Waits and hints, which do nothing to values.
+    Nothing,
+}
+
+/// An instruction of up to three operands, each lane alone.
+#[derive(Clone, Debug)]
+pub(super) struct Vector {
+    pub(super) operation: Operation,
+    pub(super) to: u8,
+    /// The part of the register that is written, and whether the rest stays or becomes 0.
+    pub(super) part: Part,
+    pub(super) preserve: bool,
+    pub(super) from: [Operand; 3],
+    /// What a float result is multiplied by.
+    pub(super) factor: f32,
+}
+
+/// By AMD's names without their types, where those say all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Mov,
+    Not,
+    FloatI32,
+    FloatU32,
+    Add,
+    Sub,
+    SubRev,
+    And,
+    Or,
+    Xor,
+    LshlRev,
+    LshrRev,
+    AshrRev,
+    MulLo,
+    MulHi,
+    MulU24,
+    MinU,
+    MaxU,
+    Add3,
+    LshlAdd,
+    AddLshl,
+    LshlOr,
+    AndOr,
+    Or3,
+    Xor3,
+    Xad,
+    BfeU,
+    Bfi,
+    AlignBit,
+    MadU24,
+    AddF,
+    SubF,
+    SubRevF,
+    MulF,
+    /// One rounding.
+    Fma,
+    /// A rounding of the product and one of the sum.
+    Mad,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    Less,
+    LessEqual,
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterEqual,
+    NotLess,
+    NotLessEqual,
+    NotGreater,
+    NotGreaterEqual,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    F32,
+    U32,
+    I32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Compare {
+    pub(super) relation: Relation,
+    pub(super) kind: Kind,
+    pub(super) from: [Operand; 2],
+    /// The masks that are written, `exec` by `v_cmpx`.
+    pub(super) to: Option<u8>,
+    pub(super) exec: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Scalar {
+    pub(super) operation: ScalarOperation,
+    pub(super) wide: bool,
+    pub(super) to: u8,
+    pub(super) from: [Place; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScalarOperation {
+    Mov,
+    Not,
+    Brev,
+    AddI,
+    AddU,
+    AddCarry,
+    SubI,
+    SubU,
+    Mul,
+    MulHi,
+    And,
+    AndNot,
+    Or,
+    Xor,
+    Lshl,
+    Lshr,
+    MinU,
+    MaxU,
+    Bfm,
+    BfeU,
+    PackLow,
+    Select,
+    AndSaveExec,
+    /// Sets `scc` alone.
+    Compare(Relation, Kind),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    pub(super) store: bool,
+    pub(super) data: u8,
+    pub(super) words: u8,
+    /// The vector register with an offset in bytes, the descriptor, and the scalar and constant offsets.
+    pub(super) address: Option<u8>,
+    pub(super) descriptor: u8,
+    pub(super) scalar: Place,
+    pub(super) offset: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    ExecZero,
+    ExecNotZero,
+    SccZero,
+    SccOne,
+    VccZero,
+    VccNotZero,
+}

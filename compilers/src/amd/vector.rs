@@ -1,0 +1,252 @@
+//! Runs AMD's vector instructions over the lanes of a wave. Loops over lanes are plain, for the compiler to vectorise.
+//!
+//! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never do
+//! (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it if
+//! asked"); no listing changes the mode, for the instructions that do are unknown to src/amd/decode.rs.
+
+use anyhow::{Result, bail};
+
+use super::instruction::{Compare, Kind, Operation, Relation, Vector};
+use super::operand::{EXEC, Operand, Place};
+use super::scalar::{joined, split};
+use super::wave::Wave;
+use crate::lanes::{all_ones, blend, float, flushed, mul_high};
+
+/// One value of each lane.
+type Lanes<const W: usize> = [u32; W];
+
+#[inline(always)]
+fn map<const W: usize>(f: impl Fn(usize) -> u32) -> Lanes<W> {
+    let mut out = [0; W];
+    for (lane, out) in out.iter_mut().enumerate() {
+        *out = f(lane);
+    }
+    out
+}
+
+impl<const W: usize> Wave<'_, W> {
+    /// A source's value in each lane.
+    #[inline(always)]
+    fn read(&self, operand: &Operand) -> Result<Lanes<W>> {
+        let lanes = self.place(operand.place)?;
+        if operand.is_plain() {
+            return Ok(lanes);
+        }
+        let (part, keep, flip) = (operand.part, operand.keep, operand.flip);
+        Ok(map(|i| (((lanes[i] >> part.shift) & part.mask) & keep) ^ flip))
+    }
+
+    #[inline(always)]
+    fn place(&self, place: Place) -> Result<Lanes<W>> {
+        Ok(match place {
+            Place::Vector(number) => self.vectors[usize::from(number)],
+            scalar => [self.scalars.word(scalar)?; W],
+        })
+    }
+
+    /// 64 bits in each lane, low words and high words.
+    #[inline(always)]
+    fn wide_place(&self, place: Place) -> Result<(Lanes<W>, Lanes<W>)> {
+        Ok(match place {
+            Place::Vector(number) => (self.vectors[usize::from(number)], self.vectors[usize::from(number) + 1]),
+            scalar => {
+                let [low, high] = split(self.scalars.wide(scalar)?);
+                ([low; W], [high; W])
+            }
+        })
+    }
+
+    /// Writes the lanes that are on.
+    #[inline(always)]
+    fn write(&mut self, to: u8, value: &Lanes<W>) {
+        let exec = self.exec();
+        let register = &mut self.vectors[usize::from(to)];
+        if exec == Self::FULL {
+            *register = *value;
+        } else {
+            *register = map(|i| blend(all_ones(exec, i), value[i], register[i]));
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn vector(&mut self, vector: &Vector) -> Result<()> {
+        use Operation as Op;
+        let a = self.read(&vector.from[0])?;
+        let b = self.read(&vector.from[1])?;
+        let value: Lanes<W> = match vector.operation {
+            Op::Mov => a,
+            Op::Not => map(|i| !a[i]),
+            Op::FloatI32 => map(|i| (a[i].cast_signed() as f32).to_bits()),
+            Op::FloatU32 => map(|i| (a[i] as f32).to_bits()),
+            Op::Add => map(|i| a[i].wrapping_add(b[i])),
+            Op::Sub => map(|i| a[i].wrapping_sub(b[i])),
+            Op::SubRev => map(|i| b[i].wrapping_sub(a[i])),
+            Op::And => map(|i| a[i] & b[i]),
+            Op::Or => map(|i| a[i] | b[i]),
+            Op::Xor => map(|i| a[i] ^ b[i]),
+            Op::LshlRev => map(|i| b[i] << (a[i] & 31)),
+            Op::LshrRev => map(|i| b[i] >> (a[i] & 31)),
+            Op::AshrRev => map(|i| (b[i].cast_signed() >> (a[i] & 31)).cast_unsigned()),
+            Op::MulLo => map(|i| a[i].wrapping_mul(b[i])),
+            Op::MulHi => map(|i| mul_high(a[i], b[i])),
+            Op::MulU24 => map(|i| (a[i] & 0xff_ffff).wrapping_mul(b[i] & 0xff_ffff)),
+            Op::MinU => map(|i| a[i].min(b[i])),
+            Op::MaxU => map(|i| a[i].max(b[i])),
+            Op::AddF => map(|i| flushed(float(a[i]) + float(b[i]))),
+            Op::SubF => map(|i| flushed(float(a[i]) - float(b[i]))),
+            Op::SubRevF => map(|i| flushed(float(b[i]) - float(a[i]))),
+            Op::MulF => map(|i| flushed(float(a[i]) * float(b[i]))),
+            operation => {
+                let c = self.read(&vector.from[2])?;
+                self.three(operation, &a, &b, &c)?
+            }
+        };
+        self.finish(vector, value);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn three(&mut self, operation: Operation, a: &Lanes<W>, b: &Lanes<W>, c: &Lanes<W>) -> Result<Lanes<W>> {
+        use Operation as Op;
+        Ok(match operation {
+            Op::Add3 => map(|i| a[i].wrapping_add(b[i]).wrapping_add(c[i])),
+            Op::LshlAdd => map(|i| (a[i] << (b[i] & 31)).wrapping_add(c[i])),
+            Op::AddLshl => map(|i| a[i].wrapping_add(b[i]) << (c[i] & 31)),
+            Op::LshlOr => map(|i| (a[i] << (b[i] & 31)) | c[i]),
+            Op::AndOr => map(|i| (a[i] & b[i]) | c[i]),
+            Op::Or3 => map(|i| a[i] | b[i] | c[i]),
+            Op::Xor3 => map(|i| a[i] ^ b[i] ^ c[i]),
+            Op::Xad => map(|i| (a[i] ^ b[i]).wrapping_add(c[i])),
+            Op::BfeU => map(|i| (a[i] >> (b[i] & 31)) & ((1 << (c[i] & 31)) - 1)),
+            Op::Bfi => map(|i| (a[i] & b[i]) | (!a[i] & c[i])),
+            Op::AlignBit => map(|i| split(joined(b[i], a[i]) >> (c[i] & 31))[0]),
+            Op::MadU24 => map(|i| (a[i] & 0xff_ffff).wrapping_mul(b[i] & 0xff_ffff).wrapping_add(c[i])),
+            Op::Mad => map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i]))),
+            Op::Fma => {
+                let fused: Lanes<W> = map(|i| flushed(float(a[i]).mul_add(float(b[i]), float(c[i]))));
+                let exec = self.exec();
+                let split: Lanes<W> = map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i])));
+                let differ: Lanes<W> = map(|i| u32::from(fused[i] != split[i]) & all_ones(exec, i));
+                self.executed.fused += u64::from(exec.count_ones());
+                self.executed.fused_matter += u64::from(differ.iter().sum::<u32>());
+                fused
+            }
+            operation => bail!("{operation:?} has no three operands"),
+        })
+    }
+
+    /// Scales and places a result.
+    #[inline(always)]
+    fn finish(&mut self, vector: &Vector, mut value: Lanes<W>) {
+        if vector.factor != 1.0 {
+            value = map(|i| flushed(f32::from_bits(value[i]) * vector.factor));
+        }
+        let part = vector.part;
+        if part.mask != u32::MAX {
+            let old = self.vectors[usize::from(vector.to)];
+            let kept = if vector.preserve { !(part.mask << part.shift) } else { 0 };
+            value = map(|i| ((value[i] & part.mask) << part.shift) | (old[i] & kept));
+        }
+        self.write(vector.to, &value);
+    }
+
+    /// A bit of each lane that is on.
+    #[inline(always)]
+    fn mask(&self, f: impl Fn(usize) -> bool) -> u64 {
+        let mut mask = 0;
+        for lane in 0..W {
+            mask |= u64::from(f(lane)) << lane;
+        }
+        mask & self.exec()
+    }
+
+    #[inline(always)]
+    pub(super) fn compare(&mut self, compare: &Compare) -> Result<()> {
+        let (a, b) = (self.read(&compare.from[0])?, self.read(&compare.from[1])?);
+        let mask = match compare.kind {
+            Kind::U32 => self.related(compare.relation, &a, &b, |x| x)?,
+            Kind::I32 => self.related(compare.relation, &a, &b, u32::cast_signed)?,
+            Kind::F32 => self.related(compare.relation, &a, &b, float)?,
+        };
+        if let Some(to) = compare.to {
+            self.set_mask(to, mask);
+        }
+        if compare.exec {
+            self.set_mask(EXEC, mask);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "not less is also true of what is no number")]
+    fn related<T: PartialOrd>(
+        &self,
+        relation: Relation,
+        a: &Lanes<W>,
+        b: &Lanes<W>,
+        typed: impl Fn(u32) -> T,
+    ) -> Result<u64> {
+        let typed = |i: usize| (typed(a[i]), typed(b[i]));
+        Ok(match relation {
+            Relation::Less => self.mask(|i| typed(i).0 < typed(i).1),
+            Relation::LessEqual => self.mask(|i| typed(i).0 <= typed(i).1),
+            Relation::Equal => self.mask(|i| typed(i).0 == typed(i).1),
+            Relation::NotEqual => self.mask(|i| typed(i).0 != typed(i).1),
+            Relation::Greater => self.mask(|i| typed(i).0 > typed(i).1),
+            Relation::GreaterEqual => self.mask(|i| typed(i).0 >= typed(i).1),
+            Relation::NotLess => self.mask(|i| !(typed(i).0 < typed(i).1)),
+            Relation::NotLessEqual => self.mask(|i| !(typed(i).0 <= typed(i).1)),
+            Relation::NotGreater => self.mask(|i| !(typed(i).0 > typed(i).1)),
+            Relation::NotGreaterEqual => self.mask(|i| !(typed(i).0 >= typed(i).1)),
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn select(&mut self, to: u8, from: &[Operand; 2], mask: u8) -> Result<()> {
+        let (a, b, mask) = (self.read(&from[0])?, self.read(&from[1])?, self.get_mask(mask));
+        let value = map(|i| blend(all_ones(mask, i), b[i], a[i]));
+        self.write(to, &value);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn carry(&mut self, to: u8, out: u8, from: &[Operand; 2], carry: Option<u8>) -> Result<()> {
+        let (a, b) = (self.read(&from[0])?, self.read(&from[1])?);
+        let carry = carry.map_or(0, |mask| self.get_mask(mask));
+        let sum = |i: usize| u64::from(a[i]) + u64::from(b[i]) + ((carry >> i) & 1);
+        let (value, mask) = (map(|i| split(sum(i))[0]), self.mask(|i| sum(i) >> 32 != 0));
+        self.write(to, &value);
+        self.set_mask(out, mask);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn shift64(&mut self, to: u8, right: bool, by: &Operand, from: Place) -> Result<()> {
+        let (by, (low, high)) = (self.read(by)?, self.wide_place(from)?);
+        let shifted = |i: usize| {
+            let bits = joined(low[i], high[i]);
+            split(if right { bits >> (by[i] & 63) } else { bits << (by[i] & 63) })
+        };
+        let (low, high) = (map(|i| shifted(i)[0]), map(|i| shifted(i)[1]));
+        self.write(to, &low);
+        self.write(to + 1, &high);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn mad64(&mut self, to: u8, from: &[Operand; 2], add: Place) -> Result<()> {
+        let (a, b, (low, high)) = (self.read(&from[0])?, self.read(&from[1])?, self.wide_place(add)?);
+        let sum = |i: usize| split((u64::from(a[i]) * u64::from(b[i])).wrapping_add(joined(low[i], high[i])));
+        let (low, high) = (map(|i| sum(i)[0]), map(|i| sum(i)[1]));
+        self.write(to, &low);
+        self.write(to + 1, &high);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn swap(&mut self, a: u8, b: u8) {
+        let (old_a, old_b) = (self.vectors[usize::from(a)], self.vectors[usize::from(b)]);
+        self.write(a, &old_b);
+        self.write(b, &old_a);
+    }
+}

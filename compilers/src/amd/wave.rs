@@ -1,0 +1,181 @@
+//! A wave: its registers, its memory, and the loop that runs it.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::instruction::{Condition, Instruction, Memory};
+use super::operand::{EXEC, Place, SCALARS, VCC};
+use super::scalar::Scalars;
+use crate::machine::Executed;
+
+/// Vector registers that a wave can have.
+const VECTORS: usize = 256;
+/// What registers hold that nothing has written: an f32 of -6.3e18, an offset outside every buffer.
+const NOISE: u32 = 0xdead_beef;
+/// Instructions of a wave at most; no shader here has a loop.
+const MOST_STEPS: u64 = 1 << 20;
+/// Where RADV places what its 32-bit pointers point to: the high half of their addresses.
+const HIGH: u32 = 0xffff_8000;
+/// The low halves of the addresses of the descriptor set and of the dynamic descriptors.
+pub(super) const SET: u32 = 0x1000;
+pub(super) const DYNAMIC: u32 = 0x2000;
+/// The first words of the storage buffer's and of the uniform buffer's descriptor.
+const STORAGE: u32 = 0x5701_0000;
+const UNIFORM: u32 = 0x0f02_0000;
+
+/// The buffers that a dispatch is bound to.
+#[derive(Clone, Copy)]
+pub(super) struct Memories<'a> {
+    pub(super) params: &'a [u32],
+    pub(super) storage: &'a [u32],
+}
+
+pub(super) struct Wave<'a, const W: usize> {
+    pub(super) scalars: Scalars,
+    pub(super) vectors: Box<[[u32; W]; VECTORS]>,
+    pub(super) executed: Executed,
+    memories: Memories<'a>,
+    /// Words that were stored, and their places in the storage buffer.
+    pub(super) stores: Vec<(u32, u32)>,
+}
+
+impl<'a, const W: usize> Wave<'a, W> {
+    /// The mask of every lane.
+    pub(super) const FULL: u64 = u64::MAX >> (64 - W);
+
+    pub(super) fn new(memories: Memories<'a>) -> Self {
+        let scalars = Scalars { registers: [NOISE; SCALARS], scc: false };
+        let vectors = Box::new([[NOISE; W]; VECTORS]);
+        Self { scalars, vectors, executed: Executed::default(), memories, stores: Vec::new() }
+    }
+
+    /// Every register as before a wave begins, all lanes on.
+    pub(super) fn reset(&mut self) {
+        self.scalars.registers = [NOISE; SCALARS];
+        self.vectors.fill([NOISE; W]);
+        self.set_mask(EXEC, Self::FULL);
+    }
+
+    #[inline(always)]
+    pub(super) fn exec(&self) -> u64 {
+        self.get_mask(EXEC)
+    }
+
+    /// A mask of the wave's lanes: one register or two.
+    #[inline(always)]
+    pub(super) fn get_mask(&self, register: u8) -> u64 {
+        if W == 64 { self.scalars.pair(register) } else { u64::from(self.scalars.registers[usize::from(register)]) }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a mask of 32 lanes")]
+    pub(super) fn set_mask(&mut self, register: u8, mask: u64) {
+        if W == 64 { self.scalars.set_pair(register, mask) } else { self.scalars.set(register, mask as u32) }
+    }
+
+    /// Runs a program to its end.
+    #[inline(always)]
+    pub(super) fn run(&mut self, program: &[(Instruction, String)]) -> Result<()> {
+        let mut at = 0;
+        let mut steps = 0;
+        loop {
+            let (instruction, line) = program.get(at).context("the listing must end with s_endpgm")?;
+            at += 1;
+            steps += 1;
+            ensure!(steps < MOST_STEPS, "{MOST_STEPS} instructions and no end");
+            let done = match instruction {
+                Instruction::Vector(vector) => self.vector(vector),
+                Instruction::Compare(compare) => self.compare(compare),
+                Instruction::Select { to, from, mask } => self.select(*to, from, *mask),
+                Instruction::Carry { to, out, from, carry } => self.carry(*to, *out, from, *carry),
+                Instruction::Shift64 { to, right, by, from } => self.shift64(*to, *right, by, *from),
+                Instruction::Mad64 { to, from, add } => self.mad64(*to, from, *add),
+                Instruction::Swap(a, b) => {
+                    self.swap(*a, *b);
+                    Ok(())
+                }
+                Instruction::Scalar(scalar) => self.scalars.run(scalar),
+                Instruction::Load { to, words, base, offset, plus, buffer } => {
+                    self.load(*to, *words, *base, *offset, *plus, *buffer)
+                }
+                Instruction::Memory(memory) => self.memory(memory),
+                Instruction::Branch(condition, to) => {
+                    if self.holds(*condition) {
+                        at = *to;
+                    }
+                    Ok(())
+                }
+                Instruction::Nothing => Ok(()),
+                Instruction::End => break,
+            };
+            done.with_context(|| format!("`{line}`"))?;
+        }
+        self.executed.instructions += steps;
+        Ok(())
+    }
+
+    fn holds(&self, condition: Condition) -> bool {
+        match condition {
+            Condition::Always => true,
+            Condition::ExecZero => self.exec() == 0,
+            Condition::ExecNotZero => self.exec() != 0,
+            Condition::SccZero => !self.scalars.scc,
+            Condition::SccOne => self.scalars.scc,
+            Condition::VccZero => self.get_mask(VCC) == 0,
+            Condition::VccNotZero => self.get_mask(VCC) != 0,
+        }
+    }
+
+    /// A scalar load: descriptors through RADV's pointers, or words of the uniform buffer.
+    fn load(&mut self, to: u8, words: u8, base: u8, offset: Place, plus: u32, buffer: bool) -> Result<()> {
+        let offset = self.scalars.word(offset)?.wrapping_add(plus);
+        let pointer = self.scalars.pair(base);
+        let memory: &[u32] = if buffer {
+            let found = self.scalars.registers[usize::from(base)];
+            ensure!(found == UNIFORM, "a descriptor that is not the uniform buffer's: {found:#x}");
+            self.memories.params
+        } else {
+            let bytes = |words: &[u32]| size_of_val(words) as u32;
+            ensure!(pointer >> 32 == u64::from(HIGH), "a pointer whose high half is not {HIGH:#x}: {pointer:#x}");
+            match pointer as u32 {
+                SET => &[STORAGE, 0, bytes(self.memories.storage), 0],
+                DYNAMIC => &[UNIFORM, 0, bytes(self.memories.params), 0],
+                _ => bail!("an unknown pointer {pointer:#x}"),
+            }
+        };
+        ensure!(offset.is_multiple_of(4), "an offset that is no multiple of 4: {offset}");
+        let first = (offset / 4) as usize;
+        let found = memory.get(first..first + usize::from(words)).context("a load outside its buffer")?.to_vec();
+        for (register, word) in (to..).zip(found) {
+            self.scalars.set(register, word);
+        }
+        Ok(())
+    }
+
+    /// A load from or a store to the storage buffer by each lane that is on. Loads see the buffer as it was before the
+    /// dispatch, so that a load of what the wave has stored is an error.
+    fn memory(&mut self, memory: &Memory) -> Result<()> {
+        let found = self.scalars.registers[usize::from(memory.descriptor)];
+        ensure!(found == STORAGE, "a descriptor that is not the storage buffer's: {found:#x}");
+        let constant = self.scalars.word(memory.scalar)?.wrapping_add(memory.offset);
+        let exec = self.exec();
+        for lane in (0..W).filter(|lane| (exec >> lane) & 1 == 1) {
+            let address = memory.address.map_or(0, |register| self.vectors[usize::from(register)][lane]);
+            let offset = address.wrapping_add(constant);
+            ensure!(offset.is_multiple_of(4), "an offset that is no multiple of 4: {offset}");
+            for word in 0..memory.words {
+                let place = offset / 4 + u32::from(word);
+                let register = usize::from(memory.data + word);
+                let old = self.memories.storage.get(place as usize);
+                let old = *old.with_context(|| format!("word {place} lies outside the buffer"))?;
+                if memory.store {
+                    self.stores.push((place, self.vectors[register][lane]));
+                } else {
+                    let stored = self.stores.iter().any(|(stored, _)| *stored == place);
+                    ensure!(!stored, "word {place} is loaded after it was stored");
+                    self.vectors[register][lane] = old;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! What is compiled and compared: every sampler, dtype and way into the shaders.
+
+use std::fmt;
+
+use anyhow::Result;
+use half::{bf16, f16};
+use seedtensors::twins::{self, Dispatch};
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, Shape, Shard, cpu, gpu::Form};
+
+/// Elements of a case at least, but for those of `Place::Slots`.
+pub(crate) const LEAST: u64 = 1 << 18;
+/// What the buffer holds before a fill.
+const CANARY: u32 = 0xa5a5_a5a5;
+/// Words before and after the range that is filled.
+const MARGIN: u64 = 4;
+
+/// The samplers, by the names that the tables have.
+const SAMPLERS: [(&str, Sampler); 9] = [
+    ("words", Sampler::Words),
+    ("constant", Sampler::Constant { value: -0.3 }),
+    ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
+    ("normal", Sampler::Normal { mean: 0.001, std: 0.02 }),
+    ("centred", Sampler::Normal { mean: 0.0, std: 0.02 }),
+    ("native", Sampler::Normal { mean: 0.0, std: 0.02 }),
+    ("truncated", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }),
+    ("tail", Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 8.0, high: f32::INFINITY }),
+    ("narrow", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }),
+];
+
+/// How the elements lie in the tensor and the buffer, which decides the entry point and its constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// `fill_slots` of a whole tensor.
+    Slots,
+    /// `fill_slots` of columns whose rows come in fours.
+    ShardEven,
+    /// `fill_slots` of columns whose rows do not.
+    ShardUneven,
+    /// `fill_slots` of a shard in five dimensions.
+    ShardDigits,
+    /// `fill_slots` of rows more than 2^32 blocks apart.
+    ShardWide,
+    /// `fill_words` of an odd number of elements from an even index on.
+    Words,
+    /// `fill_words` from an odd index on, so that words of halves straddle blocks.
+    Straddling,
+    /// `fill_scattered` of rows that begin and end within blocks.
+    Scattered,
+    /// `fill_scattered` of such rows more than 2^32 elements apart.
+    ScatteredWide,
+}
+
+impl Place {
+    const ALL: [Self; 9] = [
+        Self::Slots,
+        Self::ShardEven,
+        Self::ShardUneven,
+        Self::ShardDigits,
+        Self::ShardWide,
+        Self::Words,
+        Self::Straddling,
+        Self::Scattered,
+        Self::ScatteredWide,
+    ];
+
+    /// The shard, the first element and the number of elements.
+    fn range(self, bits: u32) -> Result<(Option<Shard>, u64, u64)> {
+        let shard = |dims: &[u64], start: &[u64], extent: &[u64]| -> Result<_> {
+            let shard = Shape::new(dims)?.shard(start, extent)?;
+            Ok((Some(shard), 0, shard.elements()))
+        };
+        match self {
+            Self::Slots => Ok((None, 0, 1 << bits)),
+            Self::ShardEven => shard(&[4096, 256], &[0, 64], &[4096, 64]),
+            Self::ShardUneven => shard(&[4099, 256], &[0, 64], &[4099, 64]),
+            Self::ShardDigits => shard(&[7, 9, 11, 13, 64], &[1, 0, 2, 3, 8], &[6, 8, 9, 10, 64 - 8]),
+            Self::ShardWide => shard(&[20, 1 << 40], &[1, 1 << 20], &[18, 1 << 14]),
+            Self::Words => Ok((None, 2, LEAST + 3)),
+            Self::Straddling => Ok((None, 3, LEAST + 5)),
+            Self::Scattered => shard(&[700, 1001], &[3, 5], &[509, 517]),
+            Self::ScatteredWide => shard(&[600, (1 << 36) + 1], &[3, 5], &[509, 517]),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Slots => "slots",
+            Self::ShardEven => "slots of a shard, even",
+            Self::ShardUneven => "slots of a shard",
+            Self::ShardDigits => "slots of a shard, 5 dimensions",
+            Self::ShardWide => "slots of a shard, wide",
+            Self::Words => "words",
+            Self::Straddling => "words, straddling",
+            Self::Scattered => "scattered",
+            Self::ScatteredWide => "scattered, wide",
+        })
+    }
+}
+
+/// One fill.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) sampler: &'static str,
+    pub(crate) dtype: Dtype,
+    pub(crate) place: Place,
+    fill: Fill,
+    pub(crate) count: u64,
+}
+
+impl Case {
+    /// Every case; `Place::Slots` has 2^bits elements.
+    pub(crate) fn all(bits: u32) -> Result<Vec<Self>> {
+        let mut cases = Vec::new();
+        for (name, sampler) in SAMPLERS {
+            for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+                for place in Place::ALL {
+                    let words = name == "words" && dtype != Dtype::F32;
+                    let native = name == "native" && place != Place::Slots;
+                    if words || native {
+                        continue;
+                    }
+                    cases.push(Self::new(name, sampler, dtype, place, bits)?);
+                }
+            }
+        }
+        Ok(cases)
+    }
+
+    fn new(name: &'static str, sampler: Sampler, dtype: Dtype, place: Place, bits: u32) -> Result<Self> {
+        let (shard, start, count) = place.range(bits)?;
+        let arithmetic = if name == "native" { Arithmetic::Native } else { Arithmetic::Exact };
+        let key = Key::new(42).named(&format!("{name}_{dtype}"));
+        let fill = Fill { shard, start, arithmetic, ..Fill::new(key, sampler) };
+        // two to the 16 in a far tail is more than f16 has
+        Ok(Self { sampler: name, dtype, place, fill, count })
+    }
+
+    /// Whether the values are the same on every device.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.fill.arithmetic == Arithmetic::Exact
+    }
+
+    /// Where in the buffer the elements begin.
+    const OFFSET: u64 = 4 * MARGIN;
+
+    pub(crate) fn dispatches(&self, form: Form) -> Result<Vec<Dispatch>> {
+        Ok(twins::dispatches(&self.fill, self.dtype, Self::OFFSET, self.count, form)?)
+    }
+
+    /// Words of the buffer.
+    fn words(&self) -> usize {
+        (2 * MARGIN + (self.count * self.dtype.size()).div_ceil(4)) as usize
+    }
+
+    /// The buffer before the fill.
+    pub(crate) fn before(&self) -> Vec<u32> {
+        vec![CANARY; self.words()]
+    }
+
+    /// The buffer after the fill, by the CPU, and which words of it are to be written.
+    pub(crate) fn expected(&self) -> Result<Expected> {
+        match self.dtype {
+            Dtype::F32 => self.filled::<f32>(),
+            Dtype::F16 => self.filled::<f16>(),
+            Dtype::BF16 => self.filled::<bf16>(),
+        }
+    }
+
+    fn filled<T: Element>(&self) -> Result<Expected> {
+        let mut words = self.before();
+        let elements: &mut [T] = bytemuck::cast_slice_mut(&mut words);
+        let first = (Self::OFFSET / self.dtype.size()) as usize;
+        cpu::fill(&self.fill, &mut elements[first..][..self.count as usize])?;
+        let range = MARGIN as usize..words.len() - MARGIN as usize;
+        Ok(Expected { words, range })
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.sampler, self.dtype, self.place)
+    }
+}
+
+/// What a fill leaves in its buffer.
+pub(crate) struct Expected {
+    pub(crate) words: Vec<u32>,
+    /// The words that are written; no other is.
+    pub(crate) range: std::ops::Range<usize>,
+}

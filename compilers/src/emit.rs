@@ -1,0 +1,136 @@
+//! The shaders as SPIR-V: by naga, with the options that wgpu-hal's Vulkan backend gives it, of the text as it is or with
+//! its barriers changed.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use naga::back::{pipeline_constants, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+
+/// What is done to the text's barriers before it is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Change {
+    /// Nothing: the text that the library runs.
+    None,
+    /// No barriers.
+    Out,
+    /// Exclusive ors with one hidden word, as they once were: two of them cancel.
+    Cancelling,
+}
+
+const XOR: &str = "return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4(zero));";
+
+impl Change {
+    /// The functions of shaders/pin.wgsl that are rewritten, each with its new body.
+    const fn bodies(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::None => &[],
+            Self::Out => &[
+                ("pin", "return x;"),
+                ("rounded", "return product;"),
+                ("mul_add", "return a * b + c;"),
+                ("sub_mul", "return c - a * b;"),
+            ],
+            Self::Cancelling => &[
+                ("pin", XOR),
+                ("rounded", "return pin(product);"),
+                ("mul_add", "return rounded(a * b) + c;"),
+                ("sub_mul", "return c - rounded(a * b);"),
+            ],
+        }
+    }
+
+    /// The text with its barriers changed.
+    pub(crate) fn apply(self, source: &str) -> Result<String> {
+        self.bodies().iter().try_fold(source.to_owned(), |text, (name, body)| with_body(&text, name, body))
+    }
+}
+
+/// The text with another body of a function that stands in it once.
+fn with_body(text: &str, name: &str, body: &str) -> Result<String> {
+    let head = format!("fn {name}(");
+    let mut found = text.match_indices(&head);
+    let (start, _) = found.next().with_context(|| format!("the shaders must have a function `{name}`"))?;
+    ensure!(found.next().is_none(), "the shaders must have the function `{name}` once");
+    let open = start + text[start..].find('{').with_context(|| format!("the function `{name}` must have a body"))? + 1;
+    let close = end_of_block(&text[open..]).with_context(|| format!("the function `{name}` must end"))?;
+    ensure!(text[open..open + close].trim() != body, "the body of `{name}` is `{body}` already, a change of nothing");
+    Ok(format!("{}\n    {body}\n{}", &text[..open], &text[open + close..]))
+}
+
+/// Where the brace lies that ends a block which was opened before the text.
+fn end_of_block(text: &str) -> Option<usize> {
+    let mut depth = 1;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })
+}
+
+/// The shaders' text, parsed once for many pipelines.
+pub(crate) struct Text {
+    module: Module,
+    info: ModuleInfo,
+}
+
+impl Text {
+    pub(crate) fn new(source: &str) -> Result<Self> {
+        let module = naga::front::wgsl::parse_str(source).map_err(|e| anyhow::anyhow!(e.emit_to_string(source)))?;
+        let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64).validate(&module);
+        let info = info.map_err(|e| anyhow::anyhow!(e.emit_to_string(source)))?;
+        Ok(Self { module, info })
+    }
+
+    /// One pipeline's SPIR-V.
+    pub(crate) fn spirv(&self, entry_point: &str, constants: &[(&'static str, f64)]) -> Result<Vec<u32>> {
+        let constants: HashMap<String, f64> = constants.iter().map(|(name, value)| ((*name).into(), *value)).collect();
+        for name in constants.keys() {
+            if !self.module.overrides.iter().any(|(_, found)| found.name.as_ref() == Some(name)) {
+                bail!("the shaders must have the override `{name}`");
+            }
+        }
+        let constants = constants.into_iter().collect();
+        let entry = (ShaderStage::Compute, entry_point);
+        let (module, info) =
+            pipeline_constants::process_overrides(&self.module, &self.info, Some(entry), &constants)?;
+        let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.into() };
+        Ok(spv::write_vec(&module, &info, &options(), Some(&pipeline))?)
+    }
+}
+
+/// Those of wgpu-hal 30 (vulkan/adapter.rs, `naga_options`, and vulkan/device.rs, `compile_stage`) on a device of Vulkan
+/// 1.3 that has robustBufferAccess2 and 64-bit integers, which src/driver.rs makes sure of; in release builds, where
+/// there is no debug information.
+fn options() -> spv::Options<'static> {
+    use spv::Capability;
+    spv::Options {
+        lang_version: (1, 6),
+        flags: spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE,
+        capabilities: Some([Capability::Shader, Capability::Int64].into_iter().collect()),
+        bounds_check_policies: BoundsCheckPolicies {
+            index: BoundsCheckPolicy::Restrict,
+            buffer: BoundsCheckPolicy::Unchecked,
+            image_load: BoundsCheckPolicy::Unchecked,
+            binding_array: BoundsCheckPolicy::Unchecked,
+        },
+        // the library's pipelines ask for none
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
+        force_loop_bounding: true,
+        fake_missing_bindings: false,
+        // as wgpu-hal numbers the two bindings
+        binding_map: [0, 1]
+            .map(|binding| {
+                let info = spv::BindingInfo { descriptor_set: 0, binding, binding_array_size: None };
+                (naga::ResourceBinding { group: 0, binding }, info)
+            })
+            .into(),
+        use_storage_input_output_16: false,
+        ..spv::Options::default()
+    }
+}

@@ -1,0 +1,37 @@
+//! What both interpreters share: a dispatch as machine code sees it, the buffer that it writes, and what was run.
+
+/// One dispatch, as machine code sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    /// The uniform buffer.
+    pub(crate) params: &'a [u32],
+    /// Workgroups in x and y.
+    pub(crate) grid: [u32; 2],
+    /// Threads of a workgroup, all of them in x.
+    pub(crate) workgroup: u32,
+}
+
+/// The bound storage buffer, and which of its words were written.
+pub(crate) struct Output {
+    pub(crate) words: Vec<u32>,
+    pub(crate) written: Vec<bool>,
+}
+
+/// What a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Executed {
+    /// Instructions, once for each wave that ran them.
+    pub(crate) instructions: u64,
+    /// Fused multiply-adds, once for each lane.
+    pub(crate) fused: u64,
+    /// Lanes in which rounding the product would have changed the result.
+    pub(crate) fused_matter: u64,
+}
+
+impl std::ops::AddAssign for Executed {
+    fn add_assign(&mut self, other: Self) {
+        self.instructions += other.instructions;
+        self.fused += other.fused;
+        self.fused_matter += other.fused_matter;
+    }
+}

@@ -1,0 +1,148 @@
+//! Names and modifiers to operations. The order of modifiers and operands is that in which NAK prints them.
+
+use anyhow::{Context, Result, ensure};
+
+use super::decode_arithmetic::{float, integer};
+use super::instruction::{Combine, Compare, Condition, Instruction, Operation, Source, Width};
+use super::operand::{self, Signs};
+use super::parse::Labels;
+use super::parts::Parts;
+
+const COMPARES: [(&str, Compare); 6] = [
+    ("eq", Compare::Equal),
+    ("ne", Compare::NotEqual),
+    ("lt", Compare::Less),
+    ("le", Compare::LessEqual),
+    ("gt", Compare::Greater),
+    ("ge", Compare::GreaterEqual),
+];
+/// Those of floats that hold for NaN as well.
+const UNORDERED: [(&str, Compare); 6] = [
+    ("equ", Compare::Equal),
+    ("neu", Compare::NotEqual),
+    ("ltu", Compare::Less),
+    ("leu", Compare::LessEqual),
+    ("gtu", Compare::Greater),
+    ("geu", Compare::GreaterEqual),
+];
+const COMBINES: [(&str, Combine); 3] = [("and", Combine::And), ("or", Combine::Or), ("xor", Combine::Xor)];
+/// Whether integers are signed.
+pub(super) const SIGNS: [(&str, bool); 2] = [("i32", true), ("u32", false)];
+const WIDTHS: [(&str, Width); 7] = [
+    ("u8", Width::U8),
+    ("i8", Width::I8),
+    ("u16", Width::U16),
+    ("i16", Width::I16),
+    ("b32", Width::B32),
+    ("b64", Width::B64),
+    ("b128", Width::B128),
+];
+
+/// Understands an instruction's name, and with it as many of its parts as it has.
+pub(super) fn decode(parts: &mut Parts<'_>, to: &mut Instruction, labels: &Labels<'_>) -> Result<()> {
+    to.operation = match parts.name {
+        "nop" | "bclear" | "bssy" | "bsync" | "bra" | "exit" => flow(parts, labels)?,
+        "ld" | "st" | "ldc" | "s2r" => memory(parts, to)?,
+        "isetp" | "fsetp" => comparison(parts, to)?,
+        "fadd" | "fmul" | "ffma" | "fmnmx" | "i2f" | "mufu" => float(parts, to)?,
+        _ => integer(parts, to)?,
+    };
+    Ok(())
+}
+
+fn flow(parts: &mut Parts<'_>, labels: &Labels<'_>) -> Result<Operation> {
+    let find = |label: &str| labels.get(label).copied().with_context(|| format!("unknown label `{label}`"));
+    match parts.name {
+        "exit" => return Ok(Operation::Exit),
+        "bra" => return Ok(Operation::Branch { target: find(parts.operand()?)? }),
+        "nop" if parts.has_operand() => drop(find(parts.operand()?)?),
+        "bclear" => barrier(parts.target()?)?,
+        "bssy" => {
+            barrier(parts.target()?)?;
+            barrier(parts.operand()?)?;
+            always(parts.operand()?)?;
+            find(parts.operand()?)?;
+        }
+        "bsync" => {
+            barrier(parts.operand()?)?;
+            always(parts.operand()?)?;
+        }
+        _ => {}
+    }
+    Ok(Operation::Nothing)
+}
+
+fn barrier(text: &str) -> Result<()> {
+    let number = text.strip_prefix('b').and_then(|number| number.parse::<u8>().ok());
+    ensure!(number.is_some(), "unknown barrier `{text}`");
+    Ok(())
+}
+
+fn always(text: &str) -> Result<()> {
+    ensure!(operand::condition(text)? == Condition::Always, "a barrier of some lanes, `{text}`, is unknown");
+    Ok(())
+}
+
+fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
+    match parts.name {
+        "s2r" => {
+            to.target = parts.registers(1)?;
+            return Ok(Operation::System(operand::bracketed(parts.operand()?, "sr")?));
+        }
+        "ldc" => {
+            ensure!(parts.has("b32"), "a constant must be of 32 bits");
+            to.target = parts.registers(1)?;
+            to.sources[0] = parts.source(Signs::None)?;
+            return Ok(Operation::Move);
+        }
+        _ => {}
+    }
+    let is_load = parts.name == "ld";
+    ensure!(
+        parts.modifier()? == "global" && parts.modifier()? == "a64",
+        "memory must be global, its addresses 64 bits"
+    );
+    // the order of accesses is one lane's own here: no lane reads what another writes
+    let scoped = parts.one_of(&[("constant", false), ("weak", false), ("strong", true)])?;
+    if scoped {
+        parts.one_of(&[("cta", ()), ("gpu", ()), ("sys", ())])?;
+    }
+    let width = parts.one_of(&WIDTHS)?;
+    let (address, offset) = operand::address(parts.operand()?)?;
+    to.sources[0] = Source::register(address);
+    if is_load {
+        to.target = parts.registers(width.registers())?;
+        Ok(Operation::Load { width, offset })
+    } else {
+        let data = parts.operand()?;
+        // zero may be stored as it is
+        to.sources[1] = if width.registers() == 1 {
+            operand::source(data, Signs::None)?
+        } else {
+            Source::register(operand::registers(data, width.registers())?)
+        };
+        Ok(Operation::Store { width, offset })
+    }
+}
+
+fn comparison(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
+    to.flags[0] = parts.predicate()?;
+    let is_float = parts.name == "fsetp";
+    let compares: Vec<_> =
+        if is_float { COMPARES.iter().chain(&UNORDERED).copied().collect() } else { COMPARES.into() };
+    let found = parts.modifier()?;
+    let unordered = UNORDERED.iter().any(|(name, _)| *name == found);
+    let compare = compares.iter().find(|(name, _)| *name == found).map(|(_, compare)| *compare);
+    let compare = compare.with_context(|| format!("unknown comparison `{found}`"))?;
+    let flush = parts.has("ftz");
+    let signed = !is_float && parts.one_of(&SIGNS)?;
+    let combine = parts.one_of_or(&COMBINES, Combine::And)?;
+    let signs = if is_float { Signs::Float } else { Signs::None };
+    parts.sources(to, 2, signs)?;
+    to.conditions[0] = if parts.has_operand() { parts.condition()? } else { Condition::Always };
+    Ok(if is_float {
+        Operation::CompareFloats { compare, unordered, combine, flush }
+    } else {
+        Operation::CompareIntegers { compare, signed, combine }
+    })
+}

@@ -1,0 +1,225 @@
+//! Instructions, decoded.
+
+/// General registers, before the uniform ones, in one file of registers.
+pub(super) const GENERAL: u16 = 256;
+/// Uniform registers, which a warp's lanes share.
+const UNIFORM: u16 = 64;
+/// All registers.
+pub(super) const REGISTERS: usize = (GENERAL + UNIFORM) as usize;
+/// General predicates, before the uniform ones.
+pub(super) const GENERAL_PREDICATES: u8 = 7;
+/// All predicates.
+pub(super) const PREDICATES: usize = 2 * GENERAL_PREDICATES as usize;
+
+/// One instruction of a listing.
+#[derive(Clone, Debug)]
+pub(super) struct Instruction {
+    /// As it was listed, for errors.
+    pub(super) text: String,
+    /// The lanes that run it.
+    pub(super) guard: Condition,
+    pub(super) operation: Operation,
+    /// The first register that is written.
+    pub(super) target: Option<u16>,
+    /// The predicates that are written.
+    pub(super) flags: [Option<u8>; 2],
+    pub(super) sources: [Source; 3],
+    pub(super) conditions: [Condition; 3],
+    /// Cycles until the next instruction is issued.
+    pub(super) delay: u32,
+}
+
+impl Instruction {
+    /// Whether it multiplies and adds without rounding in between.
+    pub(super) fn is_fused(&self) -> bool {
+        matches!(self.operation, Operation::FusedMultiplyAdd { .. })
+    }
+}
+
+/// What an instruction reads, and what is done to it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) place: Place,
+    pub(super) change: Change,
+}
+
+impl Source {
+    pub(super) const ZERO: Self = Self { place: Place::Word(0), change: Change::None };
+
+    pub(super) const fn register(register: u16) -> Self {
+        Self { place: Place::Register(register), change: Change::None }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Register(u16),
+    Word(u32),
+    /// A word of a constant buffer, by its byte.
+    Constant {
+        buffer: u32,
+        offset: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    /// Two's complement.
+    Negate,
+    /// Every bit.
+    Not,
+    /// The signs of floats.
+    Float {
+        absolute: bool,
+        negate: bool,
+    },
+}
+
+/// A predicate that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    Never,
+    Predicate { number: u8, inverted: bool },
+}
+
+/// A comparison; unordered where it also holds for NaN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compare {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+/// How a comparison is put together with a predicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Combine {
+    And,
+    Or,
+    Xor,
+}
+
+/// A function that the hardware approximates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    Cosine,
+    Sine,
+    Exponential2,
+    Logarithm2,
+    Reciprocal,
+    ReciprocalRoot,
+    Root,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    U8,
+    I8,
+    U16,
+    I16,
+    B32,
+    B64,
+    B128,
+}
+
+impl Width {
+    pub(super) const fn bytes(self) -> u64 {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::B32 => 4,
+            Self::B64 => 8,
+            Self::B128 => 16,
+        }
+    }
+
+    /// The registers that it takes.
+    pub(super) const fn registers(self) -> u16 {
+        match self {
+            Self::B64 => 2,
+            Self::B128 => 4,
+            _ => 1,
+        }
+    }
+}
+
+/// What is done; `flush` where denormals are taken and given as zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// Barriers of divergent lanes, and nothing: lanes meet again wherever they come to the same instruction.
+    Nothing,
+    Exit,
+    Branch {
+        target: usize,
+    },
+    /// The system register of this number.
+    System(u32),
+    Move,
+    /// To a register that the warp shares.
+    MoveUniform,
+    Select,
+    /// The sum of three and of the carries that are its conditions, and whether it carries. Of negated sources the bits
+    /// are turned round, and one each is to be added.
+    Add3 {
+        negated: u32,
+    },
+    /// The low word of a b + c.
+    MultiplyAdd,
+    /// Both words of a b + c, c of two registers.
+    MultiplyAdd64,
+    Logic(u8),
+    LogicPredicates([u8; 2]),
+    /// The bytes of two words that a selector's nibbles name.
+    Permute,
+    Shift {
+        right: bool,
+        wrap: bool,
+        signed: bool,
+        bits: u32,
+        high: bool,
+    },
+    CompareIntegers {
+        compare: Compare,
+        signed: bool,
+        combine: Combine,
+    },
+    /// The smaller where the condition holds, else the larger.
+    MinMaxIntegers {
+        signed: bool,
+    },
+    CompareFloats {
+        compare: Compare,
+        unordered: bool,
+        combine: Combine,
+        flush: bool,
+    },
+    MinMaxFloats {
+        flush: bool,
+    },
+    Float {
+        signed: bool,
+    },
+    Add {
+        flush: bool,
+    },
+    Multiply {
+        flush: bool,
+    },
+    FusedMultiplyAdd {
+        flush: bool,
+    },
+    Approximate(Function),
+    /// From the address in two registers and an offset.
+    Load {
+        width: Width,
+        offset: u32,
+    },
+    Store {
+        width: Width,
+        offset: u32,
+    },
+}
