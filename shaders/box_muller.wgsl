@@ -61,7 +61,7 @@ fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) 
 // sqrt(-2 ln((w + 1/2) 2^-32))
 fn radius(w: vec4<u32>) -> vec4<f32> {
     let w_high = vec4<f32>(vec4<i32>(w >> vec4(16u))) * 65536.0;
-    let w_low = exact(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
+    let w_low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let octave = octave(w_high + w_low);
     // w + 1/2 - 2^k = rest + rest_low, exactly
     let above = pin(w_high - bitcast<vec4<f32>>(vec4(0x3f800000u) + octave));

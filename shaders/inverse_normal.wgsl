@@ -38,7 +38,7 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     let high = select(q_high, q_high ^ vec4(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
     // from the lowest on, so that n is rounded but once where it has many digits
-    let n_low = exact(float(low & vec4(0xffffu)) + 0.5);
+    let n_low = pin(float(low & vec4(0xffffu)) + 0.5);
     let n_middle = pin(float(low >> vec4(16u)) * 65536.0 + n_low);
     let n_high = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_middle);
     let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_high);

@@ -65,7 +65,7 @@ fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
 fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     // t = (w + 1/2) 2^-32 - 1/2
     let high = bitcast<vec4<i32>>(w ^ vec4(0x80000000u)) >> vec4(16u);
-    let low = exact(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
+    let low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let t = pin(vec4<f32>(high) * 65536.0 + low) * 0x1p-32f;
     let y = mul_add(vec4(c.step), t, vec4(c.start));
     var series = horner(vec4(c.series_5), y, c.series_4);

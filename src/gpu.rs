@@ -1,12 +1,14 @@
 //! Fills on the GPU: the only code that names wgpu.
 
 pub(crate) mod check;
+mod chosen;
 mod device;
 mod doctor;
 mod fill;
 mod form;
 mod pipeline;
 mod plan;
+pub(crate) mod probes;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::{self, Form, Params, Products, Side, check};
+use crate::gpu::{self, Form, Params, Products, Side, probes};
 use crate::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
@@ -12,13 +12,15 @@ use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::sampler::{Coefficients, Kind, Work};
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
+pub use crate::gpu::probes::{Family, Probe};
+
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
 
-/// What a device is checked by before its first use: the key, the elements of each fill, and the fills.
+/// The fills that a device is checked by before its first use: the key, the long fills, and the short ones.
 #[must_use]
-pub fn check() -> (Key, u64, [(Sampler, Dtype); 9]) {
-    (check::KEY, check::COUNT as u64, check::fills())
+pub fn probes() -> (Key, Vec<Probe>, Vec<Probe>) {
+    (probes::KEY, probes::long().collect(), probes::short().collect())
 }
 
 /// Every constant of the shaders, f32 as bits.

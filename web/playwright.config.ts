@@ -5,6 +5,8 @@ export default defineConfig({
   testDir: "tests",
   workers: 1,
   timeout: 600_000,
+  // the page's device is checked on the CPU: longer than the 5 s that are usual where other work shares its two cores
+  expect: { timeout: 60_000 },
   reporter: "list",
   use: {
     baseURL: "http://localhost:4173",

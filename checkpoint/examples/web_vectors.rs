@@ -60,7 +60,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A number as JSON, which has no infinities.
+/// A number as JSON, which has neither infinities nor NaN.
 fn number(value: f64) -> Value {
     if value.is_finite() { json!(value) } else { json!(format!("{value:?}")) }
 }
@@ -213,20 +213,102 @@ fn many_samplers() -> Vec<Sampler> {
     samplers
 }
 
+/// A sampler by numbers as web/'s users give them, in f64, and the library's of them, each rounded to f32; none where
+/// that refuses one.
+type Given = (Value, Option<Sampler>);
+
+/// A sampler by the numbers of an initialiser that takes them as they are.
+fn given(init: Init) -> Given {
+    let mut json = init_json(&init);
+    if let Some(map) = json.as_object_mut() {
+        // a sampler's are always absolute
+        map.remove("bounds");
+    }
+    (json, Shape::new(&[1]).and_then(|shape| init.sampler(&shape)).ok())
+}
+
+/// A truncated normal of the mean 0.001 and the std 0.02.
+const fn window(low: f64, high: f64) -> Init {
+    Init::TruncatedNormal { mean: 0.001, std: 0.02, bounds: Bounds::Absolute { low, high } }
+}
+
+/// 2^-126 as C's headers write it, which is below it in f64 and it in f32.
+const FLT_MIN: f64 = 1.175_494_35e-38;
+
+/// Parameters that are no f32: where they and what they are rounded to lie on two sides of an edge, and decimals.
+fn no_floats() -> Vec<Init> {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let constants = [0.1, -1e-50, FLT_MIN, 65519.999, 3.396_177_529e38, 3.402_823_5e38, 3.402_823_6e38, 1e39, nan];
+    let mut inits = constants.map(|value| Init::Constant { value }).to_vec();
+    let uniforms = [
+        (0.2, 0.25 + 1e-11),
+        (0.1, 0.7),
+        (0.1 + 1e-12, 0.1),
+        (0.3, 0.1),
+        (FLT_MIN, 1e-37),
+        (-2e38, 1.402_823_6e38),
+        (0.0, 65519.999),
+        (0.0, 1e39),
+        (nan, 1.0),
+    ];
+    inits.extend(uniforms.map(|(low, high)| Init::Uniform { low, high }));
+    let half_of_all = 65520.0 / 6.764; // the largest std in f16
+    let normals = [
+        (0.001, 0.02),
+        (1e-50, 0.02),
+        (0.0, 2f64.powi(-79) * (1.0 - 1e-12)),
+        (0.0, FLT_MIN),
+        (0.1, -1e-50),
+        (0.1, -0.1),
+        (0.0, half_of_all * (1.0 - 1e-12)),
+        (0.0, half_of_all * (1.0 + 1e-12)),
+        (-1e39, 1.0),
+        (0.0, 1e39),
+        (0.0, nan),
+    ];
+    inits.extend(normals.map(|(mean, std)| Init::Normal { mean, std }));
+    let windows = [
+        (-0.04, 0.1),
+        (0.01, 0.0101),
+        (-0.04, 0.03125 - 1e-12),
+        (-inf, 0.1),
+        (0.07, inf),
+        (-0.12, -0.09),
+        (0.01, 0.01 + 1e-12),
+        (-1e39, 0.1),
+        (0.0, 1e39),
+        (nan, 0.1),
+        (0.0, nan),
+    ];
+    inits.extend(windows.map(|(low, high)| window(low, high)));
+    let whole = Bounds::Absolute { low: -0.04, high: 0.1 };
+    let laws = [(0.1, FLT_MIN), (0.1, 1e39), (1e39, 0.1), (nan, 0.1), (0.1, nan)];
+    inits.extend(laws.map(|(mean, std)| Init::TruncatedNormal { mean, std, bounds: whole }));
+    let mut words = (0..).flat_map(|b| Key::new(8).block(b)).map(|w| f64::from(w.cast_signed()) / 1e9);
+    for _ in 0..12 {
+        let [mean, std, a, b] = std::array::from_fn(|_| words.next().unwrap_or_default());
+        let (low, high, std) = (a.min(b), a.max(b), std.abs());
+        inits.push(Init::Uniform { low, high });
+        inits.push(Init::TruncatedNormal { mean, std, bounds: Bounds::Absolute { low, high } });
+        inits.push(Init::TruncatedNormal { mean, std, bounds: Bounds::Absolute { low, high: low + 0.01 * std } });
+    }
+    inits
+}
+
 fn all_coefficients() -> Vec<Value> {
-    let each = |sampler: Sampler| {
-        let of = |dtype, arithmetic| match coefficients(&sampler, dtype, arithmetic) {
-            Ok((kind, bytes)) => json!([kind, hex(&bytes).trim_end_matches('0')]),
-            Err(_) => Value::Null,
+    let each = |(json, sampler): Given| {
+        let of = |dtype, arithmetic| match sampler.map(|sampler| coefficients(&sampler, dtype, arithmetic)) {
+            Some(Ok((kind, bytes))) => json!([kind, hex(&bytes).trim_end_matches('0')]),
+            Some(Err(_)) | None => Value::Null,
         };
-        let mut case = json!({ "sampler": sampler_json(&sampler), "native": of(Dtype::F32, Arithmetic::Native) });
+        let mut case = json!({ "sampler": json, "native": of(Dtype::F32, Arithmetic::Native) });
         for dtype in Dtype::ALL {
             case[dtype.name()] = of(dtype, Arithmetic::Exact);
         }
         case
     };
-    // JSON has no NaN
-    many_samplers().into_iter().filter(|sampler| !format!("{sampler:?}").contains("NaN")).map(each).collect()
+    let floats = many_samplers().into_iter().map(|sampler| (sampler_json(&sampler), Some(sampler)));
+    floats.chain(no_floats().into_iter().map(given)).map(each).collect()
 }
 
 fn shapes() -> Vec<Shape> {
@@ -320,9 +402,11 @@ fn recipes() -> Vec<Value> {
             _ => shape,
         };
         let sampler = init.sampler(&shape).ok()?;
+        // the next one that holds the values: a recipe of another would be refused
+        let dtype = Dtype::ALL.into_iter().cycle().skip(i % 3).take(3).find(|dtype| sampler.check(*dtype).is_ok())?;
         let shard = (i % 3 == 1).then(|| part.clone());
         let name = names[i % names.len()].to_owned();
-        Some(Tensor { name, shape, dtype: Dtype::ALL[i % 3], init, sampler, padding: None, shard })
+        Some(Tensor { name, shape, dtype, init, sampler, padding: None, shard })
     });
     let each = |tensor: Tensor| {
         json!({
@@ -377,29 +461,43 @@ fn fills() -> Vec<Value> {
         ("a corner in four dimensions", &[16, 64, 64, 128], &[1, 2, 3, 5], &[14, 60, 60, 101]),
         ("halves that straddle", &[2049, 4098], &[0, 1], &[2049, 2048]),
     ];
+    // numbers that are no f32
+    let decimals = [
+        ("decimals, constant", Init::Constant { value: -1e-50 }),
+        ("decimals, uniform", Init::Uniform { low: 0.2, high: 0.25 + 1e-11 }),
+        ("decimals, normal", Init::Normal { mean: 0.0, std: FLT_MIN }),
+        ("decimals, truncated", window(-0.04, 0.1)),
+        ("decimals, truncated at a half's value", window(-0.04, 0.03125 - 1e-12)),
+        ("decimals, narrow", window(0.01, 0.0101)),
+    ];
+    let mut whole: Vec<_> = whole.map(|(what, sampler)| (what, sampler_json(&sampler), sampler)).to_vec();
+    whole.extend(decimals.map(|(what, init)| {
+        let (json, sampler) = given(init);
+        (what, json, sampler.expect("numbers that f32 has"))
+    }));
     let mut fills = Vec::new();
     for dtype in Dtype::ALL {
-        for (what, sampler) in whole {
+        for (what, json, sampler) in &whole {
             if sampler.check(dtype).is_err() {
                 continue; // words have no other dtype
             }
-            let fill = Fill::new(Key::new(42).named(what), sampler);
-            fills.push((what, None, fill, dtype, 1 << 22));
+            let fill = Fill::new(Key::new(42).named(what), *sampler);
+            fills.push((*what, None, json.clone(), fill, dtype, 1 << 22));
         }
         for (what, dims, start, extent) in shards {
             let shard = Shape::new(dims).and_then(|shape| shape.shard(start, extent)).expect("a shard of the shape");
             let fill = Fill::new(Key::new(42).named(what), normal).of_shard(shard);
             let part = json!({ "dims": dims, "start": start, "extent": extent });
-            fills.push((what, Some(part), fill, dtype, shard.elements()));
+            fills.push((what, Some(part), sampler_json(&normal), fill, dtype, shard.elements()));
         }
         let wrapping = Key { seed: u64::MAX, offset: u64::MAX - (1 << 19) };
         let far = Fill { start: (1 << 52) + 1, ..Fill::new(Key::new(1 << 60), normal) };
-        fills.push(("counters that wrap", None, Fill::new(wrapping, normal), dtype, 1 << 22));
-        fills.push(("an odd number, from an odd one on", None, far, dtype, (1 << 22) + 3));
+        let json = sampler_json(&normal);
+        fills.push(("counters that wrap", None, json.clone(), Fill::new(wrapping, normal), dtype, 1 << 22));
+        fills.push(("an odd number, from an odd one on", None, json, far, dtype, (1 << 22) + 3));
     }
-    let each = |(what, part, fill, dtype, count): (&str, Option<Value>, Fill, Dtype, u64)| {
+    let each = |(what, part, sampler, fill, dtype, count): (&str, Option<Value>, Value, Fill, Dtype, u64)| {
         let sha256 = digest(&fill, dtype, count);
-        let sampler = sampler_json(&fill.sampler);
         let (key, dtype) = (key_json(fill.key), dtype.name());
         json!({
             "what": what, "key": key, "sampler": sampler, "dtype": dtype, "shard": part,

@@ -190,7 +190,7 @@ impl Gpu {
 
     /// Every dispatch's parameters in one buffer, a bind group for each buffer and window, and the distance of
     /// the parameters.
-    fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
+    pub(super) fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<Params>().next_multiple_of(alignment);
         let dispatches = || steps.iter().filter_map(Step::dispatch);
@@ -305,7 +305,7 @@ impl Gpu {
 }
 
 /// One command of a recorded fill.
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Dispatch(Box<Dispatch>, wgpu::ComputePipeline, &'a wgpu::Buffer),
     /// The whole of the first buffer to a byte of the second.
     Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
@@ -321,7 +321,7 @@ impl<'a> Step<'a> {
 }
 
 /// Records the steps in their order: dispatches that follow each other in one pass.
-fn record(encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>], groups: &[wgpu::BindGroup], stride: u32) {
+pub(super) fn record(encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>], groups: &[wgpu::BindGroup], stride: u32) {
     let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
     for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
         if let Some(Step::Copy(..)) = steps.first() {

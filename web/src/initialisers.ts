@@ -1,6 +1,7 @@
 // Initialisers: how a shape's fans become a sampler. Twin: src/init.rs. In double precision, rounded once.
 
 import { bad } from "./error.ts";
+import { bound, finite } from "./f32.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Shape } from "./shape.ts";
 
@@ -13,7 +14,11 @@ export type Distribution = "uniform" | "normal" | "truncated_normal";
 /** The factor by which an activation's weights are enlarged, as PyTorch's `calculate_gain`. */
 export type Gain = "linear" | "conv" | "sigmoid" | "tanh" | "relu" | "selu" | number | { leakyRelu: number };
 
-/** An initialiser; the functions below make them. */
+/**
+ * An initialiser; the functions below make them. What a shape and bounds in std make of its numbers is worked out in
+ * double precision, and rounded to the nearest f32 before any value is drawn: one that is then not finite, such as 1e39,
+ * is refused.
+ */
 export type Init =
   | { kind: "constant"; value: number }
   | { kind: "uniform"; low: number; high: number }
@@ -94,7 +99,7 @@ export const lecunNormal = ({ distribution = "normal" }: NormalOptions = {}): In
 const STD_WITHIN_TWO = 0.8796256610342398;
 
 /**
- * The sampler that gives an initialiser's values for a tensor of this whole shape.
+ * The sampler that gives an initialiser's values for a tensor of this whole shape, its numbers rounded to f32.
  * @throws {SeedTensorsError} for a parameter that it refuses, and where it needs fans that the shape does not have.
  */
 export function samplerOf(init: Init, shape: Shape): Sampler {
@@ -120,7 +125,6 @@ export function samplerOf(init: Init, shape: Shape): Sampler {
 }
 
 function truncated(mean: number, std: number, low: number, high: number): Sampler {
-  const bound = (what: string, bound: number) => (Math.abs(bound) === Infinity ? bound : finite(what, bound));
   return {
     kind: "truncated_normal",
     mean: finite("truncated normal's mean", mean),
@@ -158,13 +162,4 @@ function scaled(scale: number, mode: Mode, distribution: Distribution, shape: Sh
       return std === 0 ? { kind: "constant", value: 0 } : truncated(0, before, -2 * before, 2 * before);
     }
   }
-}
-
-/** A parameter rounded to f32, refused where that is not finite. */
-function finite(what: string, value: number): number {
-  const rounded = Math.fround(value);
-  if (!Number.isFinite(rounded)) {
-    throw bad(`${what} must be finite in f32`, value);
-  }
-  return rounded;
 }

@@ -3,7 +3,9 @@
 
 import { type Dtype, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
-import type { Init } from "./initialisers.ts";
+import { type Init, samplerOf } from "./initialisers.ts";
+import { Key } from "./key.ts";
+import { workOf } from "./sampler.ts";
 import type { Shape, Shard } from "./shape.ts";
 
 /** What every value is; a change of any value is a change of this number. */
@@ -19,8 +21,13 @@ export interface Tensor {
   shard?: Shard | undefined;
 }
 
-/** The tensor as a recipe: TOML that `seedtensors init` reads. */
+/**
+ * The tensor as a recipe: TOML that `seedtensors init` reads, its numbers as they were given, in double precision.
+ * @throws {SeedTensorsError} for a name that files may not have, and an initialiser that the shape or the dtype refuses.
+ */
 export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
+  // the command would refuse the text
+  workOf(samplerOf(init, shape), dtype, "exact");
   const { layout = "out_in", groups = 1, transposed = false, fans } = shape.options;
   const lines = [
     "[[tensor]]",
@@ -49,7 +56,7 @@ export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
 
 /**
  * A file of one tensor: everything before the tensor's bytes. The file is this and the bytes, nothing else.
- * @throws {SeedTensorsError} for a name that files may not have.
+ * @throws {SeedTensorsError} for what `recipeOf` refuses, and a seed that is none.
  */
 export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
   const dims = tensor.shard?.extent ?? tensor.shape.dims;
@@ -59,7 +66,7 @@ export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<Arra
       format: "pt",
       "seedtensors.arithmetic": "exact",
       "seedtensors.recipe": recipeOf(tensor),
-      "seedtensors.seed": String(seed),
+      "seedtensors.seed": String(new Key(seed).seed),
       "seedtensors.values": String(VALUES_VERSION),
     },
     [checkName(tensor.name)]: {

@@ -2,11 +2,16 @@
 // src/coefficients.rs.
 
 import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo, powerOfTwo } from "./dtype.ts";
-import { SeedTensorsError, bad } from "./error.ts";
+import { bad } from "./error.ts";
+import { bound, finite, shown } from "./f32.ts";
 import { words } from "./key.ts";
 import { type Narrow, type Wide, probability, windowOf } from "./window.ts";
 
-/** What a tensor's values are; every number is an f32. `samplerOf` makes one from an initialiser. */
+/**
+ * What a tensor's values are; `samplerOf` makes one from an initialiser. Every number is rounded to the nearest f32
+ * first, as the library and the command round it: 0.1 stands for 0.10000000149011612. One that is then not finite, such
+ * as 1e39, is refused.
+ */
 export type Sampler =
   /** The raw words as 32-bit patterns, for tests of the generator. */
   | { kind: "words" }
@@ -79,6 +84,7 @@ export class Coefficients {
  * @throws {SeedTensorsError} for parameters that it refuses.
  */
 export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): Work {
+  // each rounds its parameters first, and keeps those given for its messages
   switch (sampler.kind) {
     case "words":
       if (dtype !== "f32") {
@@ -86,15 +92,11 @@ export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): 
       }
       return { kind: "words", coefficients: new Coefficients() };
     case "constant":
-      return { kind: "constant", coefficients: constant(sampler.value, dtype) };
+      return { kind: "constant", coefficients: constant(finite("a constant", sampler.value, dtype)) };
     case "uniform":
-      return { kind: "uniform", coefficients: uniform(sampler.low, sampler.high, dtype) };
-    case "normal": {
-      const { mean, std } = sampler;
-      const exact = arithmetic === "exact";
-      const kind = !exact ? "normal_native" : mean === 0 && std >= SMALL_STD ? "normal_centred" : "normal";
-      return { kind, coefficients: normal(mean, std, dtype, exact) };
-    }
+      return { kind: "uniform", coefficients: uniform(sampler, dtype) };
+    case "normal":
+      return normal(sampler, dtype, arithmetic === "exact");
     case "truncated_normal":
       return truncated(sampler, dtype);
   }
@@ -107,20 +109,18 @@ const LIFT = 96;
 /** The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding. */
 const LARGEST_NORMAL = 6.764;
 
-function constant(value: number, dtype: Dtype): Coefficients {
-  checkFinite("a constant", value, dtype);
+function constant(value: number): Coefficients {
   const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
   return with_({ pattern: value !== 0 && Math.abs(value) < MIN_POSITIVE ? 0 : bits });
 }
 
-function uniform(low: number, high: number, dtype: Dtype): Coefficients {
-  checkFinite("uniform's low", low, dtype);
-  checkFinite("uniform's high", high, dtype);
+function uniform(given: Sampler & { kind: "uniform" }, dtype: Dtype): Coefficients {
+  let [low, high] = [finite("uniform's low", given.low, dtype), finite("uniform's high", given.high, dtype)];
   if (low > high) {
-    throw bad("uniform's low must not be above high", `[${low}, ${high})`);
+    throw bad("uniform's low must not be above high", `[${shown(given.low)}, ${shown(given.high)})`);
   }
-  if (!Number.isFinite(Math.fround(high - low))) {
-    throw bad("uniform's high - low must be finite in f32", `${high} - ${low}`);
+  if (!isFiniteIn("f32", high - low)) {
+    throw bad("uniform's high - low must be finite in f32", `${shown(given.high)} - ${shown(given.low)}`);
   }
   [low, high] = [flush(low), flush(high)];
   const range = high - low;
@@ -134,32 +134,30 @@ function uniform(low: number, high: number, dtype: Dtype): Coefficients {
   });
 }
 
-function normal(mean: number, std: number, dtype: Dtype, exact: boolean): Coefficients {
-  checkFinite("normal's mean", mean, dtype);
-  checkFinite("normal's std", std, "f32");
+function normal(given: Sampler & { kind: "normal" }, dtype: Dtype, exact: boolean): Work {
+  let [mean, std] = [finite("normal's mean", given.mean, dtype), finite("normal's std", given.std)];
   if (std < 0) {
-    throw bad("normal's std must be at least 0", std);
+    throw bad("normal's std must be at least 0", shown(given.std));
   }
-  checkFinite("normal's |mean| + 6.77 std", Math.abs(mean) + LARGEST_NORMAL * std, dtype);
+  if (!isFiniteIn(dtype, Math.abs(mean) + LARGEST_NORMAL * std)) {
+    const sum = `${Math.abs(shown(given.mean))} + 6.77 * ${shown(given.std)}`;
+    throw bad(`normal's |mean| + 6.77 std must be finite in ${dtype}`, sum);
+  }
+  const kind = !exact ? "normal_native" : mean === 0 && std >= SMALL_STD ? "normal_centred" : "normal";
   [mean, std] = [flush(mean), flush(std)];
   const tiny = std > 0 && std < SMALL_STD && Math.abs(mean) < powerOfTwo(-40);
   const lift = tiny && exact ? LIFT : 0;
-  return with_({ scale: std * powerOfTwo(lift), bias: mean * powerOfTwo(lift), lift });
+  return { kind, coefficients: with_({ scale: std * powerOfTwo(lift), bias: mean * powerOfTwo(lift), lift }) };
 }
 
-function truncated(sampler: Sampler & { kind: "truncated_normal" }, dtype: Dtype): Work {
-  const { std } = sampler;
-  checkFinite("truncated normal's mean", sampler.mean, dtype);
-  checkFinite("truncated normal's std", std, "f32");
+function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype): Work {
+  const mean = flush(finite("truncated normal's mean", given.mean, dtype));
+  const std = finite("truncated normal's std", given.std);
   if (std < MIN_POSITIVE) {
-    throw bad("truncated normal's std must be above 0 (at least 2^-126)", std);
+    throw bad("truncated normal's std must be above 0 (at least 2^-126)", shown(given.std));
   }
-  const bounds = `[${sampler.low}, ${sampler.high}]`;
-  if (!(sampler.low < sampler.high)) {
-    throw bad("truncated normal's low must be below high", bounds);
-  }
-  const flushed = (bound: number) => (Math.abs(bound) === Infinity ? bound : flush(bound));
-  const [mean, low, high] = [flush(sampler.mean), flushed(sampler.low), flushed(sampler.high)];
+  const [low, high] = windowBounds(given);
+  const bounds = `[${shown(given.low)}, ${shown(given.high)}]`;
   // what the dtype has inside
   const inside = { bottom: -largestTo(dtype, -low), top: largestTo(dtype, high) };
   if (inside.bottom > inside.top) {
@@ -170,19 +168,31 @@ function truncated(sampler: Sampler & { kind: "truncated_normal" }, dtype: Dtype
   if (!window) {
     throw bad(
       "truncated normal's window must have a probability of at least 2^-126",
-      `${bounds} of mean ${mean} and std ${std}`,
+      `${bounds} of mean ${shown(given.mean)} and std ${shown(given.std)}`,
     );
   }
   if (window.kind === "narrow") {
-    checkFinite("truncated normal's low", low, dtype);
-    checkFinite("truncated normal's high", high, dtype);
+    finite("truncated normal's low", given.low, dtype);
+    finite("truncated normal's high", given.high, dtype);
     return { kind: "truncated_narrow", coefficients: narrow(window, low / 2 + high / 2, std, inside) };
   }
   for (const end of ends(inStd(low), inStd(high))) {
     const value = Math.min(Math.max(mean + std * end, low), high);
-    checkFinite("truncated normal's least and greatest value", value, dtype);
+    if (!isFiniteIn(dtype, value)) {
+      throw bad(`truncated normal's least and greatest value must be finite in ${dtype}`, value);
+    }
   }
   return { kind: "truncated", coefficients: wide(window, mean, std, inside) };
+}
+
+/** A truncated normal's bounds in f32, one below the other; either may be infinite. */
+function windowBounds(given: { low: number; high: number }): [number, number] {
+  const [low, high] = [bound("truncated normal's low", given.low), bound("truncated normal's high", given.high)];
+  if (!(low < high)) {
+    throw bad("truncated normal's low must be below high in f32", `[${shown(given.low)}, ${shown(given.high)}]`);
+  }
+  const flushed = (bound: number) => (Math.abs(bound) === Infinity ? bound : flush(bound));
+  return [flushed(low), flushed(high)];
 }
 
 /** The quantiles of the least and the greatest word in a window, in std; by bisection. */
@@ -238,11 +248,4 @@ function with_(values: Partial<Coefficients>): Coefficients {
 /** Positive zero for a zero, a subnormal, or what is not finite. */
 function flush(value: number): number {
   return Number.isFinite(value) && Math.abs(value) >= MIN_POSITIVE ? value : 0;
-}
-
-/** Refuses a value that is infinite, or NaN, once it is rounded to the dtype. */
-function checkFinite(what: string, value: number, dtype: Dtype): void {
-  if (!isFiniteIn(dtype, value)) {
-    throw new SeedTensorsError(`${what} must be finite in ${dtype}, not ${value}`);
-  }
 }

@@ -36,11 +36,16 @@ export class Shape {
   readonly elements: number;
   readonly options: Readonly<ShapeOptions>;
 
-  /** @throws {SeedTensorsError} where a dimension is no whole number, or there are 2^53 elements or more. */
+  /**
+   * @throws {SeedTensorsError} where a dimension, `groups` or a fan is no whole number, or there are 2^53 elements or
+   * more.
+   */
   constructor(dims: readonly number[], options: ShapeOptions = {}) {
-    const wrong = dims.find((dim) => !Number.isSafeInteger(dim) || dim < 0);
-    if (wrong !== undefined) {
-      throw bad("a dimension is a whole number at or above 0", wrong);
+    const { groups = 1, fans } = options;
+    dims.forEach((dim) => checkWhole("a dimension", dim));
+    checkWhole("groups", groups);
+    if (fans) {
+      [fans.fanIn, fans.fanOut].forEach((fan) => checkWhole("a fan", fan));
     }
     this.dims = [...dims];
     this.elements = product("the number of elements", dims);
@@ -62,7 +67,7 @@ export class Shape {
       throw bad("fans need at least 2 dimensions", `shape [${this.dims.join(", ")}]`);
     }
     // `first` counts every group's channels, `second` one group's
-    if (!Number.isSafeInteger(groups) || groups < 1 || first % groups !== 0) {
+    if (groups < 1 || first % groups !== 0) {
       throw bad(`groups must divide the ${first} channels of shape [${this.dims.join(", ")}]`, groups);
     }
     const [a, b] = [first / groups, second].map((channels) => product("a fan", [channels, ...kernel]));
@@ -146,6 +151,12 @@ export class Shard {
       rest = Math.floor(rest / extent);
     }
     return index;
+  }
+}
+
+function checkWhole(what: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw bad(`${what} is a whole number at or above 0`, value);
   }
 }
 

@@ -38,7 +38,8 @@ async function hashes(page: Page, fills: unknown[]): Promise<string[]> {
 
 test.describe("equal to the bit", () => {
   test("there is something to compare", () => {
-    expect(vectors.fills.length).toBeGreaterThan(50);
+    expect(vectors.fills.length).toBeGreaterThan(70);
+    expect(vectors.fills.filter((fill: any) => fill.what.startsWith("decimals")).length).toBe(18);
     expect(Math.min(...vectors.fills.map((fill: any) => fill.count))).toBeGreaterThanOrEqual(2 ** 22);
   });
 
@@ -136,7 +137,7 @@ test("a device that computes wrongly is refused", async ({ page }) => {
     // the compiler of this one loses a bit of every product
     const create = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) =>
-      create({ ...descriptor, code: descriptor.code.replace("bitcast<vec4<u32>>(x) ^", "(bitcast<vec4<u32>>(x) & vec4(~1u)) ^") });
+      create({ ...descriptor, code: descriptor.code.replace("bitcast<vec4<u32>>(x) |", "(bitcast<vec4<u32>>(x) & vec4(~1u)) |") });
     return st.Gpu.from(device).then(() => "taken", (error: Error) => error.message);
   }, PACKAGE);
   expect(message).toMatch(/^this device does not give the exact values of (uniform|normal|truncated_normal) in f32$/);
@@ -162,6 +163,8 @@ test.describe("the page", () => {
   const cases: [string, Record<string, string>][] = [
     ["as it opens", {}],
     ["a truncated normal in bf16", { seed: "18446744073709551615", name: "model.layers.0/Ü", dtype: "bf16", init: "truncated_normal", "init.low": "0.5", "init.high": "inf" }],
+    ["decimals", { dtype: "f32", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "-0.04", "init.high": "0.1" }],
+    ["decimals in a narrow window", { dtype: "bf16", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "0.01", "init.high": "0.0101" }],
     ["a shard of a convolution in f16", { shape: "64, 32, 3, 3", dtype: "f16", init: "xavier_uniform", "init.gain": "0.3", start: "1 0 0 0", extent: "62 32 3 3" }],
   ];
   for (const [what, values] of cases) {
@@ -196,6 +199,7 @@ test.describe("the page", () => {
 
   test("says what is wrong with what is typed, and goes on", async ({ page }) => {
     await page.goto("/");
+    await page.locator("summary").click();
     for (const [values, message] of [
       [{ seed: "-1" }, 'a seed is a whole number from 0 to 2^64 - 1, not "-1"'],
       [{ seed: "18446744073709551616" }, "a seed is a whole number from 0 to 2^64 - 1"],
@@ -204,7 +208,8 @@ test.describe("the page", () => {
       [{ shape: "4, 0" }, "a tensor without elements has nothing to draw"],
       [{ shape: "1000000, 1000000" }, "a buffer of this device has at most"],
       [{ shape: "4, 4", name: "../up" }, "must not lead out of a folder"],
-      [{ name: "w", init: "normal", "init.std": "-1" }, "normal's std must be at least 0, not -1"],
+      [{ name: "w", groups: "1.5" }, "groups is a whole number at or above 0, not 1.5"],
+      [{ groups: "1", init: "normal", "init.std": "-0.1" }, "normal's std must be at least 0, not -0.1"],
       [{ "init.std": "1e39" }, "normal's std must be finite in f32, not 1e+39"],
     ] as const) {
       await fillForm(page, values);

@@ -20,15 +20,16 @@ impl Default for Results {
 }
 
 /// Works out an instruction in every lane; `upper` is the upper word of a third source of 64 bits.
+#[inline(always)]
 pub(super) fn compute(
     operation: Operation,
     abc: [&Lanes; 3],
     upper: &Lanes,
-    conditions: &[Lanes; 3],
+    conditions: [&Lanes; 3],
     results: &mut Results,
 ) {
     let [a, b, c] = abc;
-    let [p, ..] = conditions;
+    let [p, q, r] = conditions;
     let Results { low, high, flags: [flag, second] } = results;
     match operation {
         Operation::Move => *low = *a,
@@ -43,7 +44,6 @@ pub(super) fn compute(
         }
         Operation::Logic(table) => logic(low, table, abc),
         Operation::LogicPredicates(tables) => {
-            let [p, q, r] = conditions;
             logic(flag, tables[0], [p, q, r]);
             logic(second, tables[1], [p, q, r]);
         }
@@ -93,9 +93,11 @@ pub(super) fn compute(
 
 /// The sum of three and of carries. A negated source comes with its bits turned round, and 1 for it in `negated`: of 0 that
 /// carries.
-fn add3(low: &mut Lanes, carry: &mut Lanes, [a, b, c]: [&Lanes; 3], carries: &[Lanes; 3], negated: u32) {
+#[inline(always)]
+fn add3(low: &mut Lanes, carry: &mut Lanes, [a, b, c]: [&Lanes; 3], carries: [&Lanes; 3], negated: u32) {
+    let [first, second, _] = carries;
     for lane in 0..LANES {
-        let carries = (carries[0][lane] & 1) + (carries[1][lane] & 1) + negated;
+        let carries = (first[lane] & 1) + (second[lane] & 1) + negated;
         let sum = u64::from(a[lane]) + u64::from(b[lane]) + u64::from(c[lane]) + u64::from(carries);
         let [below, above] = halves(sum);
         low[lane] = below;
@@ -104,6 +106,7 @@ fn add3(low: &mut Lanes, carry: &mut Lanes, [a, b, c]: [&Lanes; 3], carries: &[L
 }
 
 /// Three words' bits through a table of truth, whose index is the bits of a, b and c, a's the highest.
+#[inline(always)]
 fn logic(out: &mut Lanes, table: u8, abc: [&Lanes; 3]) {
     let [m0, m1, m2, m3, m4, m5, m6, m7] = std::array::from_fn(|at| word((table >> at) & 1 == 1));
     zip3(out, abc, |a, b, c| {
@@ -115,6 +118,7 @@ fn logic(out: &mut Lanes, table: u8, abc: [&Lanes; 3]) {
 
 /// Of the eight bytes of `low` and `high` the four that the selector's nibbles name, with the sign alone where a nibble's
 /// highest bit is set.
+#[inline(always)]
 fn permute(low: u32, selector: u32, high: u32) -> u32 {
     (0..4).fold(0, |word, at| {
         let nibble = (selector >> (4 * at)) & 0xf;
@@ -126,6 +130,7 @@ fn permute(low: u32, selector: u32, high: u32) -> u32 {
 }
 
 /// 64 bits shifted by up to 64.
+#[inline(always)]
 fn shifted(value: u64, shift: u32, right: bool, signed: bool) -> u64 {
     match (right, signed) {
         (true, true) => (value.cast_signed() >> shift.min(63)).cast_unsigned(),
@@ -134,6 +139,7 @@ fn shifted(value: u64, shift: u32, right: bool, signed: bool) -> u64 {
     }
 }
 
+#[inline(always)]
 fn compared(compare: Compare, a: u32, b: u32) -> bool {
     match compare {
         Compare::Equal => a == b,
@@ -145,6 +151,7 @@ fn compared(compare: Compare, a: u32, b: u32) -> bool {
     }
 }
 
+#[inline(always)]
 const fn combined(combine: Combine, a: u32, b: u32) -> u32 {
     match combine {
         Combine::And => a & b,

@@ -80,6 +80,5 @@ pub(super) fn approximate(function: Function, word: u32) -> u32 {
         Function::ReciprocalRoot => x.sqrt().recip(),
         Function::Root => x.sqrt(),
     };
-    #[expect(clippy::cast_possible_truncation, reason = "that is the rounding")]
     result(y as f32, false)
 }

@@ -13,7 +13,12 @@ pub(super) const fn splat(word: u32) -> Lanes {
     [word; LANES]
 }
 
+/// A mask of no lane, and of all.
+pub(super) static NONE: Lanes = splat(0);
+pub(super) static ALL: Lanes = splat(u32::MAX);
+
 /// A predicate's word.
+#[inline(always)]
 pub(super) const fn word(holds: bool) -> u32 {
     if holds { u32::MAX } else { 0 }
 }
@@ -49,6 +54,7 @@ pub(super) fn zip3_wide(out: &mut Lanes, high: &mut Lanes, abc: [&Lanes; 3], f: 
 }
 
 /// Writes the lanes of a mask.
+#[inline(always)]
 pub(super) fn blend(target: &mut Lanes, value: &Lanes, mask: &Lanes) {
     for ((target, value), mask) in target.iter_mut().zip(value).zip(mask) {
         *target = (*target & !mask) | (value & mask);
@@ -61,6 +67,7 @@ pub(super) fn warps(mask: &Lanes) -> u64 {
 }
 
 /// Lanes of a mask.
+#[inline(always)]
 pub(super) fn count(mask: &Lanes) -> u64 {
     mask.iter().map(|lane| u64::from(lane & 1)).sum()
 }

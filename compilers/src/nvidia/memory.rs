@@ -85,12 +85,13 @@ impl Memory {
 }
 
 /// The low and the high word.
-#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+#[inline(always)]
 pub(super) const fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
 
 /// Two words as one number.
+#[inline(always)]
 pub(super) const fn joined(low: u32, high: u32) -> u64 {
     (low as u64) | ((high as u64) << 32)
 }

@@ -1,33 +1,22 @@
 //! Runs a workgroup. Its lanes stand at instructions of their own; those at the lowest are run until they branch or come
 //! to where others stand, so that lanes that diverged meet again.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::arithmetic::{self, Results};
 use super::bind::Bound;
-use super::instruction::{Change, Condition, Instruction, Operation, PREDICATES, Place, Source};
-use super::lanes::{LANES, Lanes, WARP, blend, count, splat, warps, word};
-use super::memory::{Memory, joined};
+use super::instruction::Operation;
+use super::lanes::{Lanes, blend, splat, warps, word};
+use super::memory::Memory;
+use super::threads::Threads;
 use crate::machine::{Executed, Launch};
 
 /// Where a lane stands that has ended.
 const ENDED: u32 = u32::MAX;
 /// Instructions after which a workgroup is taken not to end.
 const MOST: u64 = 1 << 22;
-/// What a register holds before it is written, which is nothing that may be relied on.
-const UNWRITTEN: u32 = 0xdead_beef;
-
 /// Runs the workgroup at a place of the grid.
 pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], memory: &Memory) -> Result<Executed> {
-    let mut threads = Threads {
-        registers: vec![splat(UNWRITTEN); program.registers],
-        predicates: vec![splat(0); PREDICATES],
-        spare: Box::new([splat(0); 3]),
-        results: Box::default(),
-        group,
-        memory,
-        executed: Executed::default(),
-    };
+    let mut threads = Threads::new(program.registers, group, memory);
     let mut at = splat(ENDED);
     at[..launch.workgroup as usize].fill(0);
     let mut steps = 0;
@@ -40,16 +29,6 @@ pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], m
         steps += threads.stretch(program, &mut at, lowest, others)?;
         ensure!(steps <= MOST, "the workgroup must end within {MOST} instructions");
     }
-}
-
-struct Threads<'a> {
-    registers: Vec<Lanes>,
-    predicates: Vec<Lanes>,
-    spare: Box<[Lanes; 3]>,
-    results: Box<Results>,
-    group: [u32; 2],
-    memory: &'a Memory,
-    executed: Executed,
 }
 
 impl Threads<'_> {
@@ -89,170 +68,4 @@ impl Threads<'_> {
             place = next;
         }
     }
-
-    /// The lanes of a mask for which a condition holds.
-    fn guarded(&self, condition: Condition, active: &Lanes) -> Lanes {
-        let mut mask = *active;
-        if condition != Condition::Always {
-            for (mask, holds) in mask.iter_mut().zip(&self.condition(condition)) {
-                *mask &= holds;
-            }
-        }
-        mask
-    }
-
-    fn condition(&self, condition: Condition) -> Lanes {
-        match condition {
-            Condition::Always => splat(u32::MAX),
-            Condition::Never => splat(0),
-            Condition::Predicate { number, inverted } => {
-                let invert = word(inverted);
-                self.predicates[usize::from(number)].map(|holds| holds ^ invert)
-            }
-        }
-    }
-
-    fn run(&mut self, instruction: &Instruction, active: &Lanes) -> Result<()> {
-        let mask = self.guarded(instruction.guard, active);
-        match instruction.operation {
-            Operation::Nothing => return Ok(()),
-            Operation::Load { width, offset } => {
-                return self.each_address(instruction, &mask, offset, |threads, lane, address| {
-                    let mut words = [0; 4];
-                    let words = &mut words[..usize::from(width.registers())];
-                    threads.memory.load(address, width, words)?;
-                    for (register, word) in (usize::from(instruction.target.unwrap_or(0))..).zip(words) {
-                        threads.registers[register][lane] = *word;
-                    }
-                    Ok(())
-                });
-            }
-            Operation::Store { width, offset } => {
-                let mut words = [splat(0); 4];
-                self.data(instruction.sources[1], &mut words[..usize::from(width.registers())]);
-                return self.each_address(instruction, &mask, offset, |threads, lane, address| {
-                    let words = words.map(|word| word[lane]);
-                    threads.memory.store(address, width, &words[..usize::from(width.registers())])
-                });
-            }
-            Operation::System(number) => self.results.low = self.system(number)?,
-            Operation::MoveUniform => self.move_uniform(instruction, &mask)?,
-            _ => self.compute(instruction, &mask),
-        }
-        self.write(instruction, &mask);
-        Ok(())
-    }
-
-    /// Works the results out.
-    fn compute(&mut self, instruction: &Instruction, mask: &Lanes) {
-        let conditions = instruction.conditions.map(|condition| self.condition(condition));
-        let [a, b, c] = &mut *self.spare;
-        let sources = [
-            read(&self.registers, instruction.sources[0], a),
-            read(&self.registers, instruction.sources[1], b),
-            read(&self.registers, instruction.sources[2], c),
-        ];
-        // the upper word of a sum of 64 bits
-        let upper = match (instruction.operation, instruction.sources[2].place) {
-            (Operation::MultiplyAdd64, Place::Register(register)) => self.registers[usize::from(register) + 1],
-            _ => splat(0),
-        };
-        arithmetic::compute(instruction.operation, sources, &upper, &conditions, &mut self.results);
-        if instruction.is_fused() {
-            self.executed.fused += count(mask);
-            self.executed.fused_matter +=
-                self.results.high.iter().zip(mask).map(|(matters, mask)| u64::from(matters & mask & 1)).sum::<u64>();
-        }
-    }
-
-    /// Writes the results where the instruction says.
-    fn write(&mut self, instruction: &Instruction, mask: &Lanes) {
-        if let Some(target) = instruction.target {
-            let target = usize::from(target);
-            blend(&mut self.registers[target], &self.results.low, mask);
-            if instruction.operation == Operation::MultiplyAdd64 {
-                blend(&mut self.registers[target + 1], &self.results.high, mask);
-            }
-        }
-        for (flag, result) in instruction.flags.iter().zip(&self.results.flags) {
-            if let Some(flag) = flag {
-                blend(&mut self.predicates[usize::from(*flag)], result, mask);
-            }
-        }
-    }
-
-    /// A system register: the thread's place in its workgroup, and the workgroup's in the grid (`NAK_SV_TID_X` and those
-    /// that follow it).
-    fn system(&self, number: u32) -> Result<Lanes> {
-        match number {
-            0x21 => Ok(std::array::from_fn(|lane| lane as u32)),
-            0x22 | 0x23 | 0x27 => Ok(splat(0)),
-            0x25 => Ok(splat(self.group[0])),
-            0x26 => Ok(splat(self.group[1])),
-            _ => bail!("unknown system register {number:#x}"),
-        }
-    }
-
-    /// To a register that a warp's lanes share, for which they must agree.
-    fn move_uniform(&mut self, instruction: &Instruction, mask: &Lanes) -> Result<()> {
-        let mut value = splat(0);
-        let value = *read(&self.registers, instruction.sources[0], &mut value);
-        for (value, mask) in value.chunks(WARP).zip(mask.chunks(WARP)) {
-            let mut words = value.iter().zip(mask).filter(|(_, mask)| **mask != 0).map(|(word, _)| word);
-            let first = words.next();
-            ensure!(words.all(|word| Some(word) == first), "a warp's lanes must agree on a uniform register");
-        }
-        self.results.low = value;
-        Ok(())
-    }
-
-    /// The words of a store.
-    fn data(&self, source: Source, words: &mut [Lanes]) {
-        for (at, words) in words.iter_mut().enumerate() {
-            *words = match source.place {
-                Place::Register(register) => self.registers[usize::from(register) + at],
-                Place::Word(word) => splat(word),
-                Place::Constant { .. } => unreachable!("constants are bound"),
-            };
-        }
-    }
-
-    fn each_address(
-        &mut self,
-        instruction: &Instruction,
-        mask: &Lanes,
-        offset: u32,
-        access: impl Fn(&mut Self, usize, u64) -> Result<()>,
-    ) -> Result<()> {
-        let Place::Register(register) = instruction.sources[0].place else { bail!("an address must be in registers") };
-        let register = usize::from(register);
-        // a load may write the registers of its address
-        let (low, high) = (self.registers[register], self.registers[register + 1]);
-        for lane in (0..LANES).filter(|lane| mask[*lane] != 0) {
-            let address = joined(low[lane], high[lane]).wrapping_add(offset.into());
-            access(self, lane, address).with_context(|| format!("lane {lane}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// A source's words with their signs changed, in its register or in `spare`.
-fn read<'a>(registers: &'a [Lanes], source: Source, spare: &'a mut Lanes) -> &'a Lanes {
-    let plain = matches!(source.change, Change::None | Change::Float { absolute: false, negate: false });
-    match source.place {
-        Place::Register(register) if plain => return &registers[usize::from(register)],
-        Place::Register(register) => *spare = registers[usize::from(register)],
-        Place::Word(word) => *spare = splat(word),
-        Place::Constant { .. } => unreachable!("constants are bound"),
-    }
-    match source.change {
-        Change::None => {}
-        Change::Negate => spare.iter_mut().for_each(|word| *word = word.wrapping_neg()),
-        Change::Not => spare.iter_mut().for_each(|word| *word = !*word),
-        Change::Float { absolute, negate } => {
-            let (keep, flip) = (if absolute { 0x7fff_ffff } else { u32::MAX }, u32::from(negate) << 31);
-            spare.iter_mut().for_each(|word| *word = (*word & keep) ^ flip);
-        }
-    }
-    spare
 }

@@ -1,0 +1,239 @@
+//! One instruction after another, in the lanes of a mask.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::arithmetic::{self, Results};
+use super::instruction::{Change, Condition, Instruction, Operation, PREDICATES, Place, Source};
+use super::lanes::{ALL, LANES, Lanes, NONE, WARP, blend, count, splat};
+use super::memory::{Memory, joined};
+use crate::machine::Executed;
+
+/// What a register holds before it is written, which is nothing that may be relied on.
+const UNWRITTEN: u32 = 0xdead_beef;
+
+/// A workgroup's registers, and what it runs on.
+pub(super) struct Threads<'a> {
+    registers: Vec<Lanes>,
+    predicates: Vec<Lanes>,
+    spare: Box<[Lanes; 6]>,
+    results: Box<Results>,
+    group: [u32; 2],
+    memory: &'a Memory,
+    pub(super) executed: Executed,
+}
+
+/// An instruction of arithmetic, which is compiled for each of the vectors that the processor may have.
+struct Arithmetic<'a, 'b> {
+    threads: &'a mut Threads<'b>,
+    instruction: &'a Instruction,
+    mask: &'a Lanes,
+}
+
+impl pulp::NullaryFnOnce for Arithmetic<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.threads.compute(self.instruction, self.mask);
+        self.threads.write(self.instruction, self.mask);
+    }
+}
+
+impl<'a> Threads<'a> {
+    pub(super) fn new(registers: usize, group: [u32; 2], memory: &'a Memory) -> Self {
+        Self {
+            registers: vec![splat(UNWRITTEN); registers],
+            predicates: vec![splat(0); PREDICATES],
+            spare: Box::new([NONE; 6]),
+            results: Box::default(),
+            group,
+            memory,
+            executed: Executed::default(),
+        }
+    }
+
+    /// The lanes of a mask for which a condition holds.
+    pub(super) fn guarded(&self, condition: Condition, active: &Lanes) -> Lanes {
+        let mut mask = *active;
+        let mut spare = NONE;
+        for (mask, holds) in mask.iter_mut().zip(condition_of(&self.predicates, condition, &mut spare)) {
+            *mask &= holds;
+        }
+        mask
+    }
+
+    /// Runs an instruction that is no branch in the lanes of a mask.
+    pub(super) fn run(&mut self, instruction: &Instruction, active: &Lanes) -> Result<()> {
+        let guarded;
+        let mask = match instruction.guard {
+            Condition::Always => active,
+            guard => {
+                guarded = self.guarded(guard, active);
+                &guarded
+            }
+        };
+        match instruction.operation {
+            Operation::Nothing => return Ok(()),
+            Operation::Load { width, offset } => {
+                return self.each_address(instruction, mask, offset, |threads, lane, address| {
+                    let mut words = [0; 4];
+                    let words = &mut words[..usize::from(width.registers())];
+                    threads.memory.load(address, width, words)?;
+                    for (register, word) in (usize::from(instruction.target.unwrap_or(0))..).zip(words) {
+                        threads.registers[register][lane] = *word;
+                    }
+                    Ok(())
+                });
+            }
+            Operation::Store { width, offset } => {
+                let mut words = [splat(0); 4];
+                self.data(instruction.sources[1], &mut words[..usize::from(width.registers())]);
+                return self.each_address(instruction, mask, offset, |threads, lane, address| {
+                    let words = words.map(|word| word[lane]);
+                    threads.memory.store(address, width, &words[..usize::from(width.registers())])
+                });
+            }
+            Operation::System(number) => self.results.low = self.system(number)?,
+            Operation::MoveUniform => self.move_uniform(instruction, mask)?,
+            _ => {
+                pulp::Arch::new().dispatch(Arithmetic { threads: self, instruction, mask });
+                return Ok(());
+            }
+        }
+        self.write(instruction, mask);
+        Ok(())
+    }
+
+    /// Works the results out.
+    #[inline(always)]
+    fn compute(&mut self, instruction: &Instruction, mask: &Lanes) {
+        let [a, b, c, p, q, r] = &mut *self.spare;
+        let [first, second, third] = instruction.sources;
+        let sources =
+            [read(&self.registers, first, a), read(&self.registers, second, b), read(&self.registers, third, c)];
+        let [first, second, third] = instruction.conditions;
+        let conditions = [
+            condition_of(&self.predicates, first, p),
+            condition_of(&self.predicates, second, q),
+            condition_of(&self.predicates, third, r),
+        ];
+        // the upper word of a sum of 64 bits
+        let upper = match (instruction.operation, instruction.sources[2].place) {
+            (Operation::MultiplyAdd64, Place::Register(register)) => &self.registers[usize::from(register) + 1],
+            _ => &NONE,
+        };
+        arithmetic::compute(instruction.operation, sources, upper, conditions, &mut self.results);
+        if instruction.is_fused() {
+            self.executed.fused += count(mask);
+            self.executed.fused_matter +=
+                self.results.high.iter().zip(mask).map(|(matters, mask)| u64::from(matters & mask & 1)).sum::<u64>();
+        }
+    }
+
+    /// Writes the results where the instruction says.
+    #[inline(always)]
+    fn write(&mut self, instruction: &Instruction, mask: &Lanes) {
+        if let Some(target) = instruction.target {
+            let target = usize::from(target);
+            blend(&mut self.registers[target], &self.results.low, mask);
+            if instruction.operation == Operation::MultiplyAdd64 {
+                blend(&mut self.registers[target + 1], &self.results.high, mask);
+            }
+        }
+        for (flag, result) in instruction.flags.iter().zip(&self.results.flags) {
+            if let Some(flag) = flag {
+                blend(&mut self.predicates[usize::from(*flag)], result, mask);
+            }
+        }
+    }
+
+    /// A system register: the thread's place in its workgroup, and the workgroup's in the grid (`NAK_SV_TID_X` and those
+    /// that follow it).
+    fn system(&self, number: u32) -> Result<Lanes> {
+        match number {
+            0x21 => Ok(std::array::from_fn(|lane| lane as u32)),
+            0x22 | 0x23 | 0x27 => Ok(splat(0)),
+            0x25 => Ok(splat(self.group[0])),
+            0x26 => Ok(splat(self.group[1])),
+            _ => bail!("unknown system register {number:#x}"),
+        }
+    }
+
+    /// To a register that a warp's lanes share, for which they must agree.
+    fn move_uniform(&mut self, instruction: &Instruction, mask: &Lanes) -> Result<()> {
+        let mut value = splat(0);
+        let value = *read(&self.registers, instruction.sources[0], &mut value);
+        for (value, mask) in value.chunks(WARP).zip(mask.chunks(WARP)) {
+            let mut words = value.iter().zip(mask).filter(|(_, mask)| **mask != 0).map(|(word, _)| word);
+            let first = words.next();
+            ensure!(words.all(|word| Some(word) == first), "a warp's lanes must agree on a uniform register");
+        }
+        self.results.low = value;
+        Ok(())
+    }
+
+    /// The words of a store.
+    fn data(&self, source: Source, words: &mut [Lanes]) {
+        for (at, words) in words.iter_mut().enumerate() {
+            *words = match source.place {
+                Place::Register(register) => self.registers[usize::from(register) + at],
+                Place::Word(word) => splat(word),
+                Place::Constant { .. } => unreachable!("constants are bound"),
+            };
+        }
+    }
+
+    fn each_address(
+        &mut self,
+        instruction: &Instruction,
+        mask: &Lanes,
+        offset: u32,
+        access: impl Fn(&mut Self, usize, u64) -> Result<()>,
+    ) -> Result<()> {
+        let Place::Register(register) = instruction.sources[0].place else { bail!("an address must be in registers") };
+        let register = usize::from(register);
+        // a load may write the registers of its address
+        let (low, high) = (self.registers[register], self.registers[register + 1]);
+        for lane in (0..LANES).filter(|lane| mask[*lane] != 0) {
+            let address = joined(low[lane], high[lane]).wrapping_add(offset.into());
+            access(self, lane, address).with_context(|| format!("lane {lane}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A condition's lanes, in its predicate or in `spare`.
+#[inline(always)]
+fn condition_of<'a>(predicates: &'a [Lanes], condition: Condition, spare: &'a mut Lanes) -> &'a Lanes {
+    match condition {
+        Condition::Always => &ALL,
+        Condition::Never => &NONE,
+        Condition::Predicate { number, inverted: false } => &predicates[usize::from(number)],
+        Condition::Predicate { number, inverted: true } => {
+            *spare = predicates[usize::from(number)].map(|holds| !holds);
+            spare
+        }
+    }
+}
+
+/// A source's words with their signs changed, in its register or in `spare`.
+#[inline(always)]
+fn read<'a>(registers: &'a [Lanes], source: Source, spare: &'a mut Lanes) -> &'a Lanes {
+    let plain = matches!(source.change, Change::None | Change::Float { absolute: false, negate: false });
+    match source.place {
+        Place::Register(register) if plain => return &registers[usize::from(register)],
+        Place::Register(register) => *spare = registers[usize::from(register)],
+        Place::Word(word) => *spare = splat(word),
+        Place::Constant { .. } => unreachable!("constants are bound"),
+    }
+    match source.change {
+        Change::None => {}
+        Change::Negate => spare.iter_mut().for_each(|word| *word = word.wrapping_neg()),
+        Change::Not => spare.iter_mut().for_each(|word| *word = !*word),
+        Change::Float { absolute, negate } => {
+            let (keep, flip) = (if absolute { 0x7fff_ffff } else { u32::MAX }, u32::from(negate) << 31);
+            spare.iter_mut().for_each(|word| *word = (*word & keep) ^ flip);
+        }
+    }
+    spare
+}

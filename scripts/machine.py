@@ -1,0 +1,46 @@
+"""Programs that scripts run and install: a failure says the command and what it printed."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Seconds, after which a program hangs. The longest, Dawn on SwiftShader, takes 80 of a core.
+LIMIT = 1200
+# Mesa without grumbling where there is no session, and without shaders compiled before
+MESA = {"NODEVICE_SELECT": "1", "MESA_SHADER_CACHE_DISABLE": "true"}
+
+
+class Failed(Exception):
+    """An implementation does not run, or prints something else than is expected."""
+
+
+def require(holds, message):
+    if not holds:
+        raise Failed(message)
+
+
+def run(*command, status=(0,), cwd=ROOT, **environment):
+    """What a command prints, stderr included. Another exit status is a failure that shows the end of it."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, cwd=cwd, env={**os.environ, **MESA, **environment}, timeout=LIMIT, text=True,
+                              errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(f"`{' '.join(words)}`: {error}") from error
+    end = "\n".join(done.stdout.splitlines()[-20:])
+    require(done.returncode in status, f"`{' '.join(words)}` ends with status {done.returncode}:\n{end}")
+    return done.stdout
+
+
+def as_root(*command):
+    require(shutil.which("apt-get"), f"there is no apt-get for `{' '.join(command)}`; this script is for Debian")
+    run(*([] if os.geteuid() == 0 else ["sudo"]), "env", "DEBIAN_FRONTEND=noninteractive", *command)
+
+
+def installed(paths, *packages):
+    if not all(pathlib.Path(path).exists() for path in paths):
+        as_root("apt-get", "update", "-qq")
+        as_root("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+    missing = [path for path in paths if not pathlib.Path(path).exists()]
+    require(not missing, f"{', '.join(packages)} are installed, but there is no {', '.join(missing)}")

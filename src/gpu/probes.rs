@@ -1,0 +1,138 @@
+//! The fills by which a device is checked: for each sampler and dtype a long one, and short ones at chosen places of the
+//! stream. Of each operation that a compiler could fuse or regroup, the chosen fills hold so many elements which that
+//! changes that no such compiler passes. `examples/margins.rs` finds them, tests/margins.rs counts.
+
+use super::chosen::CHOSEN;
+use crate::{Dtype, Fill, Key, Sampler};
+
+/// Elements of a long fill: enough for what a wrong compiler changes often.
+pub(crate) const COUNT: u64 = 8192;
+/// Bytes of a short fill: a thread of `fill_slots`.
+pub(crate) const SHORT: u64 = 64;
+/// A key whose counters cross 2^32.
+pub(crate) const KEY: Key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
+
+/// The samplers that are checked, each with a parameter by which a value is moved next to where it rounds the other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Random words.
+    Words,
+    /// -0.3.
+    Constant,
+    /// From -0.1 on; the parameter is `high`.
+    Uniform,
+    /// Of mean 0.001; the parameter is the std.
+    Normal,
+    /// Of mean 0; the parameter is the std.
+    Centred,
+    /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
+    /// always the same.
+    Truncated,
+    /// Truncated at 4 and 12 std, of mean 2 std; the parameter is the std, of at most 20 bits.
+    Tail,
+    /// Truncated at 7.998 and 8.002 std, where values are so dense that the quantile's series is used; the parameter is
+    /// the std, of at most 20 bits.
+    Narrow,
+    /// Truncated at 0.01 and `high`, the parameter, 0.45 std from a mean of 0.001.
+    NarrowResidue,
+}
+
+impl Family {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::Words,
+        Self::Constant,
+        Self::Uniform,
+        Self::Normal,
+        Self::Centred,
+        Self::Truncated,
+        Self::Tail,
+        Self::Narrow,
+        Self::NarrowResidue,
+    ];
+
+    /// The parameter of the long fill.
+    #[must_use]
+    pub const fn parameter(self) -> f32 {
+        match self {
+            Self::Words | Self::Constant => 0.0,
+            Self::Uniform => 0.3,
+            Self::Normal | Self::Centred => 0.02,
+            Self::Truncated | Self::Tail | Self::Narrow => f32::from_bits(0x3cf5_c280),
+            Self::NarrowResidue => 0.010_1,
+        }
+    }
+
+    /// The sampler with a parameter.
+    #[must_use]
+    pub const fn sampler(self, parameter: f32) -> Sampler {
+        let std = parameter;
+        match self {
+            Self::Words => Sampler::Words,
+            Self::Constant => Sampler::Constant { value: -0.3 },
+            Self::Uniform => Sampler::Uniform { low: -0.1, high: parameter },
+            Self::Normal => Sampler::Normal { mean: 0.001, std },
+            Self::Centred => Sampler::Normal { mean: 0.0, std },
+            Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            Self::Tail => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: 6.0 * std, high: 14.0 * std },
+            Self::Narrow => Sampler::TruncatedNormal {
+                mean: -8.0 * std,
+                std,
+                low: std * (-7.0 / 4096.0),
+                high: std * (9.0 / 4096.0),
+            },
+            Self::NarrowResidue => Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: parameter },
+        }
+    }
+}
+
+/// A fill of the check: its family's sampler with a parameter, its dtype, and the elements from the first of a block on.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// What is filled with.
+    pub family: Family,
+    /// The parameter's bits.
+    pub parameter: u32,
+    /// As what.
+    pub dtype: Dtype,
+    /// The block of the key at which the fill begins.
+    pub block: u32,
+    /// How many elements.
+    pub count: u64,
+}
+
+impl Probe {
+    /// The sampler.
+    #[must_use]
+    pub const fn sampler(&self) -> Sampler {
+        self.family.sampler(f32::from_bits(self.parameter))
+    }
+
+    /// The fill.
+    #[must_use]
+    pub const fn fill(&self) -> Fill {
+        Fill { start: 4 * self.block as u64, ..Fill::new(KEY, self.sampler()) }
+    }
+}
+
+/// The long fills: every family in every dtype that it has.
+pub(crate) fn long() -> impl Iterator<Item = Probe> {
+    let of = |family: Family| {
+        let parameter = family.parameter().to_bits();
+        Dtype::ALL.map(|dtype| Probe { family, parameter, dtype, block: 0, count: COUNT })
+    };
+    Family::ALL.into_iter().flat_map(of).filter(|probe| probe.sampler().check(probe.dtype).is_ok())
+}
+
+/// The short fills.
+pub(crate) fn short() -> impl Iterator<Item = Probe> {
+    CHOSEN.iter().flat_map(|&(family, dtype, fills)| {
+        fills.iter().map(move |&(parameter, block)| Probe {
+            family,
+            parameter,
+            dtype,
+            block,
+            count: SHORT / dtype.size(),
+        })
+    })
+}

@@ -1,0 +1,98 @@
+//! The margin of a device's check: every operation that a compiler could fuse or regroup, rewritten so alone, changes at
+//! least 32 of the checked elements, in every sampler and dtype. `examples/margins.rs` prints the table and finds the fills.
+
+#[path = "common/graph.rs"]
+mod graph;
+#[path = "common/rewrites.rs"]
+mod rewrites;
+#[path = "common/trace.rs"]
+mod trace;
+
+use rewrites::{Inputs, Mutants, coefficients, splat, words};
+use seedtensors::twins::{Family, Probe, probes};
+use seedtensors::{Dtype, Key, cpu};
+
+const WANTED: u64 = 32;
+
+/// Rewrites that change nothing: none of 2^31 elements, and none of those of this test.
+const HARMLESS: [&str; 4] = [
+    // only the exponent of the sum is used
+    "radius: w_high + w_low: right sum regrouped, 1",
+    "radius: w_high + w_low: right sum regrouped, 2",
+    // the difference of the rounded sum is exact
+    "radius: w_low - pin(rest - above): left sum regrouped, 1",
+    "radius: w_low - pin(rest - above): left sum regrouped, 2",
+];
+
+/// Families of one kernel: what one of them does not show, another does.
+const KERNELS: [&[Family]; 5] = [
+    &[Family::Uniform],
+    &[Family::Normal],
+    &[Family::Centred],
+    &[Family::Truncated, Family::Tail],
+    &[Family::Narrow, Family::NarrowResidue],
+];
+
+fn counts(mutants: &Mutants, families: &[Family], dtype: Dtype) -> Vec<u64> {
+    let (key, long, short) = probes();
+    let of = |probe: &&Probe| families.contains(&probe.family) && probe.dtype == dtype;
+    let mut sum = vec![0; mutants.mutants.len()];
+    for probe in long.iter().chain(&short).filter(of) {
+        let blocks: Vec<u64> = (0..probe.count / 4).map(|i| u64::from(probe.block) + i).collect();
+        let counts = mutants.counts(&probe.sampler(), dtype, key, &blocks);
+        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    sum
+}
+
+#[test]
+fn every_rewrite_changes_enough_of_the_checked_elements() {
+    let mut rewrites = 0;
+    for families in KERNELS {
+        let mutants = Mutants::new(&families[0].sampler(families[0].parameter()), false);
+        for dtype in Dtype::ALL {
+            for ((mutant, _), count) in mutants.mutants.iter().zip(counts(&mutants, families, dtype)) {
+                let name = mutant.to_string();
+                let harmless = HARMLESS.contains(&name.as_str());
+                assert!(harmless || count >= WANTED, "{families:?} in {dtype}: {name} changes {count}");
+                rewrites += 1;
+            }
+        }
+    }
+    assert!(rewrites > 500, "only {rewrites} rewrites");
+}
+
+/// What pin.wgsl's `exact` says of an operation is true.
+#[test]
+fn exact_operations_may_be_rewritten() {
+    let blocks: Vec<u64> = (0..1 << 17).collect();
+    let mut rewrites = 0;
+    for family in Family::ALL {
+        let sampler = family.sampler(family.parameter());
+        let mutants = Mutants::new(&sampler, true);
+        let counts = mutants.counts(&sampler, Dtype::F32, Key::new(42), &blocks);
+        for ((mutant, _), count) in mutants.mutants.iter().zip(counts) {
+            assert_eq!(count, 0, "{family:?}: {mutant}");
+            rewrites += 1;
+        }
+    }
+    assert!(rewrites > 50, "only {rewrites} rewrites");
+}
+
+/// The graph that is rewritten gives the library's values when nothing is.
+#[test]
+fn the_graph_gives_the_values() {
+    let blocks: Vec<u64> = (0..64).collect();
+    for family in Family::ALL {
+        let sampler = family.sampler(family.parameter());
+        let mutants = Mutants::new(&sampler, false);
+        let inputs =
+            Inputs { words: words(Key::new(42), &blocks), coefficients: splat(&coefficients(&sampler, Dtype::F32)) };
+        let [even, odd] = mutants.values(&inputs);
+        let mut expected = [0.0_f32; 256];
+        cpu::fill(&seedtensors::Fill::new(Key::new(42), sampler), &mut expected).unwrap();
+        for (pair, expected) in expected.chunks_exact(2).enumerate() {
+            assert_eq!([even[pair], odd[pair]], [expected[0].to_bits(), expected[1].to_bits()], "{family:?} {pair}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// The fills of vectors.json on any WebGPU: in Node, Deno or a page.
+
+/** SHA-256 of the bytes of a fill on a device, in hexadecimal. */
+async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
+  // JSON has no infinities
+  const bound = (value) => (typeof value === "string" ? (value === "inf" ? Infinity : -Infinity) : value);
+  const buffer = await gpu.tensor({
+    key: new st.Key(BigInt(key.seed), BigInt(key.offset)),
+    sampler: Object.fromEntries(Object.entries(sampler).map(([name, value]) => [name, name === "kind" ? value : bound(value)])),
+    dtype,
+    shard: shard ? new st.Shape(shard.dims).shard(shard.start, shard.extent) : undefined,
+    start,
+    count,
+  });
+  const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
+  buffer.destroy();
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Compares every fill with its hash, and the first a second time with a hash of which one bit is flipped: `noticed` says
+ * that this one counts as different.
+ */
+export async function compare(st, gpu, fills) {
+  const differs = async (fill) => (await digest(st, gpu, fill)) !== fill.sha256;
+  const differing = [];
+  for (const fill of fills) {
+    if (await differs(fill)) differing.push(`${fill.what}, ${fill.count} elements of ${fill.dtype}`);
+  }
+  const [first] = fills;
+  const flipped = (parseInt(first.sha256[0], 16) ^ 1).toString(16) + first.sha256.slice(1);
+  const noticed = await differs({ ...first, sha256: flipped });
+  const elements = fills.reduce((sum, { count }) => sum + count, 0);
+  return { fills: fills.length, elements, differing, noticed };
+}
+
+/** An adapter in words. */
+export function named({ vendor, architecture, device, description }) {
+  return [vendor, architecture, device, description].filter(Boolean).join(", ");
+}
