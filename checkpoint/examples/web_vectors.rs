@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use bytemuck::cast_slice;
 use half::{bf16, f16};
-use seedtensors::twins::{self, coefficients};
+use seedtensors::twins::{self, Probe, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
 };
@@ -507,12 +507,13 @@ fn fills() -> Vec<Value> {
     fills.into_iter().map(each).collect()
 }
 
-/// The small fills by which web/ checks a device when it is opened: the library's.
+/// The fills by which web/ checks a device when it is opened: the library's long ones.
 fn check() -> Value {
-    let (key, count, fills) = twins::check();
-    let each = |(sampler, dtype): (Sampler, Dtype)| {
-        let sha256 = digest(&Fill::new(key, sampler), dtype, count);
-        json!({ "sampler": sampler_json(&sampler), "dtype": dtype.name(), "sha256": sha256 })
+    let (key, fills, _) = twins::probes();
+    let each = |probe: &Probe| {
+        let sha256 = digest(&probe.fill(), probe.dtype, probe.count);
+        json!({ "sampler": sampler_json(&probe.sampler()), "dtype": probe.dtype.name(), "sha256": sha256 })
     };
-    json!({ "key": key_json(key), "count": count, "fills": fills.map(each) })
+    let count = fills.first().map_or(0, |probe| probe.count);
+    json!({ "key": key_json(key), "count": count, "fills": fills.iter().map(each).collect::<Vec<_>>() })
 }
