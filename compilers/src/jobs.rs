@@ -93,11 +93,7 @@ impl Jobs {
         let batches = |compiler| self.files.chunks(BATCH).map(move |files| (compiler, files));
         let work: Vec<_> = compilers.iter().flat_map(batches).collect();
         let done: Result<Vec<_>> =
-<<<<<<< HEAD
-            work.into_par_iter().map(|(compiler, files)| compiler.compile(files, mesa25)).collect();
-=======
             work.into_par_iter().map(|(compiler, files)| compiler.compile(files, beside)).collect();
->>>>>>> compilers
         let all: Vec<Compiled> = done?.into_iter().flatten().collect();
         Ok(all.chunks(self.files.len()).map(<[Compiled]>::to_vec).collect())
     }
