@@ -33,7 +33,8 @@ pub enum Family {
     /// Truncated at 7.998 and 8.002 std, where values are so dense that the quantile's series is used; the parameter is
     /// the std, of at most 20 bits.
     Narrow,
-    /// Truncated at 0.01 and `high`, the parameter, 0.45 std from a mean of 0.001.
+    /// Truncated at 0.00055 and `high`, the parameter, with a mean of 0.001 and a std of 0.02. The middle of the window is no
+    /// f32 number.
     NarrowResidue,
 }
 
@@ -59,7 +60,7 @@ impl Family {
             Self::Uniform => 0.3,
             Self::Normal | Self::Centred => 0.02,
             Self::Truncated | Self::Tail | Self::Narrow => f32::from_bits(0x3cf5_c280),
-            Self::NarrowResidue => 0.010_1,
+            Self::NarrowResidue => 0.001_7,
         }
     }
 
@@ -81,7 +82,7 @@ impl Family {
                 low: std * (-7.0 / 4096.0),
                 high: std * (9.0 / 4096.0),
             },
-            Self::NarrowResidue => Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: parameter },
+            Self::NarrowResidue => Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.000_55, high: parameter },
         }
     }
 }
