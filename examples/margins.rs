@@ -31,7 +31,7 @@ const GROUPS: [&[(Family, u32)]; 5] = [
     // the sensitive blocks are those of normals of any mean, so far as their last operation is not concerned
     &[(Family::Centred, 24)],
     &[(Family::Truncated, 25), (Family::Tail, 28)],
-    &[(Family::NarrowResidue, 22), (Family::Narrow, 22)],
+    &[(Family::NarrowResidue, 22), (Family::Narrow, 28)],
 ];
 
 /// A short fill that has not been tuned: its family, and its block.
