@@ -13,7 +13,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::sampler::{Coefficients, Kind};
@@ -28,8 +28,9 @@ pub(crate) use plan::{Params, Side, WORKGROUP_SIZE};
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///
-/// Opening compiles the shaders and checks the device: a fill of every sampler is compared with the
-/// CPU's bits. A device that differs still opens, for native arithmetic; exact fills are then refused with
+/// Opening compiles the shaders and checks the device: fills of every sampler are compared with the CPU's bits, in f32 and
+/// in one sampler for each other dtype. A sampler in another dtype is checked when it is first used, which waits for the
+/// device. A device that differs still opens, for native arithmetic; exact fills are then refused with
 /// [`Error::InexactDevice`].
 ///
 /// ```no_run
@@ -55,7 +56,7 @@ pub struct Gpu {
     info: DeviceInfo,
     pipelines: Pipelines,
     lost: Arc<OnceLock<String>>,
-    inexact: Vec<check::Difference>,
+    checked: Mutex<check::Checked>,
     check_time: Duration,
 }
 
@@ -84,16 +85,17 @@ impl Gpu {
         self.pipelines.form()
     }
 
-    /// How long the check took when the device was opened, compiling the checked pipelines included.
+    /// How long the check took when the device was opened, compiling the pipelines included.
     #[must_use]
     pub const fn check_time(&self) -> Duration {
         self.check_time
     }
 
-    /// Whether every exact sampler gave the CPU's bits in the check.
+    /// Whether every exact fill that was checked so far gave the CPU's bits: every sampler in f32 and each dtype's rounding
+    /// when the device is opened, a sampler in another dtype when it is first used.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.inexact.is_empty()
+        self.nothing_differed()
     }
 
     /// Runs what makes wgpu objects and turns the first error that wgpu finds in it into ours.

@@ -1,5 +1,6 @@
-//! The check of a device before its first use: fills of every sampler and dtype against the CPU's bits.
+//! The check of a device: fills of every sampler and dtype against the CPU's bits, before the first use of each.
 
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use half::{bf16, f16};
@@ -9,7 +10,7 @@ use super::Gpu;
 use super::fill::{Step, record};
 use super::pipeline::{Entry, Variant};
 use super::plan::{Bounds, plan};
-use super::probes::{self, Probe};
+use super::probes::{self, Family, Probe};
 use crate::sampler::{Kind, Work};
 use crate::{Arithmetic, Dtype, Element, Error, Result, cpu};
 
@@ -21,29 +22,25 @@ pub(super) struct Difference {
     error: Error,
 }
 
-/// The same device with what its check found.
+/// What is known of a device: the kernels and dtypes that were checked, and what differed.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    kernels: Vec<(Kind, Dtype)>,
+    inexact: Vec<Difference>,
+}
+
+/// Whether a fill is compared when a device is opened: each kernel in f32, and each dtype's rounding. The others, whose
+/// kernels take longer to compile, are compared before their first use, or where nothing can wait for them, with these.
+fn is_first(probe: &Probe) -> bool {
+    let first = [(Family::Normal, Dtype::BF16), (Family::Centred, Dtype::F16)];
+    probe.dtype == Dtype::F32 || first.contains(&(probe.family, probe.dtype)) || cfg!(target_arch = "wasm32")
+}
+
+/// The same device, checked.
 pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
     let begin = Instant::now();
-    let probes: Vec<Probe> = probes::long().chain(probes::short()).collect();
-    gpu.compile_checked()?;
-    let words = probes.iter().map(|probe| probe.count * probe.dtype.size() / 4).sum();
-    let buffer = gpu.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
-    let steps = gpu.checked_steps(&probes, &buffer)?;
-    let (groups, stride) = gpu.bind(&steps)?;
-    let mut encoder = gpu.encoder()?;
-    gpu.scoped(0, || record(&mut encoder, &steps, &groups, stride))?;
-    gpu.scoped(0, || gpu.queue.submit([encoder.finish()]))?;
-    let found: Vec<u32> = gpu.read_async(&buffer, 0, words).await?;
-    let mut found = found.as_slice();
-    let mut parts = Vec::with_capacity(probes.len());
-    for probe in &probes {
-        let (part, rest) = found.split_at((probe.count * probe.dtype.size() / 4) as usize);
-        parts.push((probe, part));
-        found = rest;
-    }
-    let name = &gpu.info.name;
-    let different: Result<Vec<_>> = parts.par_iter().map(|(probe, found)| compare(name, probe, found)).collect();
-    gpu.inexact = different?.into_iter().flatten().collect();
+    let probes: Vec<Probe> = probes::long().chain(probes::short()).filter(is_first).collect();
+    gpu.compare_all(&probes).await?;
     gpu.check_time = begin.elapsed();
     Ok(gpu)
 }
@@ -88,16 +85,69 @@ fn bits(bytes: &[u8]) -> u32 {
 const ENTRY: Entry = Entry::Slots { digits: None, even: true };
 
 impl Gpu {
-    /// Compiles the checked pipelines, on every core.
-    fn compile_checked(&self) -> Result<()> {
-        let mut variants = Vec::new();
-        for probe in probes::long() {
+    /// Compares fills with the CPU's bits and keeps what differs.
+    async fn compare_all(&self, probes: &[Probe]) -> Result<()> {
+        let kernels = self.compile_checked(probes)?;
+        let words = probes.iter().map(|probe| probe.count * probe.dtype.size() / 4).sum();
+        let buffer = self.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
+        let steps = self.checked_steps(probes, &buffer)?;
+        let (groups, stride) = self.bind(&steps)?;
+        let mut encoder = self.encoder()?;
+        self.scoped(0, || record(&mut encoder, &steps, &groups, stride))?;
+        self.scoped(0, || self.queue.submit([encoder.finish()]))?;
+        let found: Vec<u32> = self.read_async(&buffer, 0, words).await?;
+        let mut found = found.as_slice();
+        let mut parts = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let (part, rest) = found.split_at((probe.count * probe.dtype.size() / 4) as usize);
+            parts.push((probe, part));
+            found = rest;
+        }
+        let name = &self.info.name;
+        let different: Result<Vec<_>> = parts.par_iter().map(|(probe, found)| compare(name, probe, found)).collect();
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.inexact.extend(different?.into_iter().flatten());
+        checked.kernels.extend(kernels);
+        Ok(())
+    }
+
+    /// Compiles the fills' pipelines, on every core, and returns their kernels and dtypes.
+    fn compile_checked(&self, probes: &[Probe]) -> Result<Vec<(Kind, Dtype)>> {
+        let mut kernels = Vec::new();
+        for probe in probes {
             if let Work::Words(kind, _) = probe.sampler().work(probe.dtype, Arithmetic::Exact)? {
-                variants.push(Variant { entry: ENTRY, kind, dtype: probe.dtype });
+                if !kernels.contains(&(kind, probe.dtype)) {
+                    kernels.push((kind, probe.dtype));
+                }
             }
         }
-        variants.dedup();
-        variants.par_iter().try_for_each(|&variant| self.pipeline(variant).map(drop))
+        let compile = |&(kind, dtype): &(Kind, Dtype)| self.pipeline(Variant { entry: ENTRY, kind, dtype }).map(drop);
+        kernels.par_iter().try_for_each(compile)?;
+        Ok(kernels)
+    }
+
+    /// Checks a kernel in a dtype, where that has not been done.
+    fn check_kernel(&self, kind: Kind, dtype: Dtype) -> Result<()> {
+        if self.checked.lock().unwrap_or_else(PoisonError::into_inner).kernels.contains(&(kind, dtype)) {
+            return Ok(());
+        }
+        let of = |probe: &Probe| {
+            let work = probe.sampler().work(probe.dtype, Arithmetic::Exact);
+            probe.dtype == dtype && matches!(work, Ok(Work::Words(found, _)) if found == kind)
+        };
+        let families: Vec<Family> = probes::long().filter(of).map(|probe| probe.family).collect();
+        let of = |probe: &Probe| probe.dtype == dtype && families.contains(&probe.family);
+        let probes: Vec<Probe> = probes::long().chain(probes::short()).filter(of).collect();
+        if probes.is_empty() {
+            // native normals, of which no bits are promised
+            return Ok(());
+        }
+        pollster::block_on(self.compare_all(&probes))
+    }
+
+    /// Whether no exact fill that was checked so far differed.
+    pub(super) fn nothing_differed(&self) -> bool {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner).inexact.is_empty()
     }
 
     /// The dispatches of all fills, one behind the other in one binding of a buffer.
@@ -123,14 +173,16 @@ impl Gpu {
     /// Refuses everything where the words differed, a half-precision dtype where the rounding did, a sampler where its
     /// values did. Native normals depend on the words and the rounding alone.
     pub(super) fn check_exact(&self, kind: Kind, dtype: Dtype) -> Result<()> {
+        self.check_kernel(kind, dtype)?;
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of = |difference: &Difference, kind: Kind| difference.kind.name() == kind.name();
-        let in_f32 = |kind| self.inexact.iter().any(|other| other.dtype == Dtype::F32 && is_of(other, kind));
+        let in_f32 = |kind| checked.inexact.iter().any(|other| other.dtype == Dtype::F32 && is_of(other, kind));
         let differs = |difference: &&Difference| match difference.kind {
             Kind::Words => true,
             other if difference.dtype != Dtype::F32 && !in_f32(other) => difference.dtype == dtype,
             _ => is_of(difference, kind),
         };
-        match self.inexact.iter().find(differs) {
+        match checked.inexact.iter().find(differs) {
             Some(difference) => Err(difference.error.clone()),
             None => Ok(()),
         }

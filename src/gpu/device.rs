@@ -1,7 +1,7 @@
 //! Which devices there are, and opening one.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::form::Form;
@@ -207,7 +207,7 @@ impl Gpu {
         let gpu = Self {
             info: device.adapter_info().into(),
             pipelines: Pipelines::new(&device, form, source)?,
-            inexact: Vec::new(),
+            checked: Mutex::default(),
             check_time: Duration::ZERO,
             device,
             queue,
