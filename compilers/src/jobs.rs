@@ -45,12 +45,12 @@ pub(crate) struct Jobs {
 type Key = (Shaders, &'static str, Vec<(&'static str, u64)>);
 
 impl Jobs {
-    /// All cases in the form that the library runs on the driver; in the two safe forms and without barriers those that
+    /// The cases in the form that the library runs on the driver; in the two safe forms and without barriers those that
     /// say most.
-    pub(crate) fn new(form: Form, bits: u32, only: &str, directory: &Path) -> Result<Self> {
+    pub(crate) fn new(form: Form, cases: Vec<Case>, directory: &Path) -> Result<Self> {
         let mut made = Self { jobs: Vec::new(), files: Vec::new() };
         let (mut texts, mut keys) = (HashMap::new(), HashMap::new());
-        for case in Case::all(bits)?.into_iter().filter(|case| case.to_string().contains(only)) {
+        for case in cases {
             for shaders in wanted(&case, form) {
                 made.add(case.clone(), shaders, &mut texts, &mut keys, directory)?;
             }

@@ -21,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
 use bounds::{Bounds, Cost};
+use cases::Case;
 use compiler::{Beside, Compiled, Compiler};
 use jobs::Jobs;
 use report::Row;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Whole tensors have 2 to the power of this many elements.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(14..28))]
     bits: u32,
+    /// Every sampler and dtype in every place, where else a third of the pipelines is left out.
+    #[arg(long)]
+    every: bool,
     /// The cases alone whose names have this in them; others are not compared, nor are bounds written.
     #[arg(long, default_value = "")]
     only: String,
@@ -135,7 +139,9 @@ impl Found {
         arguments: &Arguments,
     ) -> Result<()> {
         let directory = tempfile::tempdir()?;
-        let jobs = Jobs::new(form, arguments.bits, &arguments.only, directory.path())?;
+        let mut cases = Case::all(arguments.bits, arguments.every)?;
+        cases.retain(|case| case.to_string().contains(&arguments.only));
+        let jobs = Jobs::new(form, cases, directory.path())?;
         let start = Instant::now();
         let compiled = jobs.compile(compilers, beside)?;
         eprintln!("{} pipelines by {} compilers in {:.0?}", jobs.pipelines(), compilers.len(), start.elapsed());

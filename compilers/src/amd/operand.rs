@@ -51,6 +51,8 @@ impl Part {
 pub(super) struct Operand {
     pub(super) place: Place,
     pub(super) part: Part,
+    /// Whether the part's highest bit is its sign.
+    pub(super) signed: bool,
     /// Bits that are kept (the absolute value), then bits that are flipped (the negation).
     pub(super) keep: u32,
     pub(super) flip: u32,
@@ -58,7 +60,7 @@ pub(super) struct Operand {
 
 impl Operand {
     pub(super) const fn plain(place: Place) -> Self {
-        Self { place, part: Part::WHOLE, keep: u32::MAX, flip: 0 }
+        Self { place, part: Part::WHOLE, signed: false, keep: u32::MAX, flip: 0 }
     }
 
     /// Whether the place's bits are taken as they are.
@@ -67,6 +69,9 @@ impl Operand {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self> {
+        if let Some(inner) = text.strip_prefix("sext(").and_then(|rest| rest.strip_suffix(')')) {
+            return Ok(Self { signed: true, ..Self::plain(place(inner)?) });
+        }
         let (text, flip) = match text.strip_prefix('-') {
             Some(rest) if rest.starts_with(['v', 's', '|']) => (rest, 0x8000_0000),
             _ => (text, 0),

@@ -32,6 +32,12 @@ pub(super) fn decode(line: &Line<'_>) -> Result<Instruction> {
         let operation = ScalarOperation::Compare(relation, kind);
         return Ok(Instruction::Scalar(Scalar { operation, wide: false, to: NULL, from }));
     }
+    if line.name == "s_addk_i32" {
+        line.expect(2)?;
+        let to = line.scalar_register(0)?;
+        let from = [Place::Scalar(to), extended(place(line.operand(1)?)?)?];
+        return Ok(Instruction::Scalar(Scalar { operation: ScalarOperation::AddI, wide: false, to, from }));
+    }
     let (operation, sources) = operation(line.name)?;
     line.expect(1 + sources)?;
     let mut from = [Place::Literal(0, 0); 2];

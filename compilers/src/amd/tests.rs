@@ -83,6 +83,15 @@ fn parts_of_registers() {
 }
 
 #[test]
+fn signs_of_parts_and_of_constants() {
+    let body = "v_mov_b32_e32 v2, s16
+        v_cvt_f32_i32_sdwa v1, sext(v2) dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:WORD_1";
+    assert_eq!(word(body, [0x8000_7fff, 0]), (-32768f32).to_bits());
+    assert_eq!(word(body, [0x7fff_8000, 0]), 32767f32.to_bits());
+    assert_eq!(word("s_addk_i32 s16, 0xfffe\nv_mov_b32_e32 v1, s16", [5, 0]), 3);
+}
+
+#[test]
 fn bits_are_tested_by_classes() {
     for (constant, bit) in
         [("0x7c01", 0), ("0x7e00", 1), ("0xfc00", 2), ("0xbc00", 3), ("0x8000", 5), ("0x3c00", 8), ("0x7c00", 9)]

@@ -33,7 +33,9 @@ impl<const W: usize> Wave<'_, W> {
             return Ok(lanes);
         }
         let (part, keep, flip) = (operand.part, operand.keep, operand.flip);
-        Ok(map(|i| (((lanes[i] >> part.shift) & part.mask) & keep) ^ flip))
+        // a sign of the part is taken off twice where it is set
+        let sign = if operand.signed { part.mask ^ (part.mask >> 1) } else { 0 };
+        Ok(map(|i| (((((lanes[i] >> part.shift) & part.mask) ^ sign).wrapping_sub(sign)) & keep) ^ flip))
     }
 
     #[inline(always)]

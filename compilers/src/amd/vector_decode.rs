@@ -26,7 +26,8 @@ impl Line<'_> {
             *operand = self.source(1 + index)?;
         }
         if !operation.is_float() {
-            ensure!(from.iter().all(Operand::is_plain), "a sign on an integer operand");
+            let unsigned = |operand: &Operand| Operand { signed: false, ..*operand }.is_plain();
+            ensure!(from.iter().all(unsigned), "a sign on an integer operand");
         }
         let mut vector = Vector { operation, to, part: Part::WHOLE, preserve: false, from, factor: 1.0 };
         if operation == Operation::MadU16 {
