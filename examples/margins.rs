@@ -3,7 +3,7 @@
 //! 32 elements in every dtype, and adds them to src/gpu/chosen.rs.
 //!
 //! `cargo run --release --example margins [search [KERNEL]]`
-#![allow(clippy::print_stdout, reason = "an example prints")]
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "blocks are known to fit, an example prints")]
 
 #[path = "../tests/common/graph.rs"]
 mod graph;
@@ -63,8 +63,8 @@ fn main() -> std::io::Result<()> {
 fn write(fills: &[Probe]) -> std::io::Result<()> {
     let mut text = String::from(
         "//! Written by `cargo run --release --example margins search`.\n\nuse super::probes::Family;\nuse crate::Dtype;\n\n\
-         /// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
-         #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, &[(u32, u32)])] = &[\n",
+         /// Parameters' bits, and blocks.\ntype Fills = &'static [(u32, u32)];\n\n/// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
+         #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, Fills)] = &[\n",
     );
     for family in Family::ALL {
         for dtype in Dtype::ALL {

@@ -115,10 +115,11 @@ impl Gpu {
     fn compile_checked(&self, probes: &[Probe]) -> Result<Vec<(Kind, Dtype)>> {
         let mut kernels = Vec::new();
         for probe in probes {
-            if let Work::Words(kind, _) = probe.sampler().work(probe.dtype, Arithmetic::Exact)? {
-                if !kernels.contains(&(kind, probe.dtype)) {
-                    kernels.push((kind, probe.dtype));
-                }
+            let work = probe.sampler().work(probe.dtype, Arithmetic::Exact)?;
+            if let Work::Words(kind, _) = work
+                && !kernels.contains(&(kind, probe.dtype))
+            {
+                kernels.push((kind, probe.dtype));
             }
         }
         let compile = |&(kind, dtype): &(Kind, Dtype)| self.pipeline(Variant { entry: ENTRY, kind, dtype }).map(drop);
@@ -154,18 +155,19 @@ impl Gpu {
     fn checked_steps<'a>(&self, probes: &[Probe], buffer: &'a wgpu::Buffer) -> Result<Vec<Step<'a>>> {
         let bounds = Bounds::from(&self.device.limits());
         let mut steps = Vec::with_capacity(probes.len());
-        let mut slot = 0;
+        let mut slot: u64 = 0;
         for probe in probes {
             let Work::Words(kind, coefficients) = probe.sampler().work(probe.dtype, Arithmetic::Exact)? else {
                 continue;
             };
             for mut dispatch in plan(&probe.fill(), probe.dtype, coefficients, 0, probe.count, bounds) {
                 dispatch.binding = 0..buffer.size();
-                dispatch.params.first += slot;
+                dispatch.params.first +=
+                    u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
                 let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind, dtype: probe.dtype })?;
                 steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer));
             }
-            slot += (probe.count * probe.dtype.size() / 16) as u32;
+            slot += probe.count * probe.dtype.size() / 16;
         }
         Ok(steps)
     }

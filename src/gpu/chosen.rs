@@ -3,9 +3,12 @@
 use super::probes::Family;
 use crate::Dtype;
 
+/// Parameters' bits, and blocks.
+type Fills = &'static [(u32, u32)];
+
 /// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.
 #[rustfmt::skip]
-pub(super) const CHOSEN: &[(Family, Dtype, &[(u32, u32)])] = &[
+pub(super) const CHOSEN: &[(Family, Dtype, Fills)] = &[
     (Family::Uniform, Dtype::F16, &[
         (0x3e9eda6a, 18), (0x3e7becdd, 17), (0x3eae9f78, 16), (0x3e9818df, 15), (0x3ea27ad0, 14),
         (0x3ebb6248, 13), (0x3eb1ec82, 12), (0x3e9e6334, 11), (0x3e7b6363, 10), (0x3e70d66f, 9),
