@@ -54,7 +54,7 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
 
     let octave = octave(n);
     // twice what n 2^-k is above 1
-    let f = exact(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
+    let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
     let e = octaves - vec4<f32>(bitcast<vec4<i32>>(octave) >> vec4(23u));
     let r = pin(root(f, vec4(0.0), exact(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
     var tail_top = horner(vec4(TAIL_TOP_4), r, TAIL_TOP_3);

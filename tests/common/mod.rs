@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -16,14 +17,16 @@ pub(crate) fn gpu() -> Gpu {
     })
 }
 
-/// The default GPU with each form of the shaders: as it is opened, and as other devices run them.
-pub(crate) fn gpus() -> [Gpu; 4] {
+/// The default GPU with each form of the shaders: as it is opened, and as other devices run them. Opened once, because the
+/// checks of four devices take a while.
+pub(crate) fn gpus() -> &'static [Gpu; 4] {
+    static GPUS: OnceLock<[Gpu; 4]> = OnceLock::new();
     let form = |form| {
         gpu().with_form(form).unwrap_or_else(|error| {
             panic!("every form is tested on one device, which needs 64-bit integers (llvmpipe has them): {error}")
         })
     };
-    [gpu(), form(Form::SAFEST), form(Form::RADV), form(Form::NVK)]
+    GPUS.get_or_init(|| [gpu(), form(Form::SAFEST), form(Form::RADV), form(Form::NVK)])
 }
 
 /// A buffer of this many bytes, each `0xa5`.
