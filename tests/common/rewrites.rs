@@ -60,7 +60,7 @@ pub(crate) const HARMLESS: [&str; 4] = [
 
 /// Rewrites that change so few values, of normals fewer than one in 2^27 and of truncated normals one in 2^23, that the check
 /// holds fewer than 32 of them.
-pub(crate) const RARE: [&str; 18] = [
+pub(crate) const RARE: [&str; 21] = [
     "root: pin(mul_add(rounded(f * f), p, f_low)) - e_ln2_low: right product fused",
     "root: horner(vec4(LOG_10), f, LOG_9): left product fused",
     "root: horner(p, f, LOG_8): left product fused",
@@ -78,6 +78,9 @@ pub(crate) const RARE: [&str; 18] = [
     "root: horner(p, f, LOG_6): left product fused",
     "narrow_values: horner(vec4(c.series_5), y, c.series_4): left product fused",
     "narrow_values: horner(series, y, c.series_3): left product fused",
+    "root: e_ln2 - f: right sum regrouped, 1",
+    "root: e_ln2 - f: right sum regrouped, 2",
+    "root: pin(e_ln2 - exact(s * s)) - f: right sum regrouped, 1",
     "narrow_values: mul_add(main, series, vec4(c.residue)): left product fused",
 ];
 
