@@ -7,32 +7,31 @@
 
 #[path = "../tests/common/graph.rs"]
 mod graph;
+#[path = "../tests/common/margin.rs"]
+mod margin;
 #[path = "../tests/common/rewrites.rs"]
 mod rewrites;
 #[path = "../tests/common/trace.rs"]
 mod trace;
 
-use std::collections::BTreeMap;
-
+use margin::{Covered, KERNELS, WANTED, add, is_excepted, margin};
 use rayon::prelude::*;
 use rewrites::{Inputs, LANES, Lanes, Mutant, Mutants, coefficients, splat, stored, words};
 use seedtensors::Dtype;
 use seedtensors::twins::{Family, Probe, probes};
 
-/// Elements that each rewrite must change.
-const WANTED: u64 = 32;
 /// Sensitive blocks that are collected of each rewrite.
 const COLLECTED: usize = 100;
 
-/// Families of one kernel: what one of them does not show, another does. With how many elements of the stream are searched.
-const GROUPS: [&[(Family, u32)]; 5] = [
-    &[(Family::Uniform, 22)],
-    &[(Family::Normal, 31)],
-    // the sensitive blocks are those of normals of any mean, so far as their last operation is not concerned
-    &[(Family::Centred, 24)],
-    &[(Family::Truncated, 25), (Family::Tail, 28)],
-    &[(Family::NarrowResidue, 22), (Family::Narrow, 28)],
-];
+/// Elements of the stream that are searched, as a power of two.
+const fn searched_bits(family: Family) -> u32 {
+    match family {
+        Family::Normal | Family::Centred => 31,
+        Family::Truncated => 25,
+        Family::Tail | Family::Narrow => 28,
+        _ => 22,
+    }
+}
 
 /// A short fill that has not been tuned: its family, and its block.
 type Place = (Family, u64);
@@ -41,26 +40,32 @@ fn main() -> std::io::Result<()> {
     if std::env::args().nth(1).is_none_or(|word| word != "search") {
         println!("| kernel | dtype | rewrites | of fewer than 32 | the smallest of the others |");
         println!("| --- | --- | ---: | ---: | ---: |");
-        let tables: Vec<String> = GROUPS.iter().map(|group| table(group)).collect();
+        let tables: Vec<String> = KERNELS.iter().map(|families| table(families)).collect();
         tables.iter().for_each(|table| println!("{table}"));
         return Ok(());
     }
     let mut fills = Vec::new();
-    let mut normals = BTreeMap::new();
     let only = std::env::args().nth(2);
-    for group in GROUPS {
-        let name = format!("{:?}", group[0].0);
-        let of = |probe: &Probe| group.iter().any(|(family, _)| *family == probe.family);
-        fills.extend(probes().2.into_iter().filter(of));
+    for families in KERNELS {
+        let name = format!("{:?}", families[0]);
+        fills.extend(probes().2.into_iter().filter(|probe| families.contains(&probe.family)));
         if only.as_ref().is_none_or(|only| *only == name) {
-            fills.extend(searched(group, &mut normals));
+            fills.extend(searched(families));
         }
     }
     write(&fills)
 }
 
-/// Writes the fills that the library has.
+/// Writes the library's short fills, without those that others cover.
 fn write(fills: &[Probe]) -> std::io::Result<()> {
+    let mut covered = Covered::default();
+    probes().1.iter().for_each(|long| covered.insert(long));
+    let is_new = |probe: &&Probe| {
+        let is_new = !covered.missing(probe).is_empty();
+        covered.insert(probe);
+        is_new
+    };
+    let fills: Vec<&Probe> = fills.iter().filter(is_new).collect();
     let mut text = String::from(
         "//! Written by `cargo run --release --example margins search`.\n\nuse super::probes::Family;\nuse crate::Dtype;\n\n\
          /// Parameters' bits, and blocks.\ntype Fills = &'static [(u32, u32)];\n\n/// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
@@ -68,7 +73,7 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
     );
     for family in Family::ALL {
         for dtype in Dtype::ALL {
-            let of = |probe: &&Probe| (probe.family, probe.dtype) == (family, dtype);
+            let of = |probe: &&&Probe| (probe.family, probe.dtype) == (family, dtype);
             let fills: Vec<_> = fills.iter().filter(of).map(|probe| (probe.parameter, probe.block)).collect();
             if !fills.is_empty() {
                 text += &format!("    (Family::{family:?}, Dtype::{dtype:?}, &[\n");
@@ -84,15 +89,15 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
 }
 
 /// Prints a kernel's margin in each dtype. Returns how many of the checked elements each rewrite changes, as a table.
-fn table(group: &[(Family, u32)]) -> String {
-    let mutants = mutants(group[0].0);
-    let counts = Dtype::ALL.map(|dtype| counted(&mutants, group, dtype));
+fn table(families: &[Family]) -> String {
+    let (mutants, name) = (mutants(families[0]), families[0]);
+    let counts = Dtype::ALL.map(|dtype| margin(&mutants, families, dtype).1);
     for (dtype, counts) in Dtype::ALL.iter().zip(&counts) {
         let few = counts.iter().filter(|&&count| count < WANTED).count();
         let smallest = counts.iter().filter(|&&count| count >= WANTED).min().unwrap_or(&0);
-        println!("| {:?} | {dtype} | {} | {few} | {smallest} |", group[0].0, counts.len());
+        println!("| {name:?} | {dtype} | {} | {few} | {smallest} |", counts.len());
     }
-    let mut text = format!("\n### {:?}\n\n| rewrite | f32 | f16 | bf16 |\n| --- | ---: | ---: | ---: |\n", group[0].0);
+    let mut text = format!("\n### {name:?}\n\n| rewrite | f32 | f16 | bf16 |\n| --- | ---: | ---: | ---: |\n");
     for (i, (mutant, _)) in mutants.mutants.iter().enumerate() {
         text += &format!("| `{mutant}` | {} | {} | {} |\n", counts[0][i], counts[1][i], counts[2][i]);
     }
@@ -104,53 +109,34 @@ fn mutants(family: Family) -> Mutants {
     Mutants::new(&family.sampler(family.parameter()), false)
 }
 
-/// How many of the check's elements each rewrite changes.
-fn counted(mutants: &Mutants, group: &[(Family, u32)], dtype: Dtype) -> Vec<u64> {
-    let (_, long, short) = probes();
-    let of = |probe: &&Probe| probe.dtype == dtype && group.iter().any(|(family, _)| *family == probe.family);
-    let mut sum = vec![0; mutants.mutants.len()];
-    long.iter().chain(&short).filter(of).for_each(|probe| add(&mut sum, &counts_of(mutants, probe)));
-    sum
+/// How many elements of some of a fill's blocks each rewrite changes.
+fn counts_of(mutants: &Mutants, probe: &Probe, blocks: &[u64]) -> Vec<u64> {
+    mutants.counts(&probe.sampler(), probe.dtype, probes().0, blocks)
 }
 
-fn add(sum: &mut [u64], counts: &[u64]) {
-    sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-}
-
-fn counts_of(mutants: &Mutants, probe: &Probe) -> Vec<u64> {
-    let blocks: Vec<u64> = (0..probe.count / 4).map(|i| u64::from(probe.block) + i).collect();
-    mutants.counts(&probe.sampler(), probe.dtype, probes().0, &blocks)
-}
-
-/// The short fills of a kernel in every dtype.
-fn searched(group: &[(Family, u32)], normals: &mut BTreeMap<Mutant, Vec<u64>>) -> Vec<Probe> {
-    let mutants = mutants(group[0].0);
+/// More short fills of a kernel in every dtype.
+fn searched(families: &[Family]) -> Vec<Probe> {
+    let mutants = mutants(families[0]);
+    let margins = Dtype::ALL.map(|dtype| margin(&mutants, families, dtype).1);
+    let is_wanted = |i: usize, mutant: &Mutant| {
+        !is_excepted(families[0], &mutant.to_string()) && margins.iter().any(|counts| counts[i] < WANTED)
+    };
+    let wanted: Vec<bool> = mutants.mutants.iter().enumerate().map(|(i, (mutant, _))| is_wanted(i, mutant)).collect();
     let mut sensitive = vec![Vec::new(); mutants.mutants.len()];
-    for &(family, bits) in group {
-        collect(&mutants, family, bits, &mut sensitive);
+    for &family in families {
+        collect(&mutants, family, &wanted, &mut sensitive);
     }
-    for ((mutant, _), places) in mutants.mutants.iter().zip(&mut sensitive) {
-        match group[0].0 {
-            Family::Normal => {
-                drop(normals.insert(mutant.clone(), places.iter().map(|place: &Place| place.1).collect()))
-            }
-            Family::Centred if places.len() < COLLECTED => {
-                places.extend(normals.remove(mutant).into_iter().flatten().map(|block| (Family::Centred, block)));
-            }
-            _ => {}
-        }
-        println!("{:?}: {} places, {mutant}", group[0].0, places.len());
-    }
-    Dtype::ALL.into_iter().flat_map(|dtype| chosen(&mutants, group, dtype, &sensitive)).collect()
+    Dtype::ALL.into_iter().flat_map(|dtype| chosen(&mutants, families, dtype, &sensitive)).collect()
 }
 
-/// Adds the blocks of the stream in which each rewrite changes a value in f32, until there are enough.
-fn collect(mutants: &Mutants, family: Family, bits: u32, found: &mut [Vec<Place>]) {
+/// Adds the blocks of the stream in which each wanted rewrite changes a value in f32, until there are enough.
+fn collect(mutants: &Mutants, family: Family, wanted: &[bool], found: &mut [Vec<Place>]) {
     const BATCH: u64 = 1 << 18;
     let (key, ..) = probes();
     let coefficients = coefficients(&family.sampler(family.parameter()), Dtype::F32);
-    for batch in 0..(1_u64 << (bits - 2)).div_ceil(BATCH) {
-        let active: Vec<bool> = found.iter().map(|places| places.len() < COLLECTED).collect();
+    for batch in 0..(1_u64 << (searched_bits(family) - 2)).div_ceil(BATCH) {
+        let active: Vec<bool> =
+            found.iter().zip(wanted).map(|(places, wanted)| *wanted && places.len() < COLLECTED).collect();
         if !active.contains(&true) {
             break;
         }
@@ -173,8 +159,8 @@ fn collect(mutants: &Mutants, family: Family, bits: u32, found: &mut [Vec<Place>
 
 /// More short fills, until every rewrite changes enough elements: those with the rarest places first, of each the fills that
 /// show most of what is still wanted.
-fn chosen(mutants: &Mutants, group: &[(Family, u32)], dtype: Dtype, sensitive: &[Vec<Place>]) -> Vec<Probe> {
-    let mut counts = counted(mutants, group, dtype);
+fn chosen(mutants: &Mutants, families: &[Family], dtype: Dtype, sensitive: &[Vec<Place>]) -> Vec<Probe> {
+    let (mut covered, mut counts) = margin(mutants, families, dtype);
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by_key(|&i| sensitive[i].len());
     let mut fills: Vec<Probe> = Vec::new();
@@ -187,26 +173,26 @@ fn chosen(mutants: &Mutants, group: &[(Family, u32)], dtype: Dtype, sensitive: &
             };
             let best = (0..pool.len()).filter(|&i| pool[i].1[mutant] > 0).max_by_key(|&i| gain(&pool[i].1));
             if let Some(best) = best {
-                let (probe, shown) = pool.swap_remove(best);
-                add(&mut counts, &shown);
-                fills.push(probe);
+                let (probe, _) = pool.swap_remove(best);
+                // other fills may cover a part of it since
+                let shown = counts_of(mutants, &probe, &covered.missing(&probe));
+                if shown[mutant] > 0 {
+                    add(&mut counts, &shown);
+                    covered.insert(&probe);
+                    fills.push(probe);
+                }
                 continue;
             }
             let Some(places) = places.next() else { break };
             let tune = |&place: &Place| {
                 let probe = tuned(mutants, dtype, mutant, place)?;
-                let known = fills.iter().any(|fill| (fill.parameter, fill.block) == (probe.parameter, probe.block));
-                (!known).then(|| (probe, counts_of(mutants, &probe)))
+                Some((probe, counts_of(mutants, &probe, &covered.missing(&probe))))
             };
-            let tuned: Vec<_> = places.par_iter().filter_map(tune).collect();
-            if tuned.is_empty() {
-                continue;
-            }
-            pool.extend(tuned);
+            pool.par_extend(places.par_iter().filter_map(tune));
         }
-        println!("{:?} {dtype}: {} changed by {}", group[0].0, counts[mutant], mutants.mutants[mutant].0);
+        println!("{:?} {dtype}: {} changed by {}", families[0], counts[mutant], mutants.mutants[mutant].0);
     }
-    println!("{:?} {dtype}: {} fills", group[0].0, fills.len());
+    println!("{:?} {dtype}: {} fills", families[0], fills.len());
     fills
 }
 
@@ -235,7 +221,8 @@ fn tuned(mutants: &Mutants, dtype: Dtype, mutant: usize, (family, block): Place)
         let mut found = None;
         mutants.changed(&inputs, dtype, LANES, &active, |_, lane, _| found = Some(parameters[lane]));
         // with all the coefficients that belong to the parameter
-        let shown = |probe: &Probe| counts_of(mutants, probe)[mutant] > 0;
+        let blocks = |probe: &Probe| Covered::default().missing(probe);
+        let shown = |probe: &Probe| counts_of(mutants, probe, &blocks(probe))[mutant] > 0;
         if let Some(probe) = found.map(probe).filter(shown) {
             return Some(probe);
         }

@@ -1,39 +1,20 @@
 //! The margin of a device's check: every operation that a compiler could fuse or regroup, rewritten so alone, changes at
-//! least 32 of the checked elements, in every sampler and dtype, but for those that hardly change any value at all. `examples/margins.rs` prints the table and finds the fills.
+//! least 32 of the checked elements, in every sampler and dtype, but for those that hardly change any value at all.
+//! `examples/margins.rs` prints the table and finds the fills.
 
 #[path = "common/graph.rs"]
 mod graph;
+#[path = "common/margin.rs"]
+mod margin;
 #[path = "common/rewrites.rs"]
 mod rewrites;
 #[path = "common/trace.rs"]
 mod trace;
 
-use rewrites::{HARMLESS, Inputs, Mutants, RARE, coefficients, splat, words};
-use seedtensors::twins::{Family, Probe, probes};
+use margin::{KERNELS, WANTED, is_excepted, margin};
+use rewrites::{Inputs, Mutants, coefficients, splat, words};
+use seedtensors::twins::Family;
 use seedtensors::{Dtype, Key, cpu};
-
-const WANTED: u64 = 32;
-
-/// Families of one kernel: what one of them does not show, another does.
-const KERNELS: [&[Family]; 5] = [
-    &[Family::Uniform],
-    &[Family::Normal],
-    &[Family::Centred],
-    &[Family::Truncated, Family::Tail],
-    &[Family::Narrow, Family::NarrowResidue],
-];
-
-fn counts(mutants: &Mutants, families: &[Family], dtype: Dtype) -> Vec<u64> {
-    let (key, long, short) = probes();
-    let of = |probe: &&Probe| families.contains(&probe.family) && probe.dtype == dtype;
-    let mut sum = vec![0; mutants.mutants.len()];
-    for probe in long.iter().chain(&short).filter(of) {
-        let blocks: Vec<u64> = (0..probe.count / 4).map(|i| u64::from(probe.block) + i).collect();
-        let counts = mutants.counts(&probe.sampler(), dtype, key, &blocks);
-        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-    }
-    sum
-}
 
 #[test]
 fn every_rewrite_changes_enough_of_the_checked_elements() {
@@ -41,10 +22,10 @@ fn every_rewrite_changes_enough_of_the_checked_elements() {
     for families in KERNELS {
         let mutants = Mutants::new(&families[0].sampler(families[0].parameter()), false);
         for dtype in Dtype::ALL {
-            for ((mutant, _), count) in mutants.mutants.iter().zip(counts(&mutants, families, dtype)) {
-                let name = mutant.to_string();
-                let excepted = HARMLESS.contains(&name.as_str()) || RARE.contains(&name.as_str());
-                assert!(excepted || count >= WANTED, "{families:?} in {dtype}: {name} changes {count}");
+            let (_, counts) = margin(&mutants, families, dtype);
+            for ((mutant, _), count) in mutants.mutants.iter().zip(counts) {
+                let excepted = is_excepted(families[0], &mutant.to_string());
+                assert!(excepted || count >= WANTED, "{families:?} in {dtype}: {mutant} changes {count}");
                 seen += usize::from(count >= WANTED);
                 rewrites += 1;
             }

@@ -48,42 +48,6 @@ impl std::fmt::Display for Mutant {
     }
 }
 
-/// Rewrites that change nothing.
-pub(crate) const HARMLESS: [&str; 4] = [
-    // only the exponent of the sum is used
-    "radius: w_high + w_low: right sum regrouped, 1",
-    "radius: w_high + w_low: right sum regrouped, 2",
-    // the difference of the rounded sum is exact
-    "radius: w_low - pin(rest - above): left sum regrouped, 1",
-    "radius: w_low - pin(rest - above): left sum regrouped, 2",
-];
-
-/// Rewrites that change so few values, of normals fewer than one in 2^27 and of truncated normals one in 2^23, that the check
-/// holds fewer than 32 of them.
-pub(crate) const RARE: [&str; 21] = [
-    "root: pin(mul_add(rounded(f * f), p, f_low)) - e_ln2_low: right product fused",
-    "root: horner(vec4(LOG_10), f, LOG_9): left product fused",
-    "root: horner(p, f, LOG_8): left product fused",
-    "root: horner(p, f, LOG_7): left product fused",
-    "root: mul_add(d, y, s): left product fused",
-    "root: mul_add(d, y, s): right product regrouped, 1",
-    "root: mul_add(d, y, s): right product regrouped, 2",
-    "root: square * y: right product regrouped, 1",
-    "root: square * y: right product regrouped, 2",
-    "root: sub_mul(vec4(RSQRT_STEP), rounded(square * seed), seed): right product fused",
-    "upper_quantile: float(high & vec4(0xffffu)) * 4294967296.0 + n_middle: right sum regrouped, 1",
-    "upper_quantile: float(high & vec4(0xffffu)) * 4294967296.0 + n_middle: right sum regrouped, 2",
-    "upper_quantile: float(low >> vec4(16u)) * 65536.0 + n_low: right sum regrouped, 1",
-    "upper_quantile: float(low >> vec4(16u)) * 65536.0 + n_low: right sum regrouped, 2",
-    "root: horner(p, f, LOG_6): left product fused",
-    "narrow_values: horner(vec4(c.series_5), y, c.series_4): left product fused",
-    "narrow_values: horner(series, y, c.series_3): left product fused",
-    "root: e_ln2 - f: right sum regrouped, 1",
-    "root: e_ln2 - f: right sum regrouped, 2",
-    "root: pin(e_ln2 - exact(s * s)) - f: right sum regrouped, 1",
-    "narrow_values: mul_add(main, series, vec4(c.residue)): left product fused",
-];
-
 /// Where an operand's operation is found, where that is the same in every lane: its operands, with the factors that
 /// apply to both parts of a sum, or to the first of a product.
 #[derive(Clone, Copy)]
