@@ -48,12 +48,12 @@ fn small_counts_at_every_start_and_offset() {
     for gpu in gpus() {
         for count in 0..=17 {
             let (start, offset) = (count * 7 % 5, count * 12 % 32);
-            each_dtype(&gpu, start, offset, count);
+            each_dtype(gpu, start, offset, count);
         }
         for start in 0..8 {
             for offset in (0..32).step_by(4) {
-                assert_agrees::<f32>(&gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 70);
-                assert_agrees::<bf16>(&gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 139);
+                assert_agrees::<f32>(gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 70);
+                assert_agrees::<bf16>(gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 139);
             }
         }
     }
@@ -63,8 +63,8 @@ fn small_counts_at_every_start_and_offset() {
 fn counts_about_powers_of_two() {
     for gpu in gpus() {
         for (i, count) in [255, 256, 257, 65_535, 65_536, 65_537, (1 << 20) + 3].into_iter().enumerate() {
-            each_dtype(&gpu, i as u64, 4 * i as u64, count);
-            each_dtype(&gpu, 0, 0, count);
+            each_dtype(gpu, i as u64, 4 * i as u64, count);
+            each_dtype(gpu, 0, 0, count);
         }
     }
 }
@@ -73,12 +73,12 @@ fn counts_about_powers_of_two() {
 fn starts_past_two_to_the_32_and_counters_that_wrap() {
     for gpu in gpus() {
         for start in [(1 << 32) - 5, 1 << 32, (1 << 34) - 1000, (1 << 34) + 3, (1 << 63) + 1] {
-            each_dtype(&gpu, start, 8, 10_001);
+            each_dtype(gpu, start, 8, 10_001);
         }
         // an offset whose counters pass 2^64 within the fill
         let key = Key { seed: 7, offset: u64::MAX - 100 };
         for sampler in SAMPLERS {
-            assert_agrees::<f32>(&gpu, &Fill::new(key, sampler), 0, 4096);
+            assert_agrees::<f32>(gpu, &Fill::new(key, sampler), 0, 4096);
         }
     }
 }
@@ -87,9 +87,9 @@ fn starts_past_two_to_the_32_and_counters_that_wrap() {
 #[test]
 fn two_to_the_25_and_one() {
     for gpu in gpus() {
-        each_sampler::<f32>(&gpu, 0, 0, (1 << 25) + 1);
-        each_sampler::<f16>(&gpu, 0, 0, (1 << 25) + 1);
-        each_sampler::<bf16>(&gpu, 0, 0, (1 << 25) + 1);
+        each_sampler::<f32>(gpu, 0, 0, (1 << 25) + 1);
+        each_sampler::<f16>(gpu, 0, 0, (1 << 25) + 1);
+        each_sampler::<bf16>(gpu, 0, 0, (1 << 25) + 1);
     }
 }
 
@@ -101,8 +101,8 @@ fn more_than_a_binding_and_more_than_65535_workgroups() {
         let window = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27);
         let count = window / 2 + 1001;
         assert!(count / 4 / 256 > 65_535, "windows of {window} bytes need fewer workgroups");
-        assert_agrees::<bf16>(&gpu, &Fill { start: 1, ..Fill::new(key(), SAMPLERS[4]) }, 4, count);
-        assert_agrees::<f32>(&gpu, &Fill { start: 3, ..Fill::new(key(), SAMPLERS[4]) }, 4, window / 4 + 1001);
+        assert_agrees::<bf16>(gpu, &Fill { start: 1, ..Fill::new(key(), SAMPLERS[4]) }, 4, count);
+        assert_agrees::<f32>(gpu, &Fill { start: 3, ..Fill::new(key(), SAMPLERS[4]) }, 4, window / 4 + 1001);
     }
 }
 
@@ -112,7 +112,7 @@ fn ranges_beyond_the_first_window() {
     for gpu in gpus() {
         let window = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27);
         for offset in [window + 12, window - 20] {
-            each_dtype(&gpu, 2, offset, 1001);
+            each_dtype(gpu, 2, offset, 1001);
         }
     }
 }
@@ -166,10 +166,10 @@ fn parameters_at_the_ends_of_their_range() {
     for gpu in gpus() {
         for sampler in samplers {
             let fill = Fill::new(key(), sampler);
-            assert_agrees::<f32>(&gpu, &fill, 0, 100_003);
-            assert_agrees::<bf16>(&gpu, &fill, 0, 100_003);
+            assert_agrees::<f32>(gpu, &fill, 0, 100_003);
+            assert_agrees::<bf16>(gpu, &fill, 0, 100_003);
             if sampler.check(Dtype::F16).is_ok() {
-                assert_agrees::<f16>(&gpu, &fill, 0, 100_003);
+                assert_agrees::<f16>(gpu, &fill, 0, 100_003);
             }
         }
     }

@@ -166,7 +166,7 @@ fn torch_values_on_the_cpu() {
 #[test]
 fn torch_values_on_the_gpu() {
     for gpu in gpus() {
-        check_torch(|key, sampler, count| on_gpu(&gpu, key, sampler, count));
+        check_torch(|key, sampler, count| on_gpu(gpu, key, sampler, count));
     }
 }
 

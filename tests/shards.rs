@@ -164,12 +164,12 @@ fn agrees(gpu: &Gpu, dims: &[u64], start: &[u64], extent: &[u64]) {
 #[test]
 fn large_shards_agree() {
     for gpu in gpus() {
-        agrees(&gpu, &[2048, 2048], &[1024, 0], &[512, 2048]);
-        agrees(&gpu, &[2048, 2048], &[0, 512], &[2048, 512]);
-        agrees(&gpu, &[2048, 2048], &[512, 1024], &[1024, 1024]);
-        agrees(&gpu, &[2047, 2050], &[512, 1023], &[1024, 1000]);
-        agrees(&gpu, &[7, 100_003], &[1, 5], &[5, 40_000]);
-        agrees(&gpu, &[64, 32, 16, 12], &[3, 5, 4, 4], &[60, 20, 9, 8]);
+        agrees(gpu, &[2048, 2048], &[1024, 0], &[512, 2048]);
+        agrees(gpu, &[2048, 2048], &[0, 512], &[2048, 512]);
+        agrees(gpu, &[2048, 2048], &[512, 1024], &[1024, 1024]);
+        agrees(gpu, &[2047, 2050], &[512, 1023], &[1024, 1000]);
+        agrees(gpu, &[7, 100_003], &[1, 5], &[5, 40_000]);
+        agrees(gpu, &[64, 32, 16, 12], &[3, 5, 4, 4], &[60, 20, 9, 8]);
     }
 }
 
@@ -186,8 +186,8 @@ fn shards_of_tensors_beyond_memory_agree() {
         ] {
             let shard = Shape::new(&dims).unwrap().shard(&start, &extent).unwrap();
             let fill = Fill { start: skip, ..Fill::new(Key::new(4), NORMAL).of_shard(shard) };
-            assert_agrees::<f32>(&gpu, &fill, 0, 10_000);
-            assert_agrees::<bf16>(&gpu, &fill, 0, 10_000);
+            assert_agrees::<f32>(gpu, &fill, 0, 10_000);
+            assert_agrees::<bf16>(gpu, &fill, 0, 10_000);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each kernel costs by the compilers' own count, and the bounds that keep it from growing.
+//! Costs of each kernel by the compilers' own count, and their upper bounds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -70,7 +70,7 @@ impl Bounds {
         Ok(Self(rows.lines().map(row).collect::<Result<_>>()?))
     }
 
-    /// What is wrong with a cost: nothing where it is below its bounds, but not a twentieth below.
+    /// Faults of a cost: a number above its bound, or more than a twentieth below it.
     pub(crate) fn judge(&self, compiler: &str, kernel: &str, cost: &Cost) -> Vec<String> {
         let Some(bounds) = self.0.get(&(compiler.to_owned(), kernel.to_owned())) else {
             return vec![format!("{compiler}, {kernel}: there is no bound; add it with --write-bounds")];

@@ -1,4 +1,4 @@
-//! What is compiled and compared: every sampler, dtype and way into the shaders.
+//! The cases that are compiled and compared: every sampler, dtype and entry point.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, Shape, Shard, 
 
 /// Elements of a case at least, but for those of `Place::Slots`.
 pub(crate) const LEAST: u64 = 1 << 18;
-/// What the buffer holds before a fill.
+/// The buffer's words before a fill.
 const CANARY: u32 = 0xa5a5_a5a5;
 /// Words before and after the range that is filled.
 const MARGIN: u64 = 4;
@@ -27,7 +27,7 @@ const SAMPLERS: [(&str, Sampler); 9] = [
     ("narrow", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }),
 ];
 
-/// How the elements lie in the tensor and the buffer, which decides the entry point and its constants.
+/// The layout of the elements in the tensor and the buffer. It decides the entry point and its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// `fill_slots` of a whole tensor.
@@ -150,7 +150,7 @@ impl Case {
         }
     }
 
-    /// Where in the buffer the elements begin.
+    /// The byte of the buffer at which the elements begin.
     const OFFSET: u64 = 4 * MARGIN;
 
     pub(crate) fn dispatches(&self, form: Form) -> Result<Vec<Dispatch>> {
@@ -203,7 +203,7 @@ fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
     }
 }
 
-/// What a fill leaves in its buffer.
+/// The buffer's words after a fill.
 pub(crate) struct Expected {
     pub(crate) words: Vec<u32>,
     /// The words that are written; no other is.

@@ -9,7 +9,7 @@ use crate::compiler::{Compiled, Machine};
 use crate::machine::{Executed, Launch, Output};
 use crate::nvidia;
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outcome {
     /// Elements of the range, and those among them that differ from the CPU's.

@@ -9,7 +9,7 @@ use seedtensors::gpu::Form;
 
 use crate::driver::{PIPELINE, STATISTIC, TEXT};
 
-/// What the machine code is written in.
+/// The instruction set of the machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Machine {
     /// AMD's, as ACO disassembles it.
@@ -33,7 +33,7 @@ pub(crate) struct Compiler {
     mesa: Mesa,
 }
 
-/// Where the driver is from.
+/// The source of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mesa {
     /// Debian 12's package, installed.
@@ -42,7 +42,7 @@ enum Mesa {
     Unpacked,
 }
 
-/// What was unpacked beside the system: the script that runs a program on it, and the library by which NVK compiles without
+/// Tools that are unpacked beside the system: the script that runs a program on it, and the library by which NVK compiles without
 /// a GPU.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beside {

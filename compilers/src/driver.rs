@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use ash::{ext, khr, vk};
 
-/// What stands before a pipeline, a statistic and a piece of text in what the process prints.
+/// Prefixes of the lines that begin a pipeline, a statistic and a piece of text in the process's output.
 pub(crate) const PIPELINE: &str = "=== pipeline ";
 pub(crate) const STATISTIC: &str = "=== statistic ";
 pub(crate) const TEXT: &str = "=== text ";
@@ -126,7 +126,7 @@ impl Compiler {
         }
     }
 
-    /// The representations of the code, of which the last is the machine's.
+    /// The representations of the code. The last is the machine's.
     unsafe fn texts(&self, which: &vk::PipelineExecutableInfoKHR<'_>, report: &mut String) -> Result<()> {
         let get = self.executables.fp().get_pipeline_executable_internal_representations_khr;
         let device = self.executables.device();

@@ -10,7 +10,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 
-/// What is done to the text's barriers before it is compiled.
+/// The change to the text's barriers before it is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     /// Nothing: the text that the library runs.
@@ -71,7 +71,7 @@ fn with_body(text: &str, name: &str, body: &str) -> Result<String> {
     Ok(format!("{}\n    {body}\n{}", &text[..open], &text[open + close..]))
 }
 
-/// Where the brace lies that ends a block which was opened before the text.
+/// The index of the brace that ends a block which was opened before the text.
 fn end_of_block(text: &str) -> Option<usize> {
     let mut depth = 1;
     text.char_indices().find_map(|(at, c)| {

@@ -1,4 +1,4 @@
-//! What every compiler is given: the pipelines of the cases, each once, as files of SPIR-V.
+//! The input of every compiler: the pipelines of the cases, each once, as files of SPIR-V.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -41,7 +41,7 @@ pub(crate) struct Jobs {
     files: Vec<(PathBuf, &'static str)>,
 }
 
-/// What a pipeline is made of.
+/// The identity of a pipeline: the shaders, the entry point and the overridable constants.
 type Key = (Shaders, &'static str, Vec<(&'static str, u64)>);
 
 impl Jobs {

@@ -1,4 +1,4 @@
-//! What both interpreters share: a dispatch as machine code sees it, the buffer that it writes, and what was run.
+//! The types that both interpreters share: a dispatch as machine code sees it, the buffer that it writes, and what was run.
 
 /// One dispatch, as machine code sees it.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) struct Output {
     pub(crate) written: Vec<bool>,
 }
 
-/// What a run took.
+/// Counts of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Executed {
     /// Instructions, once for each wave that ran them.

@@ -86,7 +86,7 @@ fn main() -> Result<()> {
     prove(&arguments)
 }
 
-/// What all compilers made and what came of it.
+/// Results of all compilers.
 #[derive(Default)]
 struct Found {
     rows: Vec<Row>,

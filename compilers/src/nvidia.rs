@@ -45,7 +45,7 @@ pub(crate) fn execute(listing: &str, launch: &Launch<'_>, output: &mut Output) -
     Ok(executed)
 }
 
-/// What a listing says of itself.
+/// Counts that a listing gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
     /// Instructions as they stand.

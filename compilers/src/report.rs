@@ -1,4 +1,4 @@
-//! What was found, as tables: of agreement, and of costs.
+//! Results as tables: agreement, power and costs.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub(crate) fn costs(rows: &[(String, String, Cost, u32)]) -> Vec<Vec<String>> {
     table
 }
 
-/// What of the rows is wrong: code that is not exact, and changed barriers that pass unseen.
+/// Faults of the rows: code that is not exact, and changed barriers that pass unseen.
 pub(crate) fn faults(rows: &[Row], fuses: impl Fn(&str) -> bool) -> Vec<String> {
     let fault = |row: &Row| {
         let Outcome { differ, unwritten, outside, .. } = row.outcome;

@@ -1,6 +1,6 @@
 //! The fills by which a device is checked: for each sampler and dtype a long one, and short ones at chosen places of the
-//! stream. Of each operation that a compiler could fuse or regroup, the chosen fills hold so many elements which that
-//! changes that no such compiler passes. `examples/margins.rs` finds them, tests/margins.rs counts.
+//! stream. If a compiler fuses or regroups one operation, that changes at least 32 of their elements, with few exceptions:
+//! docs/margins.md. `examples/margins.rs` finds the short fills, tests/margins.rs counts.
 
 use super::chosen::CHOSEN;
 use crate::{Dtype, Fill, Key, Sampler};

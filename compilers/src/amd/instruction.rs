@@ -34,7 +34,7 @@ pub(super) enum Instruction {
     },
     Swap(u8, u8),
     Scalar(Scalar),
-    /// `s_load` and `s_buffer_load` of so many words.
+    /// `s_load` and `s_buffer_load`, with the number of words.
     Load {
         to: u8,
         words: u8,
@@ -44,7 +44,7 @@ pub(super) enum Instruction {
         buffer: bool,
     },
     Memory(Memory),
-    /// Where to go where the condition holds.
+    /// The target of the branch, taken where the condition holds.
     Branch(Condition, usize),
     End,
     /// Waits and hints, which do nothing to values.
@@ -60,7 +60,7 @@ pub(super) struct Vector {
     pub(super) part: Part,
     pub(super) preserve: bool,
     pub(super) from: [Operand; 3],
-    /// What a float result is multiplied by.
+    /// The factor of a float result.
     pub(super) factor: f32,
 }
 
@@ -97,7 +97,7 @@ pub(super) enum Operation {
     Bfi,
     AlignBit,
     MadU24,
-    /// Of halves of its first two operands.
+    /// Its first two operands are 16-bit halves of registers.
     MadU16,
     /// 16 bits, those above them 0.
     LowHalf,

@@ -1,4 +1,4 @@
-//! Which scalar registers hold what when a wave begins.
+//! The scalar registers' contents when a wave begins.
 
 use anyhow::{Result, ensure};
 
@@ -6,11 +6,11 @@ use super::instruction::Instruction;
 use super::operand::{EXEC, NULL, Place, VCC};
 
 /// RADV's order (Mesa, radv_shader_args.c, compute shaders): the pointer to descriptor set 0, the pointer to the push
-/// constants with the dynamic descriptors behind them, of which there are no others, then the workgroup's x and y. Each
-/// stands in the register after the last, but for registers of arguments that the shader does not use; what it does use,
-/// it reads before it writes. So the four registers that are read first are these four in this order.
+/// constants and the dynamic descriptors behind them, then the workgroup's x and y. The registers follow each other, with
+/// gaps for arguments that the shader does not use. A shader reads its arguments before it writes their registers, so the
+/// four registers that are read before they are written are these four, in this order.
 ///
-/// A wrong order does not pass unseen: src/amd/wave.rs lets only the set's descriptor be stored through, and only the
+/// A wrong order is found: src/amd/wave.rs lets only the set's descriptor be stored through, and only the
 /// dynamic one be read as the uniform buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout([u8; 4]);

@@ -9,7 +9,7 @@ pub(super) const EXEC: u8 = 126;
 /// Scalar registers, the named ones among them.
 pub(super) const SCALARS: usize = 128;
 
-/// Where an operand's bits come from. Of 64 bits it is the first of two registers.
+/// The source of an operand's bits. A 64-bit operand is named by the first of its two registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Vector(u8),
@@ -18,7 +18,7 @@ pub(super) enum Place {
     Literal(u32, u32),
 }
 
-/// Which part of a register an SDWA instruction takes.
+/// The part of a register that an SDWA instruction takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) shift: u32,

@@ -16,7 +16,7 @@ const HEAD: &str = "BB0:
     v_lshlrev_b32_e32 v0, 2, v0
 ";
 
-/// What 64 threads leave in v1.
+/// The values of v1 in 64 threads after a listing was run.
 fn run(body: &str, params: &[u32]) -> anyhow::Result<(Vec<u32>, Executed)> {
     let listing = format!("{HEAD}{body}\n    buffer_store_dword v1, v0, s[12:15], 0 offen\n    s_endpgm\n");
     let mut output = Output { words: vec![0xa5a5_a5a5; 64], written: vec![false; 64] };

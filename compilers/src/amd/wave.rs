@@ -9,11 +9,11 @@ use crate::machine::Executed;
 
 /// Vector registers that a wave can have.
 const VECTORS: usize = 256;
-/// What registers hold that nothing has written: an f32 of -6.3e18, an offset outside every buffer.
+/// The value of a register that nothing has written: -6.3e18 as f32, and an offset outside every buffer.
 const NOISE: u32 = 0xdead_beef;
 /// Instructions of a wave at most; no shader here has a loop.
 const MOST_STEPS: u64 = 1 << 20;
-/// Where RADV places what its 32-bit pointers point to: the high half of their addresses.
+/// The high half of the addresses that RADV's 32-bit pointers have.
 const HIGH: u32 = 0xffff_8000;
 /// The low halves of the addresses of the descriptor set and of the dynamic descriptors.
 pub(super) const SET: u32 = 0x1000;

@@ -1,7 +1,7 @@
 //! The arithmetic of instructions, on words of all lanes.
 
 use super::float;
-use super::instruction::{Combine, Compare, Operation};
+use super::instruction::{Combine, Operation};
 use super::lanes::{LANES, Lanes, map, splat, word, zip, zip3, zip3_wide};
 use super::memory::{halves, joined};
 
@@ -58,7 +58,7 @@ pub(super) fn compute(
         Operation::CompareIntegers { compare, signed, combine } => {
             // a signed order is the unsigned one with the signs turned round
             let turn = u32::from(signed) << 31;
-            zip3(flag, [a, b, p], |a, b, holds| combined(combine, word(compared(compare, a ^ turn, b ^ turn)), holds));
+            zip3(flag, [a, b, p], |a, b, holds| combined(combine, word(compare.holds(a ^ turn, b ^ turn)), holds));
         }
         Operation::CompareFloats { compare, unordered, combine, flush } => {
             zip3(flag, [a, b, p], |a, b, holds| {
@@ -136,18 +136,6 @@ fn shifted(value: u64, shift: u32, right: bool, signed: bool) -> u64 {
         (true, true) => (value.cast_signed() >> shift.min(63)).cast_unsigned(),
         (true, false) => value.checked_shr(shift).unwrap_or(0),
         (false, _) => value.checked_shl(shift).unwrap_or(0),
-    }
-}
-
-#[inline(always)]
-fn compared(compare: Compare, a: u32, b: u32) -> bool {
-    match compare {
-        Compare::Equal => a == b,
-        Compare::NotEqual => a != b,
-        Compare::Less => a < b,
-        Compare::LessEqual => a <= b,
-        Compare::Greater => a > b,
-        Compare::GreaterEqual => a >= b,
     }
 }
 

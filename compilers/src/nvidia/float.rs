@@ -57,14 +57,7 @@ pub(super) fn compared(compare: Compare, unordered: bool, a: f32, b: f32) -> boo
     if a.is_nan() || b.is_nan() {
         return unordered;
     }
-    match compare {
-        Compare::Equal => a == b,
-        Compare::NotEqual => a != b,
-        Compare::Less => a < b,
-        Compare::LessEqual => a <= b,
-        Compare::Greater => a > b,
-        Compare::GreaterEqual => a >= b,
-    }
+    compare.holds(a, b)
 }
 
 /// A function that the hardware approximates in a way that NVIDIA does not publish: here the f32 nearest to it. Of these

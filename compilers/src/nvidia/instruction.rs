@@ -95,7 +95,22 @@ pub(super) enum Compare {
     GreaterEqual,
 }
 
-/// How a comparison is put together with a predicate.
+impl Compare {
+    /// Whether it holds of two integers, or of two floats that are no NaN.
+    #[inline(always)]
+    pub(super) fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
+        match self {
+            Self::Equal => a == b,
+            Self::NotEqual => a != b,
+            Self::Less => a < b,
+            Self::LessEqual => a <= b,
+            Self::Greater => a > b,
+            Self::GreaterEqual => a >= b,
+        }
+    }
+}
+
+/// The operation that joins a comparison with a predicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Combine {
     And,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::instruction::{Condition, Instruction, Source};
 use super::operand::{self, Signs};
 
-/// What is left of an instruction to be understood. All of it must be.
+/// The parts of an instruction that have not been decoded. All must be.
 pub(super) struct Parts<'a> {
     pub(super) name: &'a str,
     modifiers: Vec<&'a str>,
