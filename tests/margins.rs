@@ -1,6 +1,6 @@
 //! The margin of a device's check: every operation that a compiler could fuse or regroup, rewritten so alone, changes at
 //! least 32 of the checked elements, in every sampler and dtype, but for those that hardly change any value at all.
-//! `examples/margins.rs` prints the table and finds the fills.
+//! `examples/margins` prints the table and finds the fills.
 
 #[path = "common/graph.rs"]
 mod graph;
@@ -32,7 +32,7 @@ fn every_rewrite_changes_enough_of_the_checked_elements() {
         }
     }
     // docs/margins.md has the figures
-    assert!(rewrites > 500 && seen * 20 > rewrites * 17, "{seen} of {rewrites}");
+    assert_eq!((rewrites, seen), (684, 648));
 }
 
 /// What pin.wgsl's `exact` says of an operation is true.

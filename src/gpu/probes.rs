@@ -1,6 +1,6 @@
 //! The fills by which a device is checked: for each sampler and dtype a long one, and short ones at chosen places of the
 //! stream. If a compiler fuses or regroups one operation, that changes at least 32 of their elements, with few exceptions:
-//! docs/margins.md. `examples/margins.rs` finds the short fills, tests/margins.rs counts.
+//! docs/margins.md. `examples/margins` finds the short fills, tests/margins.rs counts.
 
 use super::chosen::CHOSEN;
 use crate::{Dtype, Fill, Key, Sampler};
@@ -28,26 +28,32 @@ pub enum Family {
     /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
     /// always the same.
     Truncated,
-    /// Truncated at 4 and 12 std, of mean 2 std; the parameter is the std, of at most 20 bits.
-    Tail,
-    /// Truncated at 7.998 and 8.002 std, where values are so dense that the quantile's series is used; the parameter is
-    /// the std, of at most 20 bits.
+    /// Truncated so many std above the mean of 2 std, and 8 std farther; the parameter is the std, of at most 20 bits.
+    Tail(u8),
+    /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std, of
+    /// at most 20 bits.
     Narrow,
-    /// Truncated at 0.00055 and `high`, the parameter, with a mean of 0.001 and a std of 0.02. The middle of the window is no
-    /// f32 number.
+    /// Truncated at 0.0000123 and `high`, the parameter, with a mean of -0.05 and a std of 0.05. The middle of the window is
+    /// no f32 number.
     NarrowResidue,
 }
 
 impl Family {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Words,
         Self::Constant,
         Self::Uniform,
         Self::Normal,
         Self::Centred,
         Self::Truncated,
-        Self::Tail,
+        Self::Tail(4),
+        Self::Tail(1),
+        Self::Tail(2),
+        Self::Tail(3),
+        Self::Tail(5),
+        Self::Tail(6),
+        Self::Tail(8),
         Self::Narrow,
         Self::NarrowResidue,
     ];
@@ -59,7 +65,7 @@ impl Family {
             Self::Words | Self::Constant => 0.0,
             Self::Uniform => 0.3,
             Self::Normal | Self::Centred => 0.02,
-            Self::Truncated | Self::Tail | Self::Narrow => f32::from_bits(0x3cf5_c280),
+            Self::Truncated | Self::Tail(_) | Self::Narrow => f32::from_bits(0x3cf5_c280),
             Self::NarrowResidue => 0.001_7,
         }
     }
@@ -75,14 +81,16 @@ impl Family {
             Self::Normal => Sampler::Normal { mean: 0.001, std },
             Self::Centred => Sampler::Normal { mean: 0.0, std },
             Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
-            Self::Tail => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: 6.0 * std, high: 14.0 * std },
-            Self::Narrow => Sampler::TruncatedNormal {
-                mean: -8.0 * std,
-                std,
-                low: std * (-7.0 / 4096.0),
-                high: std * (9.0 / 4096.0),
-            },
-            Self::NarrowResidue => Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.000_55, high: parameter },
+            Self::Tail(least) => {
+                let least = least as f32 + 2.0;
+                Sampler::TruncatedNormal { mean: 2.0 * std, std, low: least * std, high: (least + 8.0) * std }
+            }
+            Self::Narrow => {
+                Sampler::TruncatedNormal { mean: -std, std, low: std * (-15.0 / 512.0), high: std * (16.0 / 512.0) }
+            }
+            Self::NarrowResidue => {
+                Sampler::TruncatedNormal { mean: -0.05, std: 0.05, low: 0.000_012_3, high: parameter }
+            }
         }
     }
 }
