@@ -27,7 +27,10 @@ pub(crate) fn write_recipe(folder: &TempDir, text: &str) -> PathBuf {
 
 /// Every file's name in a folder.
 pub(crate) fn listing(folder: &Path) -> Vec<String> {
-    contents(folder).into_keys().collect()
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Every file of a folder.
