@@ -85,7 +85,7 @@ impl Gpu {
         self.pipelines.form()
     }
 
-    /// How long the check took when the device was opened, compiling the pipelines included.
+    /// The duration of the check when the device was opened. It includes the compilation of the pipelines.
     #[must_use]
     pub const fn check_time(&self) -> Duration {
         self.check_time

@@ -8,7 +8,7 @@ use crate::margin::{Covered, WANTED, add, margin};
 use crate::places::Place;
 use crate::rewrites::{Inputs, LANES, Lanes, Mutants, coefficients, splat, stored};
 
-/// How many elements of some of a fill's blocks each rewrite changes.
+/// Counts, for each rewrite, the elements that it changes in some blocks of a fill.
 fn counts_of(mutants: &Mutants, probe: &Probe, blocks: &[u64]) -> Vec<u64> {
     mutants.counts(&probe.sampler(), probe.dtype, probes().0, blocks)
 }

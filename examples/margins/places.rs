@@ -49,6 +49,10 @@ fn tried_words(family: Family) -> Vec<Tried> {
     }
 }
 
+fn f32_coefficients(family: Family) -> Vec<Lanes> {
+    splat(&coefficients(&family.sampler(family.parameter()), Dtype::F32))
+}
+
 /// A word at which a rewrite changes the value.
 struct SensitiveWord {
     word: u32,
@@ -58,7 +62,7 @@ struct SensitiveWord {
 }
 
 /// The search of a kernel's rewrites.
-pub(crate) struct Search<'a> {
+struct Search<'a> {
     mutants: &'a Mutants,
     wanted: &'a [bool],
     /// The places of each rewrite.
@@ -93,7 +97,7 @@ impl Search<'_> {
 
     /// Words of a family at which the wanted rewrites change a value.
     fn sensitive_words(&self, family: Family) -> Vec<SensitiveWord> {
-        let coefficients = splat(&coefficients(&family.sampler(family.parameter()), Dtype::F32));
+        let coefficients = f32_coefficients(family);
         let mut counts: Vec<u64> = (0..self.found.len()).map(|i| if self.has_enough(i) { WORDS } else { 0 }).collect();
         let mut words: Vec<SensitiveWord> = Vec::new();
         for tried in tried_words(family) {
@@ -162,7 +166,7 @@ impl Search<'_> {
     /// Adds the blocks of the stream whose values the rewrites change.
     fn work_out_stream(&mut self, family: Family) {
         let (key, ..) = probes();
-        let coefficients = splat(&coefficients(&family.sampler(family.parameter()), Dtype::F32));
+        let coefficients = f32_coefficients(family);
         for batch in (0..1_u64 << (searched_bits(family) - 2)).step_by(BATCH as usize) {
             let active: Vec<bool> = (0..self.found.len()).map(|i| self.wanted[i] && !self.has_enough(i)).collect();
             if !active.contains(&true) {

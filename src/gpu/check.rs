@@ -22,7 +22,7 @@ pub(super) struct Difference {
     error: Error,
 }
 
-/// What is known of a device: the kernels and dtypes that were checked, and what differed.
+/// The state of a device's check: the kernels and dtypes that were checked, and the differences that were found.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     kernels: Vec<(Kind, Dtype)>,
@@ -156,7 +156,7 @@ impl Gpu {
             families.extend(Comparison::new(probe)?.filter(|found| found.kind == kind).map(|_| probe.family));
         }
         if families.is_empty() {
-            // native normals, of which no bits are promised
+            // native normals have no promised bits, so that nothing is compared
             self.checked().kernels.push((kind, dtype));
             return Ok(());
         }

@@ -28,7 +28,8 @@ pub enum Family {
     /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
     /// always the same.
     Truncated,
-    /// Truncated so many std above the mean of 2 std, and 8 std farther; the parameter is the std, of at most 20 bits.
+    /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most 20
+    /// bits.
     Tail(u8),
     /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std, of
     /// at most 20 bits.
