@@ -37,6 +37,7 @@ mod layer;
 mod like;
 mod plan;
 mod plot;
+mod printable;
 mod recipe;
 mod record;
 mod statistics;
@@ -55,6 +56,7 @@ pub use like::{DEFAULT_RULES, is_match, like};
 
 pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
 pub use plot::{Panel, plot};
+pub use printable::{printable, printable_json, printable_toml};
 pub use recipe::{Part, Recipe, RecipeError, Tensor};
 pub use record::Record;
 pub use statistics::{Statistics, histogram};

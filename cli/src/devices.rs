@@ -4,15 +4,17 @@ use std::io::Write as _;
 
 use seedtensors::gpu::devices;
 
+use crate::print;
+
 pub(crate) fn run() -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = print::out();
     let devices = devices();
     writeln!(out, "cpu  the processor, {} threads", std::thread::available_parallelism()?)?;
     for (index, device) in devices.iter().enumerate() {
         writeln!(out, "{index:<3}  {device}")?;
     }
     if devices.is_empty() {
-        eprintln!("no GPU: for one, install its Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers)");
+        print::note("no GPU: for one, install its Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers)");
     }
     Ok(())
 }

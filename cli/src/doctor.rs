@@ -7,12 +7,14 @@ use seedtensors::gpu::{DeviceKind, Gpu, Select, devices};
 use seedtensors::{Arithmetic, Dtype, Error, Fill, Key, Sampler};
 
 use crate::args::Doctor;
+use crate::print;
 
 /// Elements of the fills that are timed.
 const TIMED: u64 = 1 << 24;
 
+/// Whether every device is right.
 pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
-    let mut out = std::io::stdout().lock();
+    let mut out = print::verdict_out();
     let devices = devices();
     writeln!(out, "cpu  {} threads; exact, by definition", std::thread::available_parallelism()?)?;
     let mut healthy = true;

@@ -8,12 +8,12 @@ use seedtensors_checkpoint::{Plan, Rank, Source, Write, write};
 
 use crate::args::{Init, RankArg};
 use crate::progress::Reporter;
-use crate::{recipe, source};
+use crate::{print, recipe, source};
 
 pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let say = |line: String| {
         if !arguments.quiet {
-            eprintln!("{line}");
+            print::note(line);
         }
     };
     let rank = rank(arguments.rank, arguments.world_size)?;
@@ -89,7 +89,7 @@ fn rank_of_environment() -> anyhow::Result<Rank> {
 }
 
 fn print_plan(plan: &Plan, rank: Rank) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = print::out();
     let width = plan.files.iter().map(|file| file.name.len()).max().unwrap_or_default();
     let (mut tensors, mut parameters) = (0, 0);
     for file in &plan.files {

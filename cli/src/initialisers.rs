@@ -4,8 +4,10 @@ use std::io::Write as _;
 
 use seedtensors_checkpoint::INITIALISERS;
 
+use crate::print;
+
 pub(crate) fn run() -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = print::out();
     for initialiser in INITIALISERS {
         writeln!(out, "{}", initialiser.names.join(", "))?;
         let elsewhere = [("PyTorch", initialiser.pytorch), ("JAX", initialiser.jax)];

@@ -4,10 +4,13 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use seedtensors_checkpoint::{Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, subjects};
+use seedtensors_checkpoint::{
+    Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, printable_json, subjects,
+};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
+use crate::print;
 
 /// Panels of a plot at most.
 const MOST_PANELS: usize = 24;
@@ -19,7 +22,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::open(&arguments.path)?;
     let (mut subjects, problems) = subjects(&checkpoint);
     for problem in problems {
-        eprintln!("warning: {problem}");
+        print::note(format_args!("warning: {problem}"));
     }
     if let Some(glob) = &arguments.tensor {
         let matches = is_match(glob).map_err(|message| anyhow!("{message}"))?;
@@ -30,7 +33,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
     }
     let width = subjects.iter().map(|subject| subject.entry.name.chars().count()).max().unwrap_or_default();
     let bars = !arguments.json && std::io::stdout().is_terminal();
-    let mut out = std::io::stdout().lock();
+    let mut out = print::out();
     if !arguments.json {
         writeln!(out, "{}", heading(width))?;
     }
@@ -55,7 +58,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         }
     }
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
+        writeln!(out, "{}", printable_json(&serde_json::to_string_pretty(&list)?))?;
     }
     if let Some(path) = &arguments.plot {
         if panels.is_empty() {
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         } else {
             String::new()
         };
-        eprintln!("drew {} tensors into {}{rest}", panels.len(), path.display());
+        print::note(format_args!("drew {} tensors into {}{rest}", panels.len(), path.display()));
     }
     Ok(())
 }

@@ -6,8 +6,10 @@ mod doctor;
 mod init;
 mod initialisers;
 mod inspect;
+mod print;
 mod progress;
 mod recipe;
+mod signals;
 mod source;
 mod styles;
 mod verify;
@@ -20,34 +22,43 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    // a fault of the template engine is told as an error
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
+    std::panic::set_hook(Box::new(|panic| {
+        // a fault of the template engine is told as an error
         if std::thread::current().name() != Some(seedtensors_checkpoint::TEMPLATE_THREAD) {
-            hook(panic);
+            print::note(format_args!("this is a bug of seedtensors: {panic}"));
         }
     }));
+    signals::report_large_files();
+    let arguments = match Args::try_parse() {
+        Ok(arguments) => arguments,
+        // help is the program's own text; an error quotes what was given
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            print::notes(&error.to_string());
+            return ExitCode::from(2);
+        }
+    };
+    run(arguments.command).unwrap_or_else(|error| {
+        if error.downcast_ref().is_some_and(print::reader_has_gone) {
+            return ExitCode::SUCCESS;
+        }
+        print::note(format_args!("error: {error:#}"));
+        signals::exit_code().map_or(ExitCode::FAILURE, ExitCode::from)
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
-    let result = match Args::parse().command {
+    let verdict = |healthy| if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match command {
         Command::Init(arguments) => init::run(&arguments).map(done),
         Command::Recipe(arguments) => recipe::run(&arguments).map(done),
-        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments).map(verdict),
         Command::Inspect(arguments) => inspect::run(&arguments).map(done),
         Command::Words(arguments) => words::run(&arguments).map(done),
         Command::Initialisers => initialisers::run().map(done),
         Command::Styles => styles::run().map(done),
-        Command::Doctor(arguments) => {
-            doctor::run(&arguments).map(|healthy| if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        Command::Doctor(arguments) => doctor::run(&arguments).map(verdict),
         Command::Devices => devices::run().map(done),
-    };
-    result.unwrap_or_else(|error| {
-        // whoever read the output has seen enough
-        let pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-        if error.downcast_ref().is_some_and(pipe) {
-            return ExitCode::SUCCESS;
-        }
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }

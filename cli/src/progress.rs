@@ -1,20 +1,23 @@
 //! How far it is: a bar on a terminal, else a line now and then.
 
 use std::io::IsTerminal as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
 use seedtensors_checkpoint::Progress;
 
+use crate::print;
+use crate::signals::{self, Stop};
+
 /// Between two lines.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// Bytes and tensors that are done, told to whoever waits.
 pub(crate) struct Reporter {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     quiet: bool,
     bar: Option<ProgressBar>,
     begin: Instant,
@@ -28,9 +31,8 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Of so much work; Ctrl-C, or a request to end, is watched for from now on.
     pub(crate) fn new(all_bytes: u64, all_tensors: usize, quiet: bool) -> anyhow::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
+        let stop = Stop::default();
+        signals::watch(&stop).context("cannot watch for signals")?;
         let bar = if !quiet && std::io::stderr().is_terminal() {
             let template =
                 "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {msg}{decimal_bytes_per_sec}, {eta} left";
@@ -89,8 +91,8 @@ impl Reporter {
     fn say(&self, line: &str) {
         match &self.bar {
             _ if self.quiet => {}
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| print::note(line)),
+            None => print::note(line),
         }
     }
 
@@ -106,13 +108,13 @@ impl Reporter {
         let left = Duration::from_secs_f64((self.all_bytes.saturating_sub(bytes)) as f64 / rate.max(1.0));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
         let rate = DecimalBytes(rate as u64);
-        eprintln!(
+        print::note(format_args!(
             "{} of {}, {tensors} of {} tensors, {rate}/s, {} left",
             DecimalBytes(bytes),
             DecimalBytes(self.all_bytes),
             self.all_tensors,
             HumanDuration(left),
-        );
+        ));
     }
 
     /// Takes the bar away; the time since the beginning.

@@ -5,10 +5,11 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use seedtensors_checkpoint::{Checkpoint, Config, DEFAULT_RULES, Recipe, like, render};
+use seedtensors_checkpoint::{Checkpoint, Config, DEFAULT_RULES, Recipe, like, printable_toml, render};
 use serde_json::Value;
 
 use crate::args::{self, Dtype};
+use crate::print;
 
 /// Bytes of a recipe, a template or a config at most.
 const LARGEST: u64 = 64 << 20;
@@ -21,8 +22,16 @@ pub(crate) struct Loaded {
 }
 
 pub(crate) fn run(arguments: &args::Recipe) -> anyhow::Result<()> {
-    std::io::stdout().write_all(load(arguments)?.text.as_bytes())?;
+    write!(print::out(), "{}", printable_text(&load(arguments)?))?;
     Ok(())
+}
+
+/// The text of a recipe, safe to print, and still of that recipe. In a literal string an escape would be something
+/// else: the recipe is then written anew, with basic strings.
+fn printable_text(Loaded { recipe, text, .. }: &Loaded) -> String {
+    let printable = printable_toml(text);
+    let is_same = printable == *text || Recipe::parse(&printable).is_ok_and(|again| again == *recipe);
+    if is_same { printable.into_owned() } else { printable_toml(&recipe.to_string()).into_owned() }
 }
 
 /// Whether a recipe was named in any way.

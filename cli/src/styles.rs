@@ -4,8 +4,10 @@ use std::io::Write as _;
 
 use seedtensors_checkpoint::{families, styles};
 
+use crate::print;
+
 pub(crate) fn run() -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = print::out();
     for style in styles() {
         writeln!(out, "{}", style.name)?;
         for line in style.about.lines() {

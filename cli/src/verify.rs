@@ -1,7 +1,6 @@
 //! `seedtensors verify`.
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use anyhow::bail;
 use indicatif::DecimalBytes;
@@ -9,12 +8,13 @@ use seedtensors_checkpoint::{Checkpoint, Record, verify};
 
 use crate::args::{Arithmetic, Verify};
 use crate::progress::Reporter;
-use crate::{recipe, source};
+use crate::{print, recipe, source};
 
-pub(crate) fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
+/// Whether every value is what it should be.
+pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
     let say = |line: String| {
         if !arguments.quiet {
-            eprintln!("{line}");
+            print::note(line);
         }
     };
     let record = match (arguments.seed, recipe::is_given(&arguments.recipe)) {
@@ -34,18 +34,19 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
     let verified = verify(&checkpoint, record.as_ref(), &source, &|progress| reporter.report(progress));
     let time = reporter.end();
     let verified = verified?;
+    let mut out = print::verdict_out();
     for finding in &verified.findings {
-        writeln!(std::io::stdout(), "{finding}")?;
+        writeln!(out, "{finding}")?;
     }
     let what = format!("{} tensors, {} in {time:.2?}", verified.tensors, DecimalBytes(verified.bytes));
     if verified.findings.is_empty() {
         say(format!("verified: every bit is what seed {} gives, {what}", verified.seed));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(true);
     }
     let count = match verified.findings.len() {
         1 => "1 finding".to_owned(),
         count => format!("{count} findings"),
     };
     say(format!("not verified: {count}, seed {}, {what}", verified.seed));
-    Ok(ExitCode::FAILURE)
+    Ok(false)
 }
