@@ -28,6 +28,7 @@
 
 mod at;
 mod checkpoint;
+mod config;
 mod header;
 mod init;
 mod initialisers;
@@ -48,6 +49,7 @@ mod verify;
 mod write;
 
 pub use checkpoint::{BadFile, Checkpoint, CheckpointFile, weight_map};
+pub use config::Config;
 pub use header::{Entry, Header};
 pub use initialisers::{INITIALISERS, Initialiser};
 pub use inspect::{Histogram, Subject, subjects};
@@ -60,7 +62,7 @@ pub use printable::{printable, printable_json, printable_toml};
 pub use recipe::{Part, Recipe, RecipeError, Tensor};
 pub use record::Record;
 pub use statistics::{Statistics, histogram};
-pub use template::{Config, Style, TEMPLATE_THREAD, families, render, styles};
+pub use template::{Style, TEMPLATE_THREAD, families, render, styles};
 pub use values::Source;
 pub use verify::{Finding, Verified, VerifyError, verify};
 pub use write::{Error, Progress, Write, write};

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::value::{Rest, Serde};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-/// What a template may cost: it bounds its time, and its memory at about 64 bytes a unit.
-const FUEL: u64 = 5_000_000;
+use crate::Config;
+use crate::config::{architecture, typed};
+
+/// Steps of a template at most. A model of 61 layers and 384 experts takes FILLME million.
+const FUEL: u64 = 500_000_000;
 /// Bytes of the stack that a template is rendered on.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
@@ -71,16 +75,22 @@ pub fn styles() -> impl Iterator<Item = Style> {
     })
 }
 
-/// A model's configuration: the variables of a template.
-pub type Config = serde_json::Map<String, serde_json::Value>;
-
 /// Renders a template to a recipe: the given one, named as in its errors, or the family's of the configuration's
 /// `model_type`.
 ///
-/// A template has the configuration's keys as variables, those that are null left out, and `style`. It may import
-/// `"styles/" ~ style ~ ".jinja"` and `"tensors.jinja"`, as the families do, but no file, and besides Jinja's own
-/// functions has `sqrt(x)`, `architecture([names])`, the first of the configuration's `architectures`, which must be
-/// one of the names, `required([keys])`, which refuses a configuration without them, and `raise_exception(message)`.
+/// A template of one's own has the configuration's keys as variables, a null as `none`, and `style`, which a key of
+/// that name replaces. Every template may import `"styles/" ~ style ~ ".jinja"` and `"tensors.jinja"`, but no file.
+/// Besides Jinja's own functions it has
+///
+/// - `config(name, type, default)`: a key of the configuration, which must be of the type; an absent key takes the
+///   default, or is refused where there is none. Types are `"size"` (a whole number above 0), `"count"` (from 0),
+///   `"index"` (any), `"size or two"`, `"bool"`, `"text"`, `"table"`, `"std"` (a number from 0), `"std above 0"` and
+///   `"std up to 1"`, each with `" or null"` where a null is allowed. Of a list of names the first that is there counts.
+/// - `architecture([names])`: the first of the configuration's `architectures`, which must be one of the names.
+/// - `sqrt(x)`, and `raise_exception(message)`.
+///
+/// A template of unknown origin can use up the memory, or the stack, in spite of the limit of its steps: render it in
+/// a process of its own, with limits, as the command does.
 ///
 /// # Errors
 ///
@@ -89,9 +99,9 @@ pub type Config = serde_json::Map<String, serde_json::Value>;
 ///
 /// ```
 /// let config = serde_json::json!({ "n": 3, "nothing": null });
-/// let template = "{% for i in range(n) %}{{ i }} {{ sqrt(i) }} {{ nothing | default(style) }};{% endfor %}";
+/// let template = "{% for i in range(n) %}{{ sqrt(i) }} {{ nothing }} {{ config('more', 'size', 4) }};{% endfor %}";
 /// let text = seedtensors_checkpoint::render(config.as_object().unwrap(), "hf", Some(("mine", template)))?;
-/// assert_eq!(text, "0 0.0 hf;1 1.0 hf;2 1.4142135623730951 hf;");
+/// assert_eq!(text, "0.0 none 4;1.0 none 4;1.4142135623730951 none 4;");
 /// # Ok::<(), String>(())
 /// ```
 pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
@@ -109,15 +119,17 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
 }
 
 fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
-    let environment = environment();
+    let environment = environment(&Arc::new(config.clone()));
+    let mut variables = BTreeMap::from([("style", Value::from(style))]);
     let template = match template {
-        Some((name, source)) => environment.template_from_named_str(name, source),
+        Some((name, source)) => {
+            // the families ask for each key by its type, and need none of these
+            variables.extend(config.iter().map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone())))));
+            environment.template_from_named_str(name, source)
+        }
         None => environment.get_template(&family(config)?),
     }
     .map_err(|error| plain(&error))?;
-    let variables = config.iter().filter(|(_, value)| !value.is_null());
-    let variables = variables.map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone()))));
-    let variables: BTreeMap<&str, Value> = variables.chain([("style", Value::from(style))]).collect();
     let mut out = Limited(Vec::new());
     template.render_captured_to(variables, &mut out).map_err(|error| plain(&error))?;
     String::from_utf8(out.0).map_err(|error| error.to_string())
@@ -135,7 +147,7 @@ fn family(config: &Config) -> Result<String, String> {
     }
 }
 
-fn environment() -> Environment<'static> {
+fn environment(config: &Arc<Config>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -151,28 +163,17 @@ fn environment() -> Environment<'static> {
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });
-    environment.add_function("architecture", architecture);
-    environment.add_function("required", required);
+    let keys = Arc::clone(config);
+    environment.add_function("config", move |names: Value, kind: String, default: Rest<Value>| {
+        let names: Vec<String> = match names.as_str() {
+            Some(name) => vec![name.to_owned()],
+            None => names.try_iter()?.map(|name| name.to_string()).collect(),
+        };
+        typed(&keys, &names, &kind, default.first())
+    });
+    let keys = Arc::clone(config);
+    environment.add_function("architecture", move |names: Vec<String>| architecture(&keys, &names));
     environment
-}
-
-fn architecture(state: &State<'_, '_>, names: Vec<String>) -> Result<String, Error> {
-    let refuse = |message: String| Err(Error::new(ErrorKind::InvalidOperation, message));
-    let given = state.lookup("architectures").and_then(|list| list.get_item_by_index(0).ok());
-    match given.as_ref().filter(|name| !name.is_undefined()).map(Value::to_string) {
-        Some(name) if names.contains(&name) => Ok(name),
-        Some(name) => refuse(format!("there is no recipe for {name}, but for {}", names.join(", "))),
-        None => names.into_iter().next().map_or_else(|| refuse("no architecture is named".to_owned()), Ok),
-    }
-}
-
-fn required(state: &State<'_, '_>, keys: Vec<String>) -> Result<&'static str, Error> {
-    let missing: Vec<_> = keys.into_iter().filter(|key| state.lookup(key).is_none_or(|v| v.is_undefined())).collect();
-    if missing.is_empty() {
-        return Ok("");
-    }
-    let message = format!("the config lacks {}; --set KEY=VALUE gives it", missing.join(", "));
-    Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
 /// An error on one line: where, what, and of what is undefined its name.

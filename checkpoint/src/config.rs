@@ -1,0 +1,91 @@
+//! A model's configuration, and its keys as templates ask for them: by type, absent and null apart.
+
+use minijinja::value::Serde;
+use minijinja::{Error, ErrorKind, Value};
+
+/// A model's configuration: the variables of a template.
+pub type Config = serde_json::Map<String, serde_json::Value>;
+
+/// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
+///
+/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `table`,
+/// `std` (from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
+pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
+    let given = names.iter().find_map(|name| config.get(name).map(|value| (name, value)));
+    let (name, value) = match (given, default) {
+        (Some(given), _) => given,
+        (None, Some(default)) => return Ok(if kind == "size or two" { twice(default) } else { default.clone() }),
+        (None, None) => {
+            return Err(refuse(format!("the config lacks {}; --set KEY=VALUE gives it", names.join(" or "))));
+        }
+    };
+    let (plain, may_be_null) = kind.strip_suffix(" or null").map_or((kind, false), |plain| (plain, true));
+    let Some(rule) = rule(plain) else { return Err(refuse(format!("config() knows no type {kind:?}"))) };
+    if !(value.is_null() && may_be_null) && !is_of(plain, value) {
+        let or_null = if may_be_null { " or null" } else { "" };
+        let shown: String = value.to_string().chars().take(60).collect();
+        return Err(refuse(format!("{name} must be {rule}{or_null}, not {shown}; --set {name}=VALUE changes it")));
+    }
+    let value = Value::from(Serde(value.clone()));
+    Ok(if plain == "size or two" && value.try_iter().is_err() { twice(&value) } else { value })
+}
+
+fn twice(value: &Value) -> Value {
+    Value::from(vec![value.clone(), value.clone()])
+}
+
+fn rule(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "size" => "a whole number above 0",
+        "count" => "a whole number from 0",
+        "index" => "a whole number",
+        "size or two" => "a whole number above 0 or a list of two",
+        "bool" => "true or false",
+        "text" => "a text",
+        "table" => "a table",
+        "std" => "a number from 0",
+        "std above 0" => "a number above 0",
+        "std up to 1" => "a number from 0 to 1",
+        _ => return None,
+    })
+}
+
+fn is_of(kind: &str, value: &serde_json::Value) -> bool {
+    let size = |value: &serde_json::Value| value.as_u64().is_some_and(|size| size > 0);
+    let number = || value.as_f64().filter(|number| number.is_finite());
+    match kind {
+        "size" => size(value),
+        "count" => value.is_u64(),
+        "index" => value.is_i64(),
+        "size or two" => size(value) || value.as_array().is_some_and(|list| list.len() == 2 && list.iter().all(size)),
+        "bool" => value.is_boolean(),
+        "text" => value.is_string(),
+        "table" => value.is_object(),
+        "std" => number().is_some_and(|number| number >= 0.0),
+        "std above 0" => number().is_some_and(|number| number > 0.0),
+        "std up to 1" => number().is_some_and(|number| (0.0..=1.0).contains(&number)),
+        _ => false,
+    }
+}
+
+/// The first of the `architectures`, which must be one of `names`; the first name where the config has none.
+pub(crate) fn architecture(config: &Config, names: &[String]) -> Result<String, Error> {
+    let names_list = names.join(", ");
+    match config.get("architectures") {
+        None | Some(serde_json::Value::Null) => {
+            names.first().cloned().ok_or_else(|| refuse("no architecture is named"))
+        }
+        Some(serde_json::Value::Array(list)) => match list.first() {
+            None => names.first().cloned().ok_or_else(|| refuse("no architecture is named")),
+            Some(serde_json::Value::String(name)) if names.contains(name) => Ok(name.clone()),
+            Some(other) => {
+                Err(refuse(format!("there is no recipe for the architecture {other}, but for {names_list}")))
+            }
+        },
+        Some(other) => Err(refuse(format!("architectures must be a list of names, not {other}"))),
+    }
+}
+
+fn refuse(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
+}
