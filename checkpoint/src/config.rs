@@ -8,8 +8,8 @@ pub type Config = serde_json::Map<String, serde_json::Value>;
 
 /// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
 ///
-/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `table`,
-/// `std` (from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
+/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `table`,
+/// `std` (a decimal number from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
 pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
     let given = names.iter().find_map(|name| config.get(name).map(|value| (name, value)));
     let (name, value) = match (given, default) {
@@ -43,16 +43,18 @@ fn rule(kind: &str) -> Option<&'static str> {
         "bool" => "true or false",
         "text" => "a text",
         "table" => "a table",
-        "std" => "a number from 0",
-        "std above 0" => "a number above 0",
-        "std up to 1" => "a number from 0 to 1",
+        "list" => "a list",
+        "std" => "a decimal number from 0",
+        "std above 0" => "a decimal number above 0",
+        "std up to 1" => "a decimal number from 0 to 1",
         _ => return None,
     })
 }
 
 fn is_of(kind: &str, value: &serde_json::Value) -> bool {
     let size = |value: &serde_json::Value| value.as_u64().is_some_and(|size| size > 0);
-    let number = || value.as_f64().filter(|number| number.is_finite());
+    // transformers refuses a whole number, such as 1, where it expects a decimal one
+    let number = || value.as_f64().filter(|_| value.is_f64());
     match kind {
         "size" => size(value),
         "count" => value.is_u64(),
@@ -61,6 +63,7 @@ fn is_of(kind: &str, value: &serde_json::Value) -> bool {
         "bool" => value.is_boolean(),
         "text" => value.is_string(),
         "table" => value.is_object(),
+        "list" => value.is_array(),
         "std" => number().is_some_and(|number| number >= 0.0),
         "std above 0" => number().is_some_and(|number| number > 0.0),
         "std up to 1" => number().is_some_and(|number| (0.0..=1.0).contains(&number)),

@@ -164,10 +164,40 @@ fn styles_are_their_formulas() {
     }
 }
 
+/// One matrix for the embedding and the head gives logits of a std of at most about 1 in every style, so that a new
+/// model's loss is near the logarithm of the vocabulary.
+#[test]
+fn a_tied_matrix_has_the_heads_std() {
+    let mut tried = 0;
+    for family in families().filter(|family| *family != "vit") {
+        for style in styles() {
+            let mut config = vectors(family)["small"]["config"].clone();
+            config["tie_word_embeddings"] = json!(true);
+            let tied = recipe(&config, style.name);
+            let embedding = &tied.tensors[0];
+            assert!(embedding.name.contains("embed") || embedding.name.contains("wte"), "{}", embedding.name);
+            let (std, width) = (seedtensors_checkpoint::Law::of(embedding).unwrap().std, embedding.dims()[1] as f64);
+            assert!(std * width.sqrt() < 1.01, "{family} {}: {std}", style.name);
+            config["tie_word_embeddings"] = json!(false);
+            let untied = recipe(&config, style.name);
+            let head = untied.tensors.iter().rev().find(|tensor| tensor.dims() == embedding.dims()).unwrap();
+            assert_eq!(head.init, embedding.init, "{family} {}", style.name);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 8 * 6);
+}
+
 #[test]
 fn the_configurations_dtype_is_the_default() {
     let mut config = vectors("qwen3")["small"]["config"].clone();
-    for (key, name, dtype) in [("dtype", "bfloat16", Dtype::BF16), ("torch_dtype", "float16", Dtype::F16)] {
+    let cases = [
+        ("dtype", "bfloat16", Dtype::BF16),
+        ("torch_dtype", "float16", Dtype::F16),
+        ("torch_dtype", "torch.bfloat16", Dtype::BF16),
+    ];
+    for (key, name, dtype) in cases {
+        config.as_object_mut().unwrap().remove("torch_dtype");
         config.as_object_mut().unwrap().remove("dtype");
         config[key] = json!(name);
         assert!(recipe(&config, "hf").tensors.iter().all(|tensor| tensor.dtype == dtype));
@@ -185,15 +215,25 @@ fn what_is_wrong_is_said_with_its_place() {
     other["architectures"] = json!(["LlamaForTokenClassification"]);
     assert_eq!(
         refusal(other, "hf", None),
-        "llama.toml.jinja:3: there is no recipe for LlamaForTokenClassification, but for LlamaForCausalLM, LlamaModel"
+        "llama.toml.jinja:2: there is no recipe for the architecture \"LlamaForTokenClassification\", but for \
+         LlamaForCausalLM, LlamaModel"
     );
-    let mut missing = small.clone();
-    missing["hidden_size"] = Value::Null;
-    missing["vocab_size"] = Value::Null;
+    let mut text = small.clone();
+    text["architectures"] = json!("LlamaForCausalLM");
     assert_eq!(
-        refusal(missing, "hf", None),
-        "llama.toml.jinja:2: the config lacks hidden_size, vocab_size; --set KEY=VALUE gives it"
+        refusal(text, "hf", None),
+        "llama.toml.jinja:2: architectures must be a list of names, not \"LlamaForCausalLM\""
     );
+    // a text that would add lines to the recipe
+    let mut lines = small.clone();
+    lines["vocab_size"] = json!("1]\ninit = \"ones\"");
+    assert_eq!(
+        refusal(lines, "hf", None),
+        "llama.toml.jinja:3: vocab_size must be a whole number above 0, not \"1]\\ninit = \\\"ones\\\"\"; \
+         --set vocab_size=VALUE changes it"
+    );
+    let missing = refusal(json!({}), "hf", Some("{{ config('n', 'size') }}"));
+    assert_eq!(missing, "mine.jinja:1: the config lacks n; --set KEY=VALUE gives it");
     let undefined = refusal(json!({}), "hf", Some("\n{{ n_layer }}"));
     assert_eq!(undefined, "mine.jinja:2: `n_layer` is undefined; --set KEY=VALUE gives it");
     assert_eq!(
@@ -204,5 +244,20 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(refusal(json!({}), "hf", None).starts_with("the config needs a model_type, one of bert, gpt2, "));
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
-    assert_eq!(refusal(huge, "hf", None), "decoder.jinja:10: range has too many elements");
+    assert_eq!(refusal(huge, "hf", None), "decoder.jinja:15: range has too many elements");
+}
+
+#[test]
+fn gpt2_with_cross_attention_has_244_tensors() {
+    let config = json!({ "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "add_cross_attention": true });
+    assert_eq!(recipe(&config, "hf").tensors.len(), 244);
+}
+
+/// The largest models that are published: 61 layers of 384 experts, and 60 of 512.
+#[test]
+fn models_of_many_experts_are_within_the_limit_of_steps() {
+    for (layers, experts) in [(61, 384), (60, 512)] {
+        let config = json!({ "model_type": "mixtral", "num_hidden_layers": layers, "num_local_experts": experts });
+        assert_eq!(recipe(&config, "torchtitan").tensors.len(), 3 + layers * (7 + 3 * experts));
+    }
 }
