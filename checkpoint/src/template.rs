@@ -11,8 +11,8 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use crate::Config;
 use crate::config::{architecture, typed};
 
-/// Steps of a template at most. A model of 61 layers and 384 experts takes FILLME million.
-const FUEL: u64 = 500_000_000;
+/// Steps of a template at most. A model of 60 layers and 512 experts takes 8.6 million.
+const FUEL: u64 = 100_000_000;
 /// Bytes of the stack that a template is rendered on.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// List the devices that `--device` can name
     Devices,
+    /// Render the template that standard input holds; the command starts this itself
+    #[command(name = crate::template::SUBCOMMAND, hide = true)]
+    RenderTemplate,
 }
 
 #[derive(ClapArgs)]

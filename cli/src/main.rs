@@ -1,10 +1,12 @@
 //! The command `seedtensors`: parse, call, print.
 
 mod args;
+mod config;
 mod devices;
 mod doctor;
 mod init;
 mod initialisers;
+mod input;
 mod inspect;
 mod print;
 mod progress;
@@ -12,6 +14,7 @@ mod recipe;
 mod signals;
 mod source;
 mod styles;
+mod template;
 mod verify;
 mod words;
 
@@ -60,5 +63,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Styles => styles::run().map(done),
         Command::Doctor(arguments) => doctor::run(&arguments).map(verdict),
         Command::Devices => devices::run().map(done),
+        Command::RenderTemplate => template::run().map(done),
     }
 }

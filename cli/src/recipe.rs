@@ -1,18 +1,15 @@
 //! Where a recipe comes from, and `seedtensors recipe`.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
-use seedtensors_checkpoint::{Checkpoint, Config, DEFAULT_RULES, Recipe, like, printable_toml, render};
-use serde_json::Value;
+use anyhow::{anyhow, bail};
+use seedtensors_checkpoint::{Checkpoint, DEFAULT_RULES, Recipe, like, printable_toml, render};
 
 use crate::args::{self, Dtype};
-use crate::print;
-
-/// Bytes of a recipe, a template or a config at most.
-const LARGEST: u64 = 64 << 20;
+use crate::config::ConfigFile;
+use crate::template::render_apart;
+use crate::{input, print};
 
 /// A recipe, its text, and the `config.json` that goes with it.
 pub(crate) struct Loaded {
@@ -44,7 +41,7 @@ pub(crate) fn is_given(arguments: &args::Recipe) -> bool {
 pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     match (&arguments.recipe, &arguments.like) {
         (Some(path), _) => {
-            let text = read(path)?;
+            let text = input::read(path)?;
             let recipe = parse(&path.display().to_string(), &text, arguments.dtype)?;
             Ok(Loaded { recipe, text, config: None })
         }
@@ -57,29 +54,29 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 }
 
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
-    let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), read)?;
+    let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), input::read)?;
     let recipe = like(&Checkpoint::open(path)?, &rules, arguments.dtype.map(Into::into));
     let recipe = recipe.map_err(|message| anyhow!("{}: {message}", path.display()))?;
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
     let config = folder.map(|folder| folder.join("config.json")).filter(|config| config.is_file());
-    let config = config.map(|config| config_of(&config)).transpose()?;
-    let config = config.map(|(bytes, config)| changed(bytes, config, &[], arguments.dtype)).transpose()?;
-    Ok(Loaded { text: recipe.to_string(), recipe, config })
+    let mut config = config.map(|config| ConfigFile::read(&config)).transpose()?;
+    if let Some(config) = &mut config {
+        config.change(&[], arguments.dtype);
+    }
+    Ok(Loaded { text: recipe.to_string(), recipe, config: config.map(ConfigFile::into_bytes).transpose()? })
 }
 
 fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
-    let given = arguments.config.as_deref().map(config_of).transpose()?;
-    let mut config = given.as_ref().map(|(_, config)| config.clone()).unwrap_or_default();
-    config.extend(arguments.set.iter().cloned());
-    let template = match &arguments.template {
-        Some(path) => Some((path.display().to_string(), read(path)?)),
-        None => None,
+    let given = arguments.config.as_deref().map(ConfigFile::read).transpose()?;
+    let is_given = given.is_some();
+    let mut config = given.unwrap_or_else(ConfigFile::of_settings);
+    config.change(&arguments.set, arguments.dtype);
+    let text = match &arguments.template {
+        Some(path) => render_apart(&config.keys, &arguments.style, &path.display().to_string(), &input::read(path)?)?,
+        None => render(&config.keys, &arguments.style, None).map_err(|message| anyhow!("{message}"))?,
     };
-    let template = template.as_ref().map(|(name, source)| (name.as_str(), source.as_str()));
-    let text = render(&config, &arguments.style, template).map_err(|message| anyhow!("{message}"))?;
     let recipe = parse("the rendered recipe", &text, arguments.dtype)?;
-    let config = given.map(|(bytes, config)| changed(bytes, config, &arguments.set, arguments.dtype)).transpose()?;
-    Ok(Loaded { recipe, text, config })
+    Ok(Loaded { recipe, text, config: is_given.then(|| config.into_bytes()).transpose()? })
 }
 
 fn parse(name: &str, text: &str, dtype: Option<Dtype>) -> anyhow::Result<Recipe> {
@@ -87,48 +84,4 @@ fn parse(name: &str, text: &str, dtype: Option<Dtype>) -> anyhow::Result<Recipe>
         Some(line) => anyhow!("{name}:{line}: {}", error.message),
         None => anyhow!("{name}: {}", error.message),
     })
-}
-
-/// A config, or a directory's, as bytes and as what they say.
-fn config_of(path: &Path) -> anyhow::Result<(Vec<u8>, Config)> {
-    let path = if path.is_dir() { &path.join("config.json") } else { path };
-    let text = read(path)?;
-    let config = serde_json::from_str(&text).with_context(|| format!("{} is no config", path.display()))?;
-    Ok((text.into_bytes(), config))
-}
-
-/// The config with what the command line says differently, or as it was to the byte.
-fn changed(
-    bytes: Vec<u8>,
-    mut config: Config,
-    set: &[(String, Value)],
-    dtype: Option<Dtype>,
-) -> anyhow::Result<Vec<u8>> {
-    if set.is_empty() && dtype.is_none() {
-        return Ok(bytes);
-    }
-    config.extend(set.iter().cloned());
-    if let Some(dtype) = dtype {
-        let name = match dtype {
-            Dtype::F32 => "float32",
-            Dtype::F16 => "float16",
-            Dtype::Bf16 => "bfloat16",
-        };
-        let key =
-            if config.contains_key("torch_dtype") && !config.contains_key("dtype") { "torch_dtype" } else { "dtype" };
-        config.insert(key.to_owned(), Value::from(name));
-    }
-    let mut bytes = serde_json::to_vec_pretty(&config)?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let cannot = || format!("cannot read {}", path.display());
-    let mut text = String::new();
-    File::open(path).with_context(cannot)?.take(LARGEST + 1).read_to_string(&mut text).with_context(cannot)?;
-    if text.len() as u64 > LARGEST {
-        bail!("{} is longer than {LARGEST} bytes", path.display());
-    }
-    Ok(text)
 }

@@ -1,0 +1,26 @@
+//! Text files that are read whole.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+/// Bytes of a recipe, a template, rules or a config at most.
+const LARGEST: u64 = 64 << 20;
+
+/// The text of a file. A named pipe is refused, because nothing may ever be written into it; `/dev/stdin` and a
+/// shell's `<(command)` are taken.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let kind = fs::metadata(path).with_context(cannot)?.file_type();
+    if !(kind.is_file() || path.starts_with("/dev") || path.starts_with("/proc/self/fd")) {
+        bail!("{} is no regular file", path.display());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).with_context(cannot)?.take(LARGEST + 1).read_to_end(&mut bytes).with_context(cannot)?;
+    if bytes.len() as u64 > LARGEST {
+        bail!("{} is longer than {LARGEST} bytes", path.display());
+    }
+    String::from_utf8(bytes).with_context(cannot)
+}
