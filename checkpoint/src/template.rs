@@ -12,7 +12,7 @@ use crate::Config;
 use crate::config::{architecture, typed};
 
 /// Steps of a template at most. A model of 60 layers and 512 experts takes 8.6 million.
-const FUEL: u64 = 100_000_000;
+const FUEL: u64 = 50_000_000;
 /// Bytes of the stack that a template is rendered on.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
