@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 use safetensors::SafeTensors;
 use seedtensors::Arithmetic;
@@ -21,6 +21,9 @@ use seedtensors_checkpoint::{
     Checkpoint, Config, DEFAULT_RULES, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map,
     write,
 };
+
+#[path = "../tests/common/mutate.rs"]
+mod mutate;
 
 /// A refusal that is a fault.
 const TOO_LONG: Duration = Duration::from_secs(10);
@@ -49,16 +52,6 @@ const SHARES: [(Target, u32); 7] = [
     (Target::Template, 7),
     (Target::Config, 3),
 ];
-
-/// What is put into inputs, one a word: numbers at their limits, and the words of the formats.
-const WORDS: &str = r#"0 1 -1 64 65535 4294967296 9223372036854775807 9223372036854775808 18446744073709551615
-    18446744073709551616 1e308 1e-320 nan inf -inf 0x7f null true "" [] {} [[ ]] [ ] { } , : = " \ \u0000 .. /
-    ../a.safetensors a.safetensors __metadata__ dtype shape data_offsets weight_map "F32" "F4" "BF16" "F64" [[tensor]]
-    [[layer]] [defaults] name init layout groups transposed fans fan_in fan_out padding shard start extent "he_normal"
-    orthogonal delta_orthogonal dirac eye sparse sparsity truncated_normal variance_scaling low high std mean gain mode
-    distribution bounds lstm gru linear conv kernel layers inputs outputs hidden embedding multihead_attention in_out
-    [[rule]] skip * {a,b} [a- {{ }} {% %} for endfor if endif set macro endmacro include import range( ~ ** // % |
-    loop default( join sqrt( style hidden_size é seedtensors.recipe seedtensors.seed"#;
 
 const HEADER: &str = r#"{"__metadata__":{"format":"pt","a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
     "b":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},"e":{"dtype":"F4","shape":[0,7],"data_offsets":[32,32]}}"#;
@@ -157,40 +150,6 @@ fn record(text: &str) -> bool {
     Record::read(&entries.collect()).is_ok_and(|record| record.is_some())
 }
 
-/// A seed of the target, changed in a few places.
-fn input(target: Target, words: &[&str], random: &mut SmallRng) -> Vec<u8> {
-    let mut input = target.seed().as_bytes().to_vec();
-    for _ in 0..1 + random.random_range(0..3) * random.random_range(0..3) {
-        let at = random.random_range(0..=input.len());
-        let end = (at + random.random_range(0..24)).min(input.len());
-        let word = words[random.random_range(0..words.len())];
-        match random.random_range(0..7) {
-            0 if at < input.len() => input[at] ^= 1 << random.random_range(0..8),
-            1 => drop(input.drain(at..end)),
-            2 => {
-                let part = input[at..end].to_vec();
-                let place = random.random_range(0..=input.len());
-                input.splice(place..place, part);
-            }
-            3 => {
-                // a number, or a word, gives way to another
-                let begin = input[at..].iter().position(u8::is_ascii_alphanumeric).map_or(at, |skip| at + skip);
-                let length = input[begin..].iter().position(|byte| !byte.is_ascii_alphanumeric());
-                let end = length.map_or(input.len(), |length| begin + length);
-                input.splice(begin..end, word.bytes());
-            }
-            4 => {
-                let mut bytes = [0; 4];
-                random.fill_bytes(&mut bytes);
-                input.splice(at..at, bytes);
-            }
-            5 if random.random_range(0..4) == 0 => input.truncate(at),
-            _ => drop(input.splice(at..at, word.repeat(random.random_range(1..=3)).bytes())),
-        }
-    }
-    input
-}
-
 /// A checkpoint for rules to be applied to.
 fn checkpoint() -> Result<Checkpoint, Failure> {
     let folder = tempfile::tempdir()?;
@@ -211,7 +170,6 @@ pub(crate) struct Outcome {
 /// Tries so many inputs, each made from the seed and its own number.
 pub(crate) fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
     let checkpoint = checkpoint()?;
-    let words: Vec<&str> = WORDS.split_whitespace().chain([" ", "\n", "\0", "\u{1b}", "\u{202e}"]).collect();
     let tried = SHARES.map(|_| [AtomicU64::new(0), AtomicU64::new(0)]);
     let attempt = |number: u64| {
         let mut random = SmallRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -222,7 +180,7 @@ pub(crate) fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
             found
         })?;
         let target = SHARES[which].0;
-        let input = input(target, &words, &mut random);
+        let input = mutate::text(target.seed().as_bytes(), &mut random);
         tried[which][0].fetch_add(1, Ordering::Relaxed);
         let begin = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| target.run(&input, &checkpoint)));
