@@ -67,3 +67,11 @@ fn a_device_that_rounds_halves_wrongly_is_refused() {
         gpu.tensor(&fill, Dtype::F16, 100).unwrap();
     }
 }
+
+/// The fills of the check lie in one binding, which is as large as a device must allow.
+#[test]
+fn the_check_fits_into_the_least_binding() {
+    let bytes: u64 = probes::long().chain(probes::short()).map(|probe| probe.count * probe.dtype.size()).sum();
+    assert!(bytes <= requirements::LEAST_BINDING, "{bytes}");
+    assert!(bytes > requirements::LEAST_BINDING / 4, "{bytes}");
+}
