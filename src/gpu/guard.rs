@@ -71,6 +71,16 @@ impl Gpu {
     }
 }
 
+/// Runs what waits on a thread of its own; on this one where the system has no more threads.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn aside(wait: impl Fn() + Send + Sync + 'static) {
+    let wait = std::sync::Arc::new(wait);
+    let waiting = std::sync::Arc::clone(&wait);
+    if std::thread::Builder::new().spawn(move || waiting()).is_err() {
+        wait();
+    }
+}
+
 /// The value of a future that is ready; wgpu's error scopes are, outside the browser.
 fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

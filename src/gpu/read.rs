@@ -60,7 +60,10 @@ impl Gpu {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let device = self.device.clone();
-            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+            super::guard::aside(move || {
+                // an error is a device that is lost, and maps nothing
+                let _ = device.poll(wgpu::PollType::wait_indefinitely());
+            });
         }
         let mapped = matches!(receiver.receive().await, Some(Ok(())));
         match staging.slice(..).get_mapped_range() {

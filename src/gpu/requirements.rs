@@ -1,13 +1,12 @@
 //! Devices and queues that the shaders cannot run on, refused before wgpu is asked.
 
 #[cfg(not(target_arch = "wasm32"))]
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(target_arch = "wasm32"))]
-use super::guard::is_lost;
+use super::guard::{aside, is_lost};
 use super::plan::{Params, WORKGROUP_SIZE};
 use crate::{Error, Result};
 
@@ -65,7 +64,7 @@ pub(super) async fn check_queue(_: &wgpu::Device, _: &wgpu::Queue) -> Result<()>
 pub(super) async fn check_queue(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<()> {
     let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
     let (polled, queue) = (device.clone(), queue.clone());
-    std::thread::spawn(move || {
+    aside(move || {
         // the receiver lives until the end of this function
         let _ = sender.send(tells_of(&polled, &queue));
     });

@@ -1,7 +1,7 @@
 //! What only the inside can provoke: a device that computes wrongly.
 
 use super::*;
-use crate::{Arithmetic, Dtype, Fill, Key, Sampler};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 fn open() -> Gpu {
     Gpu::open(&Select::Default).unwrap_or_else(|error| {
