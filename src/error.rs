@@ -58,6 +58,27 @@ pub enum Error {
         /// Where the range starts.
         offset: u64,
     },
+    /// A device of the caller's whose limit keeps the shaders from running.
+    #[error(
+        "the device's limit {limit} is {found}, it must be {}{needed}: request the device with the adapter's limits, or with Limits::default()",
+        if found < needed { "at least " } else { "at most " }
+    )]
+    DeviceLimit {
+        /// The limit's name in `wgpu::Limits`.
+        limit: &'static str,
+        /// Its value on the device.
+        found: u64,
+        /// The value that would do.
+        needed: u64,
+    },
+    /// A wgpu object that was made with another device. Every `wgpu::Instance` has devices of its own.
+    #[error("the {what} is another device's ({reason}); a device works with its own objects alone")]
+    OtherDevice {
+        /// The object: queue, encoder or buffer.
+        what: &'static str,
+        /// What shows it.
+        reason: String,
+    },
     /// More elements, or a larger index, than an integer can count.
     #[error("{what} is more than an integer can count")]
     ShapeOverflow {

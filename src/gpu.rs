@@ -6,18 +6,20 @@ mod device;
 mod doctor;
 mod fill;
 mod form;
+mod guard;
 mod pipeline;
 mod plan;
 pub(crate) mod probes;
 mod read;
+mod requirements;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use crate::Dtype;
 use crate::sampler::{Coefficients, Kind};
-use crate::{Dtype, Error, Result};
 use pipeline::Pipelines;
 
 pub use device::{DeviceInfo, DeviceKind, Select, devices};
@@ -97,66 +99,11 @@ impl Gpu {
     pub fn is_exact(&self) -> bool {
         self.nothing_differed()
     }
-
-    /// Runs what makes wgpu objects and turns the first error that wgpu finds in it into ours.
-    fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
-        self.check_lost()?;
-        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let made = make();
-        let errors = [poll_once(internal.pop()), poll_once(validation.pop()), poll_once(memory.pop())];
-        match errors.into_iter().flatten().next() {
-            None => Ok(made),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
-            Some(_) if self.is_lost() => Err(self.lost_error()),
-            Some(other) => Err(Error::Wgpu(other.to_string())),
-        }
-    }
-
-    /// Refuses to go on with a device that is known to be lost.
-    fn check_lost(&self) -> Result<()> {
-        match self.lost.get() {
-            Some(reason) => Err(Error::DeviceLost(reason.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the device is lost: wgpu tells it to the callback alone, and that is the caller's where the
-    /// device is, but a lost device maps no new buffer.
-    fn is_lost(&self) -> bool {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let probe = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("seedtensors probe"),
-            size: 4,
-            usage: wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: true,
-        });
-        let lost = probe.get_mapped_range_mut(..).is_err();
-        // what it would report is what `lost` says
-        drop(scope);
-        lost
-    }
-
-    /// The error for an operation that only a lost device refuses.
-    fn lost_error(&self) -> Error {
-        let reason = self.lost.get().map_or("it maps no buffer", String::as_str);
-        Error::DeviceLost(reason.to_owned())
-    }
 }
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gpu").field("info", &self.info).field("form", &self.form()).finish_non_exhaustive()
-    }
-}
-
-/// The value of a future that is ready; wgpu's error scopes are, outside the browser.
-fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => None,
     }
 }
 

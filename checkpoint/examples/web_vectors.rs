@@ -12,7 +12,7 @@ use seedtensors::twins::{self, Probe, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
 };
-use seedtensors_checkpoint::{Part, Recipe, Tensor};
+use seedtensors_checkpoint::{MAX_SHARD_SIZE, Part, Plan, Recipe, Source, Tensor, Write as Files, write};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -32,6 +32,7 @@ pub(crate) fn files() -> [(&'static str, String); 2] {
         "coefficients": all_coefficients(),
         "samplers": samplers(),
         "recipes": recipes(),
+        "headers": headers(),
         "fills": fills(),
     });
     [("web/tests/vectors.json", vectors), ("web/src/check.json", check())].map(|(path, mut value)| {
@@ -419,6 +420,46 @@ fn recipes() -> Vec<Value> {
         })
     };
     tensors.map(each).collect()
+}
+
+/// Names that are safe in a file, though not in everything that holds one: keys that JavaScript puts first, properties
+/// that its objects have, characters that texts escape differently.
+const NAMES: [&str; 14] = [
+    "0",
+    "42",
+    "4294967294",
+    "4294967295",
+    "-1",
+    "1.5",
+    "__proto__",
+    "constructor",
+    "a \"b\"",
+    "it's",
+    "Ümlaut/\u{1f980}",
+    "line\u{2028}paragraph\u{2029}",
+    "\u{feff}mark\u{fffe}\u{ffff}",
+    "\u{202e}</script>&amp;",
+];
+
+/// What stands before the values of files of one tensor.
+fn headers() -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder for files");
+    let each = |(i, name): (usize, &str)| {
+        let shape = Shape::new(&[2, 3]).expect("a shape");
+        let init = Init::ones();
+        let sampler = init.sampler(&shape).expect("a sampler");
+        let dtype = Dtype::ALL[i % 3];
+        let tensor = Tensor { name: name.to_owned(), shape, dtype, init, sampler, padding: None, shard: None };
+        let seed = [42, u64::MAX][i % 2];
+        let path = folder.path().join(format!("{i}.safetensors"));
+        let plan = Plan::new(&Recipe { tensors: vec![tensor] }, seed, Arithmetic::Exact, &path, MAX_SHARD_SIZE, 1);
+        let plan = plan.expect("a plan");
+        write(&plan, &Files::new(&Source::Cpu), &|_| true).expect("a file");
+        let bytes = std::fs::read(path).expect("the file");
+        let json = &bytes[8..bytes.len() - 6 * dtype.size() as usize];
+        json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": String::from_utf8_lossy(json) })
+    };
+    NAMES.into_iter().enumerate().map(each).collect()
 }
 
 fn digest(fill: &Fill, dtype: Dtype, count: u64) -> String {

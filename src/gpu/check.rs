@@ -114,7 +114,7 @@ impl Gpu {
         let steps = self.checked_steps(&comparisons, &buffer)?;
         let (groups, stride) = self.bind(&steps)?;
         let mut encoder = self.encoder()?;
-        self.scoped(0, || record(&mut encoder, &steps, &groups, stride))?;
+        self.scoped(0, || record(&mut encoder, &steps, &groups, stride))??;
         self.scoped(0, || self.queue.submit([encoder.finish()]))?;
         let found: Vec<u32> = self.read_async(&buffer, 0, words).await?;
         let mut rest = found.as_slice();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::form::Form;
 use super::pipeline::Pipelines;
+use super::requirements::{check_limits, check_queue};
 use super::{Gpu, check};
 use crate::{Error, Result};
 
@@ -160,8 +161,9 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], and [`Error::Wgpu`] where the device refuses the
-    /// shaders.
+    /// [`Error::DeviceLost`], [`Error::DeviceLimit`], [`Error::OtherDevice`] for a queue that is another device's,
+    /// [`Error::BufferTooLarge`] and [`Error::OutOfMemory`] for the buffers of the check, and [`Error::Wgpu`] where the
+    /// device refuses the shaders.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         pollster::block_on(Self::from_wgpu_async(device, queue))
     }
@@ -172,11 +174,13 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        check_queue(&device, &queue).await?;
         Self::with_fastest_form(device, queue, Arc::default()).await
     }
 
     /// The device with the fastest form known for it. Where the check finds that it is not exact, the safest one.
     async fn with_fastest_form(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<OnceLock<String>>) -> Result<Self> {
+        check_limits(&device.limits())?;
         let form = Form::of(&device);
         let gpu = Self::new(device, queue, lost, form, &form.source()).await?;
         if gpu.is_exact() || form == form.safest() {

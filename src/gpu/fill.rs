@@ -1,11 +1,13 @@
 //! Recording fills, and tensors of our own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use half::{bf16, f16};
 
 use super::Gpu;
+use super::guard::known;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, Params, plan};
 use crate::sampler::Work;
@@ -14,7 +16,7 @@ use crate::{Dtype, Element, Error, Fill, Matrix, Result, Sampler};
 /// A range of the caller's buffer: `count` elements of `dtype` from byte `offset` on.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// A buffer with usage `STORAGE`.
+    /// A buffer of the same device, with usage `STORAGE`.
     pub buffer: &'a wgpu::Buffer,
     /// Where the range starts; a multiple of 4.
     pub offset: u64,
@@ -64,8 +66,13 @@ impl Gpu {
     ///
     /// [`Error::MisalignedRange`], [`Error::BufferTooSmall`], [`Error::MissingUsage`] and
     /// [`Error::ShapeOverflow`] for the range, [`Error::BadParameter`] and [`Error::WordsNeedF32`] for the sampler,
-    /// [`Error::InexactDevice`] where the device failed the check of this sampler, and
-    /// [`Error::DeviceLost`], [`Error::OutOfMemory`] or [`Error::Wgpu`]. On an error nothing was recorded.
+    /// [`Error::InexactDevice`] where the device failed the check of this sampler, [`Error::OtherDevice`] for an encoder
+    /// or a buffer of another instance, [`Error::Wgpu`] for a buffer that is destroyed or another device's, and
+    /// [`Error::DeviceLost`] or [`Error::OutOfMemory`]. On an error nothing was recorded.
+    ///
+    /// wgpu itself reports an encoder of another device of the same instance when that encoder is finished, and a buffer
+    /// that is mapped when the encoder is submitted. An encoder whose pass is still open is refused here or when it is
+    /// finished.
     ///
     /// ```no_run
     /// use seedtensors::gpu::{Gpu, Select, Target};
@@ -133,7 +140,7 @@ impl Gpu {
             return Ok(());
         }
         let (groups, stride) = self.bind(&steps)?;
-        self.scoped(0, || record(encoder, &steps, &groups, stride))
+        self.scoped(0, || record(encoder, &steps, &groups, stride))?
     }
 
     /// What a fill takes: its dispatches, or a copy and a dispatch for half of a word.
@@ -194,37 +201,45 @@ impl Gpu {
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<Params>().next_multiple_of(alignment);
         let dispatches = || steps.iter().filter_map(Step::dispatch);
-        let mut contents = vec![0; stride * dispatches().count()];
+        let mut contents = vec![0; stride * dispatches().count().max(1)];
         for (slot, (dispatch, _)) in contents.chunks_exact_mut(stride).zip(dispatches()) {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
         }
-        if contents.is_empty() {
-            return Ok((Vec::new(), 0));
-        }
         let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
-        let groups = self.scoped(0, || {
-            #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
-            let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
-            let group = |(dispatch, buffer): (&Dispatch, _)| {
-                let Range { start, end } = dispatch.binding;
-                made.entry((buffer, start..end))
-                    .or_insert_with(|| {
-                        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                            label: Some("seedtensors"),
-                            layout: self.pipelines.bindings(),
-                            entries: &[
-                                entry(0, &params, 0, size_of::<Params>() as u64),
-                                entry(1, buffer, start, end - start),
-                            ],
-                        })
-                    })
-                    .clone()
+        #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
+        let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
+        let mut groups = Vec::with_capacity(dispatches().count());
+        for step in steps {
+            let (buffer, window) = match step {
+                Step::Dispatch(dispatch, _, buffer) => (*buffer, dispatch.binding.clone()),
+                // unused: wgpu would find a fault of the buffer only when the encoder is finished
+                Step::Copy(_, buffer, _) => (*buffer, 0..4),
             };
-            dispatches().map(group).collect()
-        })?;
+            let group = match made.entry((buffer, window.clone())) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.bind_group(&params, buffer, window)?),
+            };
+            if step.dispatch().is_some() {
+                groups.push(group.clone());
+            }
+        }
         let stride =
             u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
         Ok((groups, stride))
+    }
+
+    /// A bind group of parameters and a window of a buffer, or why there is none.
+    fn bind_group(&self, params: &wgpu::Buffer, buffer: &wgpu::Buffer, window: Range<u64>) -> Result<wgpu::BindGroup> {
+        let entries = [
+            entry(0, params, 0, size_of::<Params>() as u64),
+            entry(1, buffer, window.start, window.end - window.start),
+        ];
+        let descriptor = wgpu::BindGroupDescriptor {
+            label: Some("seedtensors"),
+            layout: self.pipelines.bindings(),
+            entries: &entries,
+        };
+        self.scoped(0, || known("buffer", || self.device.create_bind_group(&descriptor)))?
     }
 
     /// A buffer that holds its contents from its creation on, so that nothing need be submitted.
@@ -321,28 +336,49 @@ impl<'a> Step<'a> {
 }
 
 /// Records the steps in their order: dispatches that follow each other in one pass.
-pub(super) fn record(encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>], groups: &[wgpu::BindGroup], stride: u32) {
+///
+/// An encoder of another instance is refused, and nothing has been recorded then: the first thing that it is given is an
+/// object that was made for this recording, so that the other instance has none of its number.
+pub(super) fn record(
+    encoder: &mut wgpu::CommandEncoder,
+    steps: &[Step<'_>],
+    groups: &[wgpu::BindGroup],
+    stride: u32,
+) -> Result<()> {
     let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
     for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
         if let Some(Step::Copy(..)) = steps.first() {
-            for step in steps {
-                if let Step::Copy(from, to, offset) = step {
-                    encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
+            known("encoder", || {
+                for step in steps {
+                    if let Step::Copy(from, to, offset) = step {
+                        encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
+                    }
                 }
-            }
+            })?;
             continue;
         }
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        let mut set = None;
-        for step in steps {
-            if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
-                if set != Some(pipeline) {
-                    pass.set_pipeline(pipeline);
-                    set = Some(pipeline);
-                }
-                pass.set_bind_group(0, group, &[offset]);
-                pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+        // the pass ends outside, where an error of its own is no second panic
+        known("encoder", || dispatch_all(&mut pass, steps, &mut bound))?;
+    }
+    Ok(())
+}
+
+/// Records dispatches into a pass.
+fn dispatch_all<'a>(
+    pass: &mut wgpu::ComputePass<'_>,
+    steps: &[Step<'_>],
+    bound: &mut impl Iterator<Item = (u32, &'a wgpu::BindGroup)>,
+) {
+    let mut set = None;
+    for step in steps {
+        if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
+            pass.set_bind_group(0, group, &[offset]);
+            if set != Some(pipeline) {
+                pass.set_pipeline(pipeline);
+                set = Some(pipeline);
             }
+            pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::Gpu;
 use super::form::Form;
-use super::{Gpu, poll_once};
+use super::guard::captured;
 use crate::sampler::Kind;
 use crate::{Dtype, Error, Result};
 
@@ -79,26 +80,28 @@ pub(super) struct Pipelines {
 
 impl Pipelines {
     pub(super) fn new(device: &wgpu::Device, form: Form, source: &str) -> Result<Self> {
-        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("seedtensors"),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
+        let (made, error) = captured(device, || {
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some("seedtensors"),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("seedtensors"),
+                entries: &[
+                    binding(0, wgpu::BufferBindingType::Uniform, true),
+                    binding(1, wgpu::BufferBindingType::Storage { read_only: false }, false),
+                ],
+            });
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some("seedtensors"),
+                bind_group_layouts: &[Some(&bindings)],
+                immediate_size: 0,
+            });
+            Self { form, module, layout, bindings, compiled: Mutex::default() }
         });
-        let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("seedtensors"),
-            entries: &[
-                binding(0, wgpu::BufferBindingType::Uniform, true),
-                binding(1, wgpu::BufferBindingType::Storage { read_only: false }, false),
-            ],
-        });
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("seedtensors"),
-            bind_group_layouts: &[Some(&bindings)],
-            immediate_size: 0,
-        });
-        match poll_once(scope.pop()) {
+        match error {
             Some(error) => Err(Error::Wgpu(error.to_string())),
-            None => Ok(Self { form, module, layout, bindings, compiled: Mutex::default() }),
+            None => Ok(made),
         }
     }
 

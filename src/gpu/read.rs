@@ -4,6 +4,7 @@ use futures_intrusive::channel::shared::oneshot_channel;
 
 use super::Gpu;
 use super::fill::check_range;
+use super::guard::known;
 use crate::{Error, Result};
 
 /// Bytes copied back at a time, so that a read needs little memory beside its result.
@@ -16,7 +17,8 @@ impl Gpu {
     /// # Errors
     ///
     /// [`MisalignedRange`](Error::MisalignedRange), [`BufferTooSmall`](Error::BufferTooSmall),
-    /// [`MissingUsage`](Error::MissingUsage) (it needs `COPY_SRC`),
+    /// [`MissingUsage`](Error::MissingUsage) (it needs `COPY_SRC`), [`OtherDevice`](Error::OtherDevice),
+    /// [`Wgpu`](Error::Wgpu) for a buffer that is mapped or destroyed,
     /// [`OutOfMemory`](Error::OutOfMemory), [`DeviceLost`](Error::DeviceLost).
     pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
         pollster::block_on(self.read_async(buffer, offset, count))
@@ -46,9 +48,9 @@ impl Gpu {
     async fn read_piece(&self, buffer: &wgpu::Buffer, at: u64, size: u64, piece: &mut [u8]) -> Result<()> {
         let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let (sender, receiver) = oneshot_channel();
+        let mut encoder = self.encoder()?;
+        self.scoped(size, || known("buffer", || encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size)))??;
         self.scoped(size, || {
-            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size);
             self.queue.submit([encoder.finish()]);
             staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
                 // the receiver lives until the end of this function
@@ -58,7 +60,10 @@ impl Gpu {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let device = self.device.clone();
-            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+            super::guard::aside(move || {
+                // an error is a device that is lost, and maps nothing
+                let _ = device.poll(wgpu::PollType::wait_indefinitely());
+            });
         }
         let mapped = matches!(receiver.receive().await, Some(Ok(())));
         match staging.slice(..).get_mapped_range() {

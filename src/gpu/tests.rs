@@ -1,7 +1,7 @@
 //! What only the inside can provoke: a device that computes wrongly.
 
 use super::*;
-use crate::{Arithmetic, Dtype, Fill, Key, Sampler};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 fn open() -> Gpu {
     Gpu::open(&Select::Default).unwrap_or_else(|error| {
@@ -66,4 +66,12 @@ fn a_device_that_rounds_halves_wrongly_is_refused() {
         gpu.tensor(&fill, Dtype::F32, 100).unwrap();
         gpu.tensor(&fill, Dtype::F16, 100).unwrap();
     }
+}
+
+/// The fills of the check lie in one binding, which is as large as a device must allow.
+#[test]
+fn the_check_fits_into_the_least_binding() {
+    let bytes: u64 = probes::long().chain(probes::short()).map(|probe| probe.count * probe.dtype.size()).sum();
+    assert!(bytes <= requirements::LEAST_BINDING, "{bytes}");
+    assert!(bytes > requirements::LEAST_BINDING / 4, "{bytes}");
 }

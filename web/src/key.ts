@@ -54,9 +54,12 @@ export class Key {
     return new Key((w1 << 32n) | w0, (w3 << 32n) | w2);
   }
 
-  /** The key of a tensor by its name: `foldIn` of the first 8 bytes, little-endian, of the SHA-256 of its UTF-8. */
+  /**
+   * The key of a tensor by its name: `foldIn` of the first 8 bytes, little-endian, of the SHA-256 of its UTF-8.
+   * @throws {SeedTensorsError} for a name with half of a surrogate pair, which has no UTF-8.
+   */
   named(name: string): Key {
-    const digest = sha256(new TextEncoder().encode(name));
+    const digest = sha256(new TextEncoder().encode(checkText("a name", name)));
     return this.foldIn(new DataView(digest.buffer, digest.byteOffset).getBigUint64(0, true));
   }
 }
@@ -67,4 +70,12 @@ function u64(what: string, value: bigint | number): bigint {
     throw bad(`${what} is a whole number from 0 to 2^64 - 1 (above 2^53 a bigint)`, value);
   }
   return BigInt(value);
+}
+
+/** A text that has a UTF-8 of its own: half of a surrogate pair would be encoded as any other is. */
+export function checkText(what: string, text: string): string {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw bad(`${what} must have no half of a surrogate pair`, JSON.stringify(text));
+  }
+  return text;
 }

@@ -4,7 +4,7 @@
 import { type Dtype, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
 import { type Init, samplerOf } from "./initialisers.ts";
-import { Key } from "./key.ts";
+import { Key, checkText } from "./key.ts";
 import { workOf } from "./sampler.ts";
 import type { Shape, Shard } from "./shape.ts";
 
@@ -56,31 +56,33 @@ export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
 
 /**
  * A file of one tensor: everything before the tensor's bytes. The file is this and the bytes, nothing else.
- * @throws {SeedTensorsError} for what `recipeOf` refuses, and a seed that is none.
+ * @throws {SeedTensorsError} for what `recipeOf` refuses, a seed that is none, and 2^53 bytes or more.
  */
 export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
   const dims = tensor.shard?.extent ?? tensor.shape.dims;
   const elements = tensor.shard?.elements ?? tensor.shape.elements;
-  const header = {
-    __metadata__: {
+  const bytes = elements * sizeOf(tensor.dtype);
+  if (!Number.isSafeInteger(bytes)) {
+    throw bad("a tensor's bytes must be below 2^53", bytes);
+  }
+  // pairs: an object puts a key such as "0" before all others
+  const header: [string, object][] = [
+    ["__metadata__", {
       format: "pt",
       "seedtensors.arithmetic": "exact",
       "seedtensors.recipe": recipeOf(tensor),
       "seedtensors.seed": String(new Key(seed).seed),
       "seedtensors.values": String(VALUES_VERSION),
-    },
-    [checkName(tensor.name)]: {
-      dtype: tensor.dtype.toUpperCase(),
-      shape: dims,
-      data_offsets: [0, elements * sizeOf(tensor.dtype)],
-    },
-  };
-  const json = new TextEncoder().encode(JSON.stringify(header));
+    }],
+    [checkName(tensor.name), { dtype: tensor.dtype.toUpperCase(), shape: dims, data_offsets: [0, bytes] }],
+  ];
+  const entries = header.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  const json = new TextEncoder().encode(`{${entries.join(",")}}`);
   const length = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + length).fill(0x20);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
-  bytes.set(json, 8);
-  return bytes;
+  const head = new Uint8Array(8 + length).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
+  head.set(json, 8);
+  return head;
 }
 
 function initText(init: Init): string {
@@ -134,6 +136,7 @@ function checkName(name: string): string {
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(name) || (name.includes('"') && name.includes("'"))) {
     throw bad("a tensor's name must have no control characters, no \\ and not both quotes", JSON.stringify(name));
   }
+  checkText("a tensor's name", name);
   if (name.startsWith("/") || name.split("/").includes("..")) {
     throw new SeedTensorsError(`a tensor's name must not lead out of a folder, as ${JSON.stringify(name)} would`);
   }

@@ -165,7 +165,7 @@ test.describe("the page", () => {
     ["a truncated normal in bf16", { seed: "18446744073709551615", name: "model.layers.0/Ü", dtype: "bf16", init: "truncated_normal", "init.low": "0.5", "init.high": "inf" }],
     ["decimals", { dtype: "f32", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "-0.04", "init.high": "0.1" }],
     ["decimals in a narrow window", { dtype: "bf16", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "0.01", "init.high": "0.0101" }],
-    ["a shard of a convolution in f16", { shape: "64, 32, 3, 3", dtype: "f16", init: "xavier_uniform", "init.gain": "0.3", start: "1 0 0 0", extent: "62 32 3 3" }],
+    ["a shard of a convolution in f16, of a name that is a number", { name: "42", shape: "64, 32, 3, 3", dtype: "f16", init: "xavier_uniform", "init.gain": "0.3", start: "1 0 0 0", extent: "62 32 3 3" }],
   ];
   for (const [what, values] of cases) {
     test(`gives the command's file: ${what}`, async ({ page }, info) => {

@@ -137,6 +137,32 @@ test("recipes", () => {
   }
 });
 
+test("headers are the command's, whatever the tensor's name", () => {
+  expect(vectors.headers.length).toBeGreaterThan(10);
+  for (const { json, seed, name, dtype } of vectors.headers) {
+    const header = headerOf({ name, dtype, shape: new Shape([2, 3]), init: { kind: "constant", value: 1 } }, BigInt(seed));
+    expect(new TextDecoder("utf-8", { ignoreBOM: true }).decode(header.subarray(8)), name).toBe(json);
+    expect(new DataView(header.buffer).getBigUint64(0, true), name).toBe(BigInt(header.length - 8));
+  }
+});
+
+test("numbers of a header are whole", () => {
+  const shape = new Shape([2 ** 51 - 1, 1, 2]);
+  const tensor: Tensor = { name: "w", shape, dtype: "f16", init: { kind: "constant", value: 1 } };
+  const json = new TextDecoder().decode(headerOf(tensor, 1).subarray(8));
+  expect(json).toContain('"shape":[2251799813685247,1,2],"data_offsets":[0,9007199254740988]}');
+  expect(() => headerOf({ ...tensor, dtype: "f32" }, 1)).toThrow("a tensor's bytes must be below 2^53, not 18014398509481976");
+  expect(new TextDecoder().decode(headerOf({ ...tensor, shape: new Shape([-0]) }, 1))).toContain('"shape":[0],"data_offsets":[0,0]');
+});
+
+test("a name without a UTF-8 of its own is refused", () => {
+  const tensor: Tensor = { name: "", shape: new Shape([2]), dtype: "f32", init: { kind: "constant", value: 1 } };
+  for (const name of ["\ud800", "a\udc00b", "\ude00\ud83d"]) {
+    expect(() => headerOf({ ...tensor, name }, 1)).toThrow("a tensor's name must have no half of a surrogate pair, not");
+    expect(() => new Key(1).named(name)).toThrow("a name must have no half of a surrogate pair, not");
+  }
+});
+
 test("names that files may not have are refused", () => {
   const tensor: Tensor = { name: "", shape: new Shape([2]), dtype: "f32", init: { kind: "constant", value: 1 } };
   for (const name of ["", "__metadata__", "a\nb", "a\\b", "/etc", "a/../b", "'\""]) {
