@@ -28,10 +28,13 @@
 
 mod at;
 mod checkpoint;
+mod file_kind;
 mod header;
+mod index;
 mod init;
 mod initialisers;
 mod inspect;
+mod json;
 mod law;
 mod layer;
 mod like;
@@ -47,8 +50,10 @@ mod values;
 mod verify;
 mod write;
 
-pub use checkpoint::{BadFile, Checkpoint, CheckpointFile, weight_map};
+pub use checkpoint::{BadFile, Checkpoint, CheckpointFile};
+pub use file_kind::{file_kind, open_regular, parse_json};
 pub use header::{Entry, Header};
+pub use index::weight_map;
 pub use initialisers::{INITIALISERS, Initialiser};
 pub use inspect::{Histogram, Subject, subjects};
 pub use law::Law;
@@ -58,7 +63,7 @@ pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
 pub use plot::{Panel, plot};
 pub use printable::{printable, printable_json, printable_toml};
 pub use recipe::{Part, Recipe, RecipeError, Tensor};
-pub use record::Record;
+pub use record::{Record, Whole};
 pub use statistics::{Statistics, histogram};
 pub use template::{Config, Style, TEMPLATE_THREAD, families, render, styles};
 pub use values::Source;
