@@ -4,7 +4,7 @@
 //! web/src/check.json anew; checkpoint/tests/web.rs fails where they are not what this makes.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, an example prints")]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
 use bytemuck::cast_slice;
 use half::{bf16, f16};
@@ -12,7 +12,7 @@ use seedtensors::twins::{self, Probe, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
 };
-use seedtensors_checkpoint::{Part, Recipe, Tensor};
+use seedtensors_checkpoint::{Part, Plan, Recipe, Source, Tensor, Write, write};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -415,10 +415,24 @@ fn recipes() -> Vec<Value> {
             "dtype": tensor.dtype.name(),
             "init": init_json(&tensor.init),
             "shard": part_json(tensor.shard.as_ref()),
+            "header": header(&tensor),
             "recipe": Recipe { tensors: vec![tensor] }.to_string(),
         })
     };
     tensors.map(each).collect()
+}
+
+/// The header of a file that holds the tensor with seed 42, without the spaces at its end.
+fn header(tensor: &Tensor) -> String {
+    let folder = tempfile::tempdir().expect("a folder for a file");
+    let path = folder.path().join("a.safetensors");
+    let recipe = Recipe { tensors: vec![tensor.clone()] };
+    let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &path, 1, 1).expect("a tensor that a file holds");
+    write(&plan, &Write::new(&Source::Cpu), &|_| true).expect("room for a file");
+    let bytes = std::fs::read(&path).expect("the file that was written");
+    let (length, rest) = bytes.split_first_chunk().expect("the length of a header");
+    let json = &rest[..u64::from_le_bytes(*length) as usize];
+    String::from_utf8_lossy(json).trim_end().to_owned()
 }
 
 fn digest(fill: &Fill, dtype: Dtype, count: u64) -> String {

@@ -115,9 +115,9 @@ impl Checkpoint {
         let mut checkpoint = Self::of_files(there.into_iter().map(|name| folder.join(name)).collect())?;
         let missing = missing.into_iter().map(|name| format!("file {name} of the index is missing"));
         checkpoint.problems = first_of(missing, "files of the index are missing");
-        checkpoint
-            .problems
-            .extend(missing_numbers(names.iter().copied()).into_iter().map(|what| what + " in the index"));
+        checkpoint.problems.extend(
+            missing_numbers(names.iter().copied()).into_iter().map(|what| format!("the index is not whole: {what}")),
+        );
         checkpoint.problems.extend(index.misplaced(&checkpoint.files));
         if names.is_empty() {
             checkpoint.problems.push("the index lists no tensors".to_owned());

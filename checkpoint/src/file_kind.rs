@@ -94,7 +94,9 @@ fn not_a_number(json: &[u8], line: usize) -> Option<&'static str> {
             b'"' => is_string = !is_string,
             _ if is_string => {}
             _ => {
-                return ["-Infinity", "Infinity", "NaN"].into_iter().find(|word| line[i..].starts_with(word.as_bytes()));
+                return ["-Infinity", "Infinity", "NaN"]
+                    .into_iter()
+                    .find(|word| line[i..].starts_with(word.as_bytes()));
             }
         }
         None

@@ -63,7 +63,7 @@ impl Subject<'_> {
 
     /// How far the std of its values is from the promised one, in standard errors; none where nothing is promised,
     /// where values are not drawn one by one, and where the dtype is too coarse for the promised std: values are rounded
-    /// to it, and those below its smallest normal number become 0.
+    /// to it, and of f32 and bf16 those below the smallest normal number become 0.
     #[must_use]
     pub fn std_errors(&self, statistics: &Statistics) -> Option<f64> {
         let law = self.law?;
@@ -94,10 +94,10 @@ impl Subject<'_> {
     }
 }
 
-/// How far apart the values of a dtype stand about a value, normal ones alone.
+/// How far apart the values of a dtype stand about a value. Subnormal ones are of f16 alone.
 fn spacing(dtype: Dtype, value: f64) -> f64 {
     let (smallest, epsilon) = match dtype {
-        Dtype::F16 => (2f64.powi(-14), 2f64.powi(-10)),
+        Dtype::F16 => (2f64.powi(-24), 2f64.powi(-10)),
         Dtype::BF16 => (2f64.powi(-126), 2f64.powi(-7)),
         _ => (2f64.powi(-126), 2f64.powi(-23)),
     };
@@ -131,11 +131,13 @@ mod tests {
 
     #[test]
     fn no_errors_are_told_where_the_dtype_is_too_coarse() {
-        // flushed to 0, flushed in part, and rounded to multiples of 2^-10
-        assert_eq!(errors("f16", &["std = 1e-8", "std = 1e-4", "mean = 1, std = 0.001"]), [None; 3]);
-        assert_eq!(errors("bf16", &["mean = 1, std = 0.01"]), [None]);
+        // rounded to multiples of 2^-24 and 2^-10
+        assert_eq!(errors("f16", &["std = 1e-8", "std = 1e-6", "mean = 1, std = 0.001"]), [None; 3]);
+        // flushed to 0
+        assert_eq!(errors("bf16", &["mean = 1, std = 0.01", "std = 1e-38"]), [None; 2]);
+        assert_eq!(errors("f32", &["std = 1e-38", "std = 1e-37"]), [None; 2]);
         // a false alarm in 1.7 million
-        for errors in [errors("f16", &["std = 0.002", "mean = 1, std = 0.1"]), errors("f32", &["std = 1e-30"])] {
+        for errors in [errors("f16", &["std = 0.002", "std = 1e-5", "mean = 1, std = 0.1"]), errors("f32", &["std = 1e-30"])] {
             assert!(errors.iter().all(|errors| errors.is_some_and(|errors| errors.abs() < 5.0)), "{errors:?}");
         }
     }

@@ -61,12 +61,16 @@ export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
 export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
   const dims = tensor.shard?.extent ?? tensor.shape.dims;
   const elements = tensor.shard?.elements ?? tensor.shape.elements;
+  const recipe = recipeOf(tensor);
   const header = {
     __metadata__: {
       format: "pt",
       "seedtensors.arithmetic": "exact",
-      "seedtensors.recipe": recipeOf(tensor),
+      // the digest and the number of the whole checkpoint's tensors
+      "seedtensors.checkpoint": new Key(0).named(recipe).seed.toString(16).padStart(16, "0"),
+      "seedtensors.recipe": recipe,
       "seedtensors.seed": String(new Key(seed).seed),
+      "seedtensors.tensors": "1",
       "seedtensors.values": String(VALUES_VERSION),
     },
     [checkName(tensor.name)]: {
