@@ -146,7 +146,8 @@ fn recipe(text: &str) -> Result<bool, Failure> {
 
 fn record(text: &str) -> bool {
     let entries = [("recipe", text), ("seed", "42"), ("values", "1"), ("arithmetic", "exact")];
-    let entries = entries.into_iter().map(|(key, value)| (format!("seedtensors.{key}"), value.to_owned()));
+    let entries = entries.into_iter().chain([("tensors", "2"), ("checkpoint", "0123456789abcdef")]);
+    let entries = entries.map(|(key, value)| (format!("seedtensors.{key}"), value.to_owned()));
     Record::read(&entries.collect()).is_ok_and(|record| record.is_some())
 }
 

@@ -4,7 +4,7 @@
 //! web/src/check.json anew; checkpoint/tests/web.rs fails where they are not what this makes.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, an example prints")]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
 use bytemuck::cast_slice;
 use half::{bf16, f16};
@@ -12,7 +12,7 @@ use seedtensors::twins::{self, Probe, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
 };
-use seedtensors_checkpoint::{MAX_SHARD_SIZE, Part, Plan, Recipe, Source, Tensor, Write as Files, write};
+use seedtensors_checkpoint::{Part, Plan, Recipe, Source, Tensor, Write as Files, write};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -416,6 +416,7 @@ fn recipes() -> Vec<Value> {
             "dtype": tensor.dtype.name(),
             "init": init_json(&tensor.init),
             "shard": part_json(tensor.shard.as_ref()),
+            "header": header(&tensor, 42),
             "recipe": Recipe { tensors: vec![tensor] }.to_string(),
         })
     };
@@ -443,7 +444,6 @@ const NAMES: [&str; 14] = [
 
 /// What stands before the values of files of one tensor.
 fn headers() -> Vec<Value> {
-    let folder = tempfile::tempdir().expect("a folder for files");
     let each = |(i, name): (usize, &str)| {
         let shape = Shape::new(&[2, 3]).expect("a shape");
         let init = Init::ones();
@@ -451,15 +451,22 @@ fn headers() -> Vec<Value> {
         let dtype = Dtype::ALL[i % 3];
         let tensor = Tensor { name: name.to_owned(), shape, dtype, init, sampler, padding: None, shard: None };
         let seed = [42, u64::MAX][i % 2];
-        let path = folder.path().join(format!("{i}.safetensors"));
-        let plan = Plan::new(&Recipe { tensors: vec![tensor] }, seed, Arithmetic::Exact, &path, MAX_SHARD_SIZE, 1);
-        let plan = plan.expect("a plan");
-        write(&plan, &Files::new(&Source::Cpu), &|_| true).expect("a file");
-        let bytes = std::fs::read(path).expect("the file");
-        let json = &bytes[8..bytes.len() - 6 * dtype.size() as usize];
-        json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": String::from_utf8_lossy(json) })
+        json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": header(&tensor, seed) })
     };
     NAMES.into_iter().enumerate().map(each).collect()
+}
+
+/// The header of a file that holds the tensor, with the spaces at its end.
+fn header(tensor: &Tensor, seed: u64) -> String {
+    let folder = tempfile::tempdir().expect("a folder for a file");
+    let path = folder.path().join("a.safetensors");
+    let recipe = Recipe { tensors: vec![tensor.clone()] };
+    let plan = Plan::new(&recipe, seed, Arithmetic::Exact, &path, 1, 1).expect("a tensor that a file holds");
+    write(&plan, &Files::new(&Source::Cpu), &|_| true).expect("room for a file");
+    let bytes = std::fs::read(&path).expect("the file that was written");
+    let (length, rest) = bytes.split_first_chunk().expect("the length of a header");
+    let json = &rest[..u64::from_le_bytes(*length) as usize];
+    String::from_utf8_lossy(json).into_owned()
 }
 
 fn digest(fill: &Fill, dtype: Dtype, count: u64) -> String {

@@ -1,18 +1,20 @@
 //! The files of a checkpoint that is there already: one, a directory's, or those that an index names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::header::{Header, Once};
+use crate::file_kind::{SNIFFED, file_kind, open_regular};
+use crate::header::Header;
+use crate::index::{FoundIndex, first_of, missing_numbers, weight_map};
 use crate::plan::{INDEX, SINGLE};
 
 /// Bytes of an index at most.
 const LARGEST_INDEX: u64 = 256 << 20;
+/// Endings of files that hold weights in other formats.
+const OTHERS: [&str; 9] = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx"];
 
 /// The files of a checkpoint, their headers read.
 #[derive(Debug)]
@@ -21,16 +23,19 @@ pub struct Checkpoint {
     pub files: Vec<CheckpointFile>,
     /// What the index, or the numbers in the files' names, promise and the files do not hold, in words.
     pub problems: Vec<String>,
+    /// What else does not fit, in words: totals of the index, files of the directory that are not read.
+    pub doubts: Vec<String>,
+    /// Whether one file was asked for, which may be one of several.
+    pub is_one_file: bool,
 }
 
 /// A file of a checkpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckpointFile {
     /// Its path.
     pub path: PathBuf,
     /// Its header.
     pub header: Header,
-    pub(crate) file: File,
 }
 
 /// What is wrong with a file.
@@ -61,7 +66,9 @@ impl Checkpoint {
         if path.is_dir() {
             let (single, index) = (path.join(SINGLE), path.join(INDEX));
             return if single.exists() {
-                Self::of_files(vec![single])
+                let doubts =
+                    unread(path, &BTreeSet::from([SINGLE.into()]), "is not read: model.safetensors stands beside it");
+                Ok(Self { doubts, ..Self::of_files(vec![single])? })
             } else if index.exists() {
                 Self::of_index(&index)
             } else {
@@ -71,131 +78,124 @@ impl Checkpoint {
         if path.extension().is_some_and(|extension| extension == "json") {
             return Self::of_index(path);
         }
-        Self::of_files(vec![path.to_owned()])
+        Ok(Self { is_one_file: true, ..Self::of_files(vec![path.to_owned()])? })
     }
 
     fn of_files(paths: Vec<PathBuf>) -> Result<Self, BadFile> {
-        let files = paths.into_iter().map(CheckpointFile::open).collect::<Result<Vec<_>, _>>()?;
-        let mut names = BTreeMap::new();
+        let files = paths.into_iter().map(CheckpointFile::read).collect::<Result<Vec<_>, _>>()?;
+        let mut names = HashMap::new();
         for file in &files {
             for tensor in &file.header.tensors {
-                if let Some(first) = names.insert(tensor.name.clone(), &file.path) {
+                if let Some(first) = names.insert(&tensor.name, &file.path) {
                     let message = format!("tensor {:?} stands in {}, too", tensor.name, first.display());
                     return Err(BadFile::of(&file.path, message));
                 }
             }
         }
-        Ok(Self { files, problems: Vec::new() })
+        Ok(Self { files, problems: Vec::new(), doubts: Vec::new(), is_one_file: false })
     }
 
     fn of_directory(path: &Path) -> Result<Self, BadFile> {
-        let refuse = |error: &dyn fmt::Display| BadFile::of(path, error);
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(path).map_err(|error| refuse(&error))? {
-            let entry = entry.map_err(|error| refuse(&error))?.path();
-            let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.ends_with(".safetensors") && !name.starts_with('.') {
-                paths.push(entry);
-            }
-        }
-        paths.sort();
+        let names = names(path).map_err(|error| BadFile::of(path, error))?;
+        let paths: Vec<PathBuf> = safetensors(&names).map(|name| path.join(name)).collect();
         if paths.is_empty() {
-            return Err(refuse(&"there is no safetensors file in this directory"));
+            let other = other_format(path, &names).map_or_else(String::new, |other| format!("; {other}"));
+            return Err(BadFile::of(path, format!("there is no safetensors file in this directory{other}")));
         }
-        let mut checkpoint = Self::of_files(paths)?;
-        checkpoint.problems = checkpoint.missing_numbers();
-        Ok(checkpoint)
-    }
-
-    /// The files that "-of-0000N" promises.
-    fn missing_numbers(&self) -> Vec<String> {
-        let name = |file: &CheckpointFile| file.path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let names: BTreeSet<String> = self.files.iter().filter_map(name).collect();
-        let promised = names.iter().filter_map(|name| {
-            let (prefix, count) = name.strip_suffix(".safetensors")?.rsplit_once("-of-")?;
-            let (stem, _) = prefix.rsplit_once('-')?;
-            Some((stem.to_owned(), count.to_owned(), count.parse::<u32>().ok()?.min(99_999)))
-        });
-        let promised: BTreeSet<_> = promised.collect();
-        let all = promised.iter().flat_map(|(stem, text, count)| {
-            (1..=*count).map(move |number| format!("{stem}-{number:05}-of-{text}.safetensors"))
-        });
-        all.filter(|name| !names.contains(name)).map(|name| format!("file {name} is missing")).collect()
+        let problems = missing_numbers(safetensors(&names));
+        Ok(Self { problems, ..Self::of_files(paths)? })
     }
 
     fn of_index(path: &Path) -> Result<Self, BadFile> {
-        let refuse = |message: String| BadFile::of(path, message);
-        let mut json = Vec::new();
-        let file = regular(path)?;
-        file.take(LARGEST_INDEX + 1).read_to_end(&mut json).map_err(|error| refuse(error.to_string()))?;
-        if json.len() as u64 > LARGEST_INDEX {
-            return Err(refuse(format!("an index has at most {LARGEST_INDEX} bytes")));
-        }
-        let map = weight_map(&json).map_err(refuse)?;
+        let json = read_index(path).map_err(|error| BadFile::of(path, error))?;
+        let index = FoundIndex::parse(&json).map_err(|message| BadFile::of(path, message))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let names: BTreeSet<&String> = map.values().collect();
-        let (there, missing): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| folder.join(name).exists());
+        let names = index.files();
+        let (there, missing): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| folder.join(name).exists());
         let mut checkpoint = Self::of_files(there.into_iter().map(|name| folder.join(name)).collect())?;
-        checkpoint.problems = missing.into_iter().map(|name| format!("file {name} of the index is missing")).collect();
-        let mut found = BTreeMap::new();
-        for file in &checkpoint.files {
-            let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            found.extend(file.header.tensors.iter().map(|tensor| (tensor.name.clone(), name.clone())));
+        let missing = missing.into_iter().map(|name| format!("file {name} of the index is missing"));
+        checkpoint.problems = first_of(missing, "files of the index are missing");
+        checkpoint.problems.extend(
+            missing_numbers(names.iter().copied()).into_iter().map(|what| format!("the index is not whole: {what}")),
+        );
+        checkpoint.problems.extend(index.misplaced(&checkpoint.files));
+        if names.is_empty() {
+            checkpoint.problems.push("the index lists no tensors".to_owned());
         }
-        for (tensor, file) in &map {
-            match found.get(tensor) {
-                Some(name) if name == file => {}
-                Some(name) => {
-                    checkpoint.problems.push(format!("tensor {tensor:?} is in {name}, the index says {file}"));
-                }
-                None => checkpoint.problems.push(format!("tensor {tensor:?} of the index is missing")),
-            }
-        }
-        let extra = found.keys().filter(|tensor| !map.contains_key(*tensor));
-        checkpoint.problems.extend(extra.map(|tensor| format!("tensor {tensor:?} is not in the index")));
+        checkpoint.doubts = index.totals(&checkpoint.files);
+        let mut read = listed(folder);
+        read.extend(names.into_iter().map(str::to_owned));
+        checkpoint.doubts.extend(unread(folder, &read, "is in the directory and not in the index"));
         Ok(checkpoint)
     }
 }
 
 impl CheckpointFile {
-    fn open(path: PathBuf) -> Result<Self, BadFile> {
-        let file = regular(&path)?;
-        let size = file.metadata().map_err(|error| BadFile::of(&path, error))?.len();
-        let header = Header::read(&file, size).map_err(|message| BadFile { path: path.clone(), message })?;
-        Ok(Self { path, header, file })
-    }
-}
-
-/// A file that has an end.
-fn regular(path: &Path) -> Result<File, BadFile> {
-    let metadata = fs::metadata(path).map_err(|error| BadFile::of(path, error))?;
-    if !metadata.is_file() {
-        return Err(BadFile::of(path, "this is no regular file"));
-    }
-    File::open(path).map_err(|error| BadFile::of(path, error))
-}
-
-/// The files by tensor that an index's JSON names.
-///
-/// # Errors
-///
-/// What is wrong, in words: no index, a name twice, a file that is not of the index's own directory.
-pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    #[derive(Deserialize)]
-    struct Index {
-        #[serde(deserialize_with = "once")]
-        weight_map: BTreeMap<String, String>,
-    }
-    fn once<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-        serde::de::DeserializeSeed::deserialize(Once, deserializer)
-    }
-    let index: Index = serde_json::from_slice(json).map_err(|error| format!("the index: {error}"))?;
-    for (tensor, file) in &index.weight_map {
-        crate::recipe::check_name(tensor)?;
-        let plain = !file.contains(['/', '\\', ':']) && !file.chars().any(char::is_control);
-        if !plain || !file.ends_with(".safetensors") {
-            return Err(format!("the index names {file:?}, a file of its own directory ends in .safetensors"));
+    fn read(path: PathBuf) -> Result<Self, BadFile> {
+        let read = || {
+            let file = open_regular(&path).map_err(|error| error.to_string())?;
+            let size = file.metadata().map_err(|error| error.to_string())?.len();
+            Header::read(&file, size)
+        };
+        match read() {
+            Ok(header) => Ok(Self { path, header }),
+            Err(message) => Err(BadFile { path, message }),
         }
     }
-    Ok(index.weight_map)
+
+    /// Opens it again for its values: a checkpoint may have more files than a program may have open.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        open_regular(&self.path)
+    }
+
+    /// Its name in its directory.
+    pub(crate) fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.path.file_name().unwrap_or_default().to_string_lossy()
+    }
+}
+
+fn read_index(path: &Path) -> Result<Vec<u8>, String> {
+    let mut json = Vec::new();
+    let file = open_regular(path).map_err(|error| error.to_string())?;
+    file.take(LARGEST_INDEX + 1).read_to_end(&mut json).map_err(|error| error.to_string())?;
+    if json.len() as u64 > LARGEST_INDEX {
+        return Err(format!("an index has at most {LARGEST_INDEX} bytes"));
+    }
+    Ok(json)
+}
+
+/// The names in a directory, in order, without hidden ones. What is no text in a name is replaced.
+fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.filter(|name| !matches!(name, Ok(name) if name.starts_with('.'))).collect()
+}
+
+fn safetensors(names: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+    names.iter().map(String::as_str).filter(|name| name.ends_with(".safetensors"))
+}
+
+/// The files that a directory's indexes list.
+fn listed(folder: &Path) -> BTreeSet<String> {
+    let names = names(folder).unwrap_or_default();
+    let indexes = names.iter().filter(|name| name.ends_with(".safetensors.index.json"));
+    let maps = indexes.filter_map(|name| weight_map(&read_index(&folder.join(name)).ok()?).ok());
+    maps.flat_map(BTreeMap::into_values).collect()
+}
+
+/// The safetensors files of a directory that are not among these.
+fn unread(folder: &Path, read: &BTreeSet<String>, what: &str) -> Vec<String> {
+    // a directory that cannot be listed may still be read
+    let names = names(folder).unwrap_or_default();
+    let others = safetensors(&names).filter(|name| !read.contains(*name));
+    first_of(others.map(|name| format!("file {name} {what}")), "files are not read")
+}
+
+/// The first of a directory's files that holds weights in another format, and which format.
+fn other_format(folder: &Path, names: &BTreeSet<String>) -> Option<String> {
+    let name = names.iter().find(|name| OTHERS.iter().any(|ending| name.ends_with(ending)))?;
+    let mut head = Vec::new();
+    let read = open_regular(&folder.join(name)).and_then(|file| file.take(SNIFFED as u64).read_to_end(&mut head));
+    let kind = file_kind(&head).filter(|_| read.is_ok()).unwrap_or("of another format");
+    Some(format!("{name} is {kind}"))
 }

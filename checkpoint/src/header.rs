@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 
 use safetensors::Dtype;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed as _, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use crate::file_kind::{SNIFFED, file_kind};
+use crate::json::{Any, Once};
 use crate::recipe::check_name;
 
 /// What the public readers take as a header at most.
@@ -59,9 +61,19 @@ impl Header {
     ///
     /// What is wrong with it, in words.
     pub fn read(mut file: impl Read, size: u64) -> Result<Self, String> {
-        let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(|_| format!("no safetensors file, it has {size} bytes"))?;
-        let length = u64::from_le_bytes(length);
+        let mut start = Vec::new();
+        let told = |error: io::Error| error.to_string();
+        file.by_ref().take(SNIFFED as u64).read_to_end(&mut start).map_err(told)?;
+        let Some((length, begun)) = start.split_first_chunk() else {
+            return Err(format!("no safetensors file, it has {size} bytes"));
+        };
+        let length = u64::from_le_bytes(*length);
+        // a header is a JSON object
+        if begun.first() != Some(&b'{')
+            && let Some(kind) = file_kind(&start)
+        {
+            return Err(format!("no safetensors file but {kind}"));
+        }
         if length > LARGEST {
             return Err(format!("no safetensors file, or a header of {length} bytes: at most {LARGEST} are read"));
         }
@@ -69,7 +81,7 @@ impl Header {
         let rest = size.checked_sub(values);
         let rest = rest.ok_or_else(|| format!("the header ends at byte {values}, the file at byte {size}"))?;
         let mut json = Vec::new();
-        file.take(length).read_to_end(&mut json).map_err(|error| error.to_string())?;
+        begun.chain(file).take(length).read_to_end(&mut json).map_err(told)?;
         Ok(Self { values, ..Self::parse(&json, rest)? })
     }
 
@@ -80,7 +92,14 @@ impl Header {
     /// What is wrong with it, in words: no JSON of the format, a name twice, tensors that overlap, leave a gap, end
     /// behind the values, or have another size than their shape.
     pub fn parse(json: &[u8], size: u64) -> Result<Self, String> {
-        let mut header: Self = serde_json::from_slice(json).map_err(|error| format!("the header: {error}"))?;
+        let told = |error: serde_json::Error| format!("the header: {error}");
+        let mut header: Self = serde_json::from_slice(json).map_err(told)?;
+        // what is passed over above must be such JSON as the safetensors crate takes
+        serde_json::from_slice::<Any>(json).map_err(told)?;
+        let mut names = HashSet::with_capacity(header.tensors.len());
+        if let Some(twice) = header.tensors.iter().find(|tensor| !names.insert(&tensor.name)) {
+            return Err(format!("the header: {:?} stands twice", twice.name));
+        }
         header.values = 8 + json.len() as u64;
         header.tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
         let mut at = 0;
@@ -154,55 +173,34 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
         let mut header = Header::default();
-        let mut names = HashSet::new();
+        let mut metadata = None;
         while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name.clone()) {
-                return Err(A::Error::custom(format!("{name:?} stands twice")));
-            }
             if name == "__metadata__" {
-                header.metadata = map.next_value_seed(Once)?;
+                if metadata.replace(map.next_value::<Option<Metadata>>()?).is_some() {
+                    return Err(A::Error::custom("\"__metadata__\" stands twice"));
+                }
                 continue;
             }
             check_name(&name).map_err(A::Error::custom)?;
             let Info { dtype, shape, data_offsets: (begin, end) } = map.next_value()?;
             header.tensors.push(Entry { name, dtype, shape: shape.0, begin, end });
         }
+        header.metadata = metadata.flatten().unwrap_or_default().0;
         Ok(header)
     }
 }
 
-/// A map whose keys stand once.
-pub(crate) struct Once;
+/// A file's `__metadata__`, which may be null.
+#[derive(Default)]
+struct Metadata(BTreeMap<String, String>);
 
-impl<'de> DeserializeSeed<'de> for Once {
-    type Value = BTreeMap<String, String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Once {
-    type Value = BTreeMap<String, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
-            if entries.contains_key(&key) {
-                return Err(A::Error::custom(format!("{key:?} stands twice")));
-            }
-            entries.insert(key, value);
-        }
-        Ok(entries)
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Once.deserialize(deserializer).map(Self)
     }
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Info {
     dtype: Dtype,
     shape: Dims,

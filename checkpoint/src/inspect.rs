@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 
+use safetensors::Dtype;
+
 use crate::{Checkpoint, CheckpointFile, Entry, Law, Record, Statistics, histogram};
+
+/// Steps of a dtype in a std from which on rounding does not show in it: 10^-5 of the variance is lost at most.
+const FINEST: f64 = 32.0;
 
 /// A tensor, and what was promised of it.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ pub struct Histogram {
 /// The tensors of a checkpoint, in the order of the files, and what keeps a file's record from being used, in words.
 #[must_use]
 pub fn subjects(checkpoint: &Checkpoint) -> (Vec<Subject<'_>>, Vec<String>) {
-    let (mut subjects, mut problems) = (Vec::new(), checkpoint.problems.clone());
+    let (mut subjects, mut problems) = (Vec::new(), [&checkpoint.problems[..], &checkpoint.doubts].concat());
     for file in &checkpoint.files {
         let record = Record::read(&file.header.metadata).unwrap_or_else(|message| {
             problems.push(format!("{}: {message}", file.path.display()));
@@ -56,13 +61,17 @@ impl Subject<'_> {
         Statistics::read(self.file, self.entry)
     }
 
-    /// How far the std of its values is from the promised one, in standard errors; none where nothing is promised, or
-    /// where values are not drawn one by one.
+    /// How far the std of its values is from the promised one, in standard errors; none where nothing is promised,
+    /// where values are not drawn one by one, and where the dtype is too coarse for the promised std: values are rounded
+    /// to it, and of f32 and bf16 those below the smallest normal number become 0.
     #[must_use]
     pub fn std_errors(&self, statistics: &Statistics) -> Option<f64> {
         let law = self.law?;
+        if spacing(self.entry.dtype, law.mean) > law.std / FINEST {
+            return None;
+        }
         let error = law.std_error(statistics.count).filter(|error| *error > 0.0)?;
-        Some((statistics.std() - law.std) / error)
+        Some((statistics.std()? - law.std) / error)
     }
 
     /// Reads its values again; none where they are all the same. The range is 4 promised std about the mean, as far as
@@ -72,7 +81,7 @@ impl Subject<'_> {
     ///
     /// Whatever reading gives.
     pub fn histogram(&self, statistics: &Statistics, bins: usize) -> io::Result<Option<Histogram>> {
-        let Statistics { min, max, .. } = *statistics;
+        let (Some(min), Some(max)) = (statistics.min(), statistics.max()) else { return Ok(None) };
         let (low, high) = match self.law.filter(|law| law.std > 0.0) {
             Some(law) => ((law.mean - 4.0 * law.std).max(min), (law.mean + 4.0 * law.std).min(max)),
             None => (min, max),
@@ -82,5 +91,54 @@ impl Subject<'_> {
         }
         let counts = histogram(self.file, self.entry, low, high, bins)?;
         Ok(Some(Histogram { low, high, counts }))
+    }
+}
+
+/// How far apart the values of a dtype stand about a value. Subnormal ones are of f16 alone.
+fn spacing(dtype: Dtype, value: f64) -> f64 {
+    let (smallest, epsilon) = match dtype {
+        Dtype::F16 => (2f64.powi(-24), 2f64.powi(-10)),
+        Dtype::BF16 => (2f64.powi(-126), 2f64.powi(-7)),
+        _ => (2f64.powi(-126), 2f64.powi(-23)),
+    };
+    (value.abs() * epsilon).max(smallest)
+}
+
+#[cfg(test)]
+mod tests {
+    use seedtensors::Arithmetic;
+
+    use super::*;
+    use crate::{Plan, Recipe, Source, Write, write};
+
+    /// The errors of tensors that are written with this dtype and these initialisers.
+    fn errors(dtype: &str, inits: &[&str]) -> Vec<Option<f64>> {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |(i, init)| {
+            format!(
+                "[[tensor]]\nname = \"t{i}\"\nshape = [512, 512]\ndtype = \"{dtype}\"\ninit = {{ normal = {{ {init} }} }}\n"
+            )
+        };
+        let recipe = Recipe::parse(&inits.iter().enumerate().map(text).collect::<String>()).unwrap();
+        let path = folder.path().join("a.safetensors");
+        let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &path, 1, 1).unwrap();
+        write(&plan, &Write::new(&Source::Cpu), &|_| true).unwrap();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let (subjects, _) = subjects(&checkpoint);
+        let errors = |subject: &Subject<'_>| subject.std_errors(&subject.statistics().unwrap().unwrap());
+        subjects.iter().map(errors).collect()
+    }
+
+    #[test]
+    fn no_errors_are_told_where_the_dtype_is_too_coarse() {
+        // rounded to multiples of 2^-24 and 2^-10
+        assert_eq!(errors("f16", &["std = 1e-8", "std = 1e-6", "mean = 1, std = 0.001"]), [None; 3]);
+        // flushed to 0
+        assert_eq!(errors("bf16", &["mean = 1, std = 0.01", "std = 1e-38"]), [None; 2]);
+        assert_eq!(errors("f32", &["std = 1e-38", "std = 1e-37"]), [None; 2]);
+        // a false alarm in 1.7 million
+        for errors in [errors("f16", &["std = 0.002", "std = 1e-5", "mean = 1, std = 0.1"]), errors("f32", &["std = 1e-30"])] {
+            assert!(errors.iter().all(|errors| errors.is_some_and(|errors| errors.abs() < 5.0)), "{errors:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use seedtensors::{Arithmetic, Dtype};
 use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
-use crate::record::Record;
+use crate::record::{Record, Whole};
 use crate::{Recipe, Tensor};
 
 /// The name of a directory's only file.
@@ -119,7 +119,7 @@ impl Plan {
             Some(_) => vec![recipe.tensors.clone()],
             None => shards(&recipe.tensors, max_shard_size),
         };
-        let count = shards.len();
+        let (count, whole) = (shards.len(), Whole::of(&recipe.tensors));
         let mut files = Vec::with_capacity(count);
         for (i, mut tensors) in shards.into_iter().enumerate() {
             let name = match file_name(out) {
@@ -129,7 +129,7 @@ impl Plan {
             };
             // larger elements first, so that each begins at a multiple of its size
             tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
-            let record = Record { recipe: Recipe { tensors }, seed, arithmetic };
+            let record = Record { recipe: Recipe { tensors }, seed, arithmetic, whole };
             let (head, values) = head(&record)?;
             let bytes = values.checked_add(head.len() as u64).ok_or_else(too_large)?;
             files.push(PlannedFile { name, rank: 0, bytes, recipe: record.recipe, head });

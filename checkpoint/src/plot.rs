@@ -5,8 +5,9 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use tempfile::TempPath;
 
-use crate::{Histogram, Law, Statistics};
+use crate::{Histogram, Law, Statistics, printable};
 
 /// Panels beside each other.
 const COLUMNS: usize = 4;
@@ -26,7 +27,8 @@ pub struct Panel {
     pub law: Option<Law>,
 }
 
-/// Draws panels, four a row, into an `.svg` or `.png` file.
+/// Draws panels, four a row, into an `.svg` or `.png` file, which is replaced when the drawing is whole. Names are made
+/// safe as [`printable`] does it.
 ///
 /// # Errors
 ///
@@ -39,11 +41,26 @@ pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn Error + Send + 
     let rows = panels.len().div_ceil(columns).max(1);
     let across = |count: usize, size: u32| u32::try_from(count).map(|count| count * size);
     let size = (across(columns, PANEL.0)?, across(rows, PANEL.1)?);
+    let (part, grid) = (part(path)?, (rows, columns));
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => draw(&SVGBackend::new(path, size).into_drawing_area(), panels, (rows, columns)),
-        Some("png") => draw(&BitMapBackend::new(path, size).into_drawing_area(), panels, (rows, columns)),
-        _ => Err(format!("a plot is an .svg or .png file, not {}", path.display()).into()),
+        Some("svg") => draw(&SVGBackend::new(&part, size).into_drawing_area(), panels, grid)?,
+        Some("png") => draw(&BitMapBackend::new(&part, size).into_drawing_area(), panels, grid)?,
+        _ => return Err(format!("a plot is an .svg or .png file, not {}", path.display()).into()),
     }
+    part.persist(path)?;
+    Ok(())
+}
+
+/// A file beside the final one, of the same ending, that is removed unless it takes its place.
+fn part(path: &Path) -> std::io::Result<TempPath> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let suffix = format!(".{ending}");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".plot.").suffix(&suffix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    Ok(builder.tempfile_in(folder)?.into_temp_path())
 }
 
 fn draw<B: DrawingBackend>(
@@ -69,35 +86,72 @@ fn draw_panel<B: DrawingBackend>(
 where
     B::ErrorType: 'static,
 {
+    let axis = Axis::of(&panel.histogram);
     let Histogram { low, high, counts } = &panel.histogram;
-    let (low, high) = (*low, *high);
-    let width = (high - low) / counts.len() as f64;
-    let heights = counts.iter().map(|&count| count as f64 / (panel.statistics.count * width));
-    let density = |x: f64| panel.law.map_or(0.0, |law| law.density(x));
-    let points = (0..=200).map(|i| low + (high - low) * f64::from(i) / 200.0);
-    let curve: Vec<(f64, f64)> = points.map(|x| (x, density(x))).collect();
-    let top = heights.clone().chain(curve.iter().map(|point| point.1)).fold(0.0, f64::max) * 1.05;
-    let std = panel.statistics.std();
+    let bins = counts.len() as f64;
+    // in units of the density of values that are everywhere alike
+    let heights = counts.iter().map(|&count| count as f64 * bins / panel.statistics.count);
+    let density = |x: f64| panel.law.map_or(0.0, |law| law.density(x) * (high - low));
+    let points = (0..=200).map(|i| f64::from(i) / 200.0);
+    let points = points.map(|part| (axis.x(part), axis.y(density(low + (high - low) * part))));
+    let curve: Vec<(f64, f64)> = points.filter(|point| point.1.is_finite()).collect();
+    let bars: Vec<f64> = heights.map(|height| axis.y(height)).collect();
+    let top = bars.iter().copied().chain(curve.iter().map(|point| point.1)).fold(0.0, f64::max) * 1.05;
+    let std = panel.statistics.std().map_or_else(|| "-".to_owned(), |std| Short(std).to_string());
     let promised = panel.law.map_or_else(String::new, |law| format!(", promised {}", Short(law.std)));
     // what fits above a panel
-    let name: String = panel.name.chars().skip(panel.name.chars().count().saturating_sub(44)).collect();
+    let name = printable(&panel.name);
+    let name: String = name.chars().skip(name.chars().count().saturating_sub(44)).collect();
     let area = area.titled(&name, ("sans-serif", 11))?;
-    let area = area.titled(&format!("std {}{promised}", Short(std)), ("sans-serif", 10))?;
+    let area = area.titled(&format!("std {std}{promised}"), ("sans-serif", 10))?;
     let mut chart = ChartBuilder::on(&area)
         .margin(6)
         .x_label_area_size(18)
         .y_label_area_size(30)
-        .build_cartesian_2d(low..high, 0.0..top)?;
-    chart.configure_mesh().disable_mesh().x_labels(4).y_labels(3).label_style(("sans-serif", 9)).draw()?;
-    let bars = heights.enumerate().map(|(i, height)| {
-        let left = low + i as f64 * width;
-        Rectangle::new([(left, 0.0), (left + width, height)], RGBColor(120, 160, 210).filled())
+        .build_cartesian_2d(axis.x(0.0)..axis.x(1.0), 0.0..top)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.disable_mesh().x_labels(4).y_labels(3).label_style(("sans-serif", 9));
+    let told = |part: &f64| Short(low + (high - low) * part).to_string();
+    let told_density = |height: &f64| Short(height / (high - low)).to_string();
+    if axis.range.is_none() {
+        mesh.x_label_formatter(&told).y_label_formatter(&told_density);
+    }
+    mesh.draw()?;
+    let bars = bars.into_iter().enumerate().map(|(i, height)| {
+        let (left, right) = (axis.x(i as f64 / bins), axis.x((i + 1) as f64 / bins));
+        Rectangle::new([(left, 0.0), (right, height)], RGBColor(120, 160, 210).filled())
     });
     chart.draw_series(bars)?;
     if panel.law.is_some() {
         chart.draw_series(LineSeries::new(curve, RGBColor(200, 60, 40).stroke_width(2)))?;
     }
     Ok(())
+}
+
+/// A panel's axes. Plotters looks for round labels in steps of 1e-16 and never ends where a range is far below: there
+/// the axes count parts of the range.
+struct Axis {
+    /// Where it begins and how long it is, where that is neither tiny nor huge.
+    range: Option<(f64, f64)>,
+}
+
+impl Axis {
+    fn of(histogram: &Histogram) -> Self {
+        let Histogram { low, high, .. } = *histogram;
+        let range = high - low;
+        let is_ordinary = (1e-9..1e9).contains(&range) && low.abs().max(high.abs()) < 1e6 * range;
+        Self { range: is_ordinary.then_some((low, range)) }
+    }
+
+    /// The place of a part of the range, from 0 to 1.
+    fn x(&self, part: f64) -> f64 {
+        self.range.map_or(part, |(low, range)| low + range * part)
+    }
+
+    /// The place of a density, in units of the uniform one.
+    fn y(&self, density: f64) -> f64 {
+        self.range.map_or(density, |(_, range)| density / range)
+    }
 }
 
 /// A number in four digits.
@@ -110,5 +164,41 @@ impl std::fmt::Display for Short {
         } else {
             write!(f, "{:.3e}", self.0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A panel over a range, as the drawing's text.
+    fn drawn(low: f64, high: f64, name: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.svg");
+        let histogram = Histogram { low, high, counts: vec![1; 64] };
+        let statistics = Statistics::of(&[low, high]);
+        plot(&path, &[Panel { name: name.to_owned(), statistics, histogram, law: None }]).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn any_range_is_drawn() {
+        let ulp = 1.0 + f64::EPSILON;
+        let ranges =
+            [(0.0, 5e-324), (-1e-320, 1e-310), (1.0, ulp), (-8.9e307, 8.9e307), (1e300, 1e300 * ulp), (0.0, 1e-17)];
+        for (low, high) in ranges.into_iter().chain((-323..308).map(|e| (0.0, 10f64.powi(e)))) {
+            let drawing = drawn(low, high, "w");
+            assert!(drawing.matches("<rect").count() >= 64, "{low} {high}");
+            assert!(drawing.len() < 20_000, "{low} {high}: {} bytes", drawing.len());
+        }
+        // labels of ordinary ranges are round
+        assert!(drawn(-1.0, 1.0, "w").contains("\n0.5\n"));
+    }
+
+    #[test]
+    fn names_are_such_as_xml_takes() {
+        let drawing = drawn(0.0, 1.0, "<a>&\u{ffff}\u{fffe}\u{202e}\u{feff}");
+        assert!(drawing.contains("&lt;a&gt;&amp;\\u{ffff}\\u{fffe}\\u{202e}\\u{feff}"), "{drawing}");
+        assert!(drawing.chars().all(|c| !('\u{fffe}'..='\u{ffff}').contains(&c)));
     }
 }

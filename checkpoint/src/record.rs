@@ -1,15 +1,55 @@
 //! What a file says of where its values come from: the recipe of its tensors, and the seed.
 
 use std::collections::BTreeMap;
+use std::ops::Add;
 
-use seedtensors::{Arithmetic, VALUES_VERSION};
+use seedtensors::{Arithmetic, Key, VALUES_VERSION};
 
-use crate::Recipe;
+use crate::{Recipe, Tensor};
 
 const ARITHMETIC: &str = "seedtensors.arithmetic";
+const CHECKPOINT: &str = "seedtensors.checkpoint";
 const RECIPE: &str = "seedtensors.recipe";
 const SEED: &str = "seedtensors.seed";
+const TENSORS: &str = "seedtensors.tensors";
 const VALUES: &str = "seedtensors.values";
+
+/// All tensors of a checkpoint, whichever of its files hold them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// How many there are.
+    pub tensors: u64,
+    /// The sum, modulo 2^64, of a hash of each tensor's `[[tensor]]`: the seed of `Key::new(0).named(text)`.
+    pub digest: u64,
+}
+
+impl Whole {
+    /// Counts tensors, in any order.
+    ///
+    /// ```
+    /// use seedtensors_checkpoint::{Recipe, Whole};
+    ///
+    /// let text = |name| format!("[[tensor]]\nname = {name:?}\nshape = [2]\ninit = \"ones\"\n");
+    /// let of = |names: &[&str]| Recipe::parse(&names.iter().map(text).collect::<String>()).map(|r| Whole::of(&r.tensors));
+    /// assert_eq!(of(&["a", "b"])?, of(&["b", "a"])?);
+    /// assert_eq!(of(&["a", "b"])?, of(&["a"])? + of(&["b"])?);
+    /// assert_ne!(of(&["a", "b"])?, of(&["a", "c"])?);
+    /// # Ok::<(), seedtensors_checkpoint::RecipeError>(())
+    /// ```
+    pub fn of<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> Self {
+        let one = |tensor: &Tensor| Self { tensors: 1, digest: Key::new(0).named(&tensor.to_string()).seed };
+        tensors.into_iter().map(one).fold(Self::default(), Self::add)
+    }
+}
+
+impl Add for Whole {
+    type Output = Self;
+
+    /// The tensors of both.
+    fn add(self, other: Self) -> Self {
+        Self { tensors: self.tensors.saturating_add(other.tensors), digest: self.digest.wrapping_add(other.digest) }
+    }
+}
 
 /// The recipe and the seed of a file's values.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,9 +60,17 @@ pub struct Record {
     pub seed: u64,
     /// How normals were worked out.
     pub arithmetic: Arithmetic,
+    /// The tensors of all files of its checkpoint.
+    pub whole: Whole,
 }
 
 impl Record {
+    /// Of a file that holds its whole checkpoint.
+    #[must_use]
+    pub fn new(recipe: Recipe, seed: u64, arithmetic: Arithmetic) -> Self {
+        Self { whole: Whole::of(&recipe.tensors), recipe, seed, arithmetic }
+    }
+
     /// A file's metadata.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let arithmetic = match self.arithmetic {
@@ -32,8 +80,10 @@ impl Record {
         let entries = [
             ("format", "pt".to_owned()),
             (ARITHMETIC, arithmetic.to_owned()),
+            (CHECKPOINT, format!("{:016x}", self.whole.digest)),
             (RECIPE, self.recipe.to_string()),
             (SEED, self.seed.to_string()),
+            (TENSORS, self.whole.tensors.to_string()),
             (VALUES, VALUES_VERSION.to_string()),
         ];
         entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -56,7 +106,16 @@ impl Record {
             other => return Err(format!("{ARITHMETIC} is exact or native, not {other:?}")),
         };
         let seed = seed.parse().map_err(|_| format!("{SEED} is a whole number below 2^64, not {seed:?}"))?;
+        let text = |key| metadata.get(key).map_or("", String::as_str);
+        let (tensors, digest) = (text(TENSORS), text(CHECKPOINT));
+        let whole = Whole {
+            tensors: tensors.parse().map_err(|_| format!("{TENSORS} is a whole number, not {tensors:?}"))?,
+            digest: u64::from_str_radix(digest, 16)
+                .ok()
+                .filter(|value| format!("{value:016x}") == digest)
+                .ok_or_else(|| format!("{CHECKPOINT} is 16 hexadecimal digits, not {digest:?}"))?,
+        };
         let recipe = Recipe::parse(recipe).map_err(|error| format!("{RECIPE}: {error}"))?;
-        Ok(Some(Self { recipe, seed, arithmetic }))
+        Ok(Some(Self { recipe, seed, arithmetic, whole }))
     }
 }

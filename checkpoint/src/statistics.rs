@@ -19,14 +19,11 @@ const PIECE: u64 = 1 << 20;
 pub struct Statistics {
     /// Finite values.
     pub count: f64,
-    /// Their mean.
-    pub mean: f64,
+    mean: f64,
     /// The sum of their squared distances from the mean.
     squares: f64,
-    /// The least.
-    pub min: f64,
-    /// The greatest.
-    pub max: f64,
+    min: f64,
+    max: f64,
     /// Those that are 0.
     pub zeros: u64,
     /// Values that are no number.
@@ -49,14 +46,36 @@ impl Statistics {
         Ok(Some(pieces.into_iter().fold(Self::default(), Self::merged)))
     }
 
-    /// The standard deviation, by the number of values less one.
+    /// The mean of the finite values; none where there are none, or where it is beyond f64.
     #[must_use]
-    pub fn std(&self) -> f64 {
-        if self.count > 1.0 { (self.squares / (self.count - 1.0)).sqrt() } else { 0.0 }
+    pub fn mean(&self) -> Option<f64> {
+        self.known(self.mean)
+    }
+
+    /// The standard deviation, by the number of values less one, and 0 of one value; none as for the mean.
+    #[must_use]
+    pub fn std(&self) -> Option<f64> {
+        self.known((self.squares / (self.count - 1.0).max(1.0)).sqrt())
+    }
+
+    /// The least finite value, if there is one.
+    #[must_use]
+    pub fn min(&self) -> Option<f64> {
+        self.known(self.min)
+    }
+
+    /// The greatest finite value, if there is one.
+    #[must_use]
+    pub fn max(&self) -> Option<f64> {
+        self.known(self.max)
+    }
+
+    fn known(&self, value: f64) -> Option<f64> {
+        (self.count > 0.0 && value.is_finite()).then_some(value)
     }
 
     /// Of values that are there at once.
-    fn of(values: &[f64]) -> Self {
+    pub(crate) fn of(values: &[f64]) -> Self {
         if values.iter().all(|value| value.is_finite()) {
             return Self::of_finite(values);
         }
@@ -127,12 +146,15 @@ impl Statistics {
 ///
 /// Whatever reading gives.
 pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bins: usize) -> io::Result<Vec<u64>> {
-    let scale = bins as f64 / (high - low);
+    if bins == 0 {
+        return Ok(Vec::new());
+    }
+    let (range, parts) = (high - low, bins as f64);
     let counts = pieces(file, tensor, |values| {
         let mut counts = vec![0; bins];
         for value in values.iter().filter(|value| value.is_finite()) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative ones become 0")]
-            let bin = ((value - low) * scale) as usize;
+            let bin = ((value - low) / range * parts) as usize;
             counts[bin.min(bins - 1)] += 1;
         }
         counts
@@ -148,10 +170,14 @@ pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bin
 fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) -> R + Sync) -> io::Result<Vec<R>> {
     let decoder = Decoder::new(tensor.dtype);
     let count = (tensor.end - tensor.begin).div_ceil(PIECE);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let opened = file.open()?;
     let piece = |buffers: &mut (Vec<u8>, Vec<f64>), i: u64| {
         let begin = tensor.begin + i * PIECE;
         buffers.0.resize((tensor.end - begin).min(PIECE) as usize, 0);
-        read_exact_at(&file.file, &mut buffers.0, file.header.values + begin)?;
+        read_exact_at(&opened, &mut buffers.0, file.header.values + begin)?;
         decoder.decode(&buffers.0, &mut buffers.1);
         Ok(each(&buffers.1))
     };
@@ -227,9 +253,24 @@ mod tests {
         let whole = Statistics::of(&values);
         let parts = [&values[..1], &values[1..400], &[][..], &values[400..], &[f64::NAN, f64::INFINITY]];
         let merged = parts.into_iter().map(Statistics::of).fold(Statistics::default(), Statistics::merged);
-        assert!((merged.std() - whole.std()).abs() < 1e-12 && (merged.mean - whole.mean).abs() < 1e-12);
+        assert!(
+            (merged.std().unwrap() - whole.std().unwrap()).abs() < 1e-12 && (merged.mean - whole.mean).abs() < 1e-12
+        );
         assert_eq!((merged.min, merged.max, merged.count), (-11.5, 24.5, 1000.0));
         assert_eq!((merged.nans, merged.infinities), (1, 1));
+    }
+
+    #[test]
+    fn numbers_that_values_do_not_have_are_none() {
+        for values in [&[][..], &[f64::NAN, f64::INFINITY]] {
+            let none = Statistics::of(values);
+            assert_eq!([none.mean(), none.std(), none.min(), none.max()], [None; 4]);
+        }
+        let one = Statistics::of(&[3.0, f64::NAN]);
+        assert_eq!([one.mean(), one.std(), one.min(), one.max()], [Some(3.0), Some(0.0), Some(3.0), Some(3.0)]);
+        // the sum is beyond f64
+        let large = Statistics::of(&[f64::MAX, f64::MAX]);
+        assert_eq!([large.mean(), large.std(), large.min()], [None, None, Some(f64::MAX)]);
     }
 
     #[test]

@@ -12,14 +12,23 @@ use seedtensors::{Arithmetic, Dtype};
 use crate::at::read_exact_at;
 use crate::plan::stored;
 use crate::values::{Piece, Values, bytes_of};
-use crate::{Checkpoint, CheckpointFile, Progress, Record, Source, Tensor};
+use crate::{Checkpoint, CheckpointFile, Progress, Record, Source, Tensor, Whole};
 
 /// What is not as the record says.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The files are not those that the index, or their names, promise.
+    /// The files are not those that the index, their names, or their records promise.
     Files(String),
+    /// Files of different checkpoints.
+    Checkpoint {
+        /// What the first file records.
+        expected: Whole,
+        /// The file.
+        file: PathBuf,
+        /// What this file records.
+        found: Whole,
+    },
     /// Files of one checkpoint with different seeds.
     Seed {
         /// The first file's.
@@ -61,6 +70,16 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files(problem) => f.write_str(problem),
+            Self::Checkpoint { expected, file, found } => {
+                let of = |whole: &Whole| format!("one of {} tensors and digest {:016x}", whole.tensors, whole.digest);
+                write!(
+                    f,
+                    "{} is of another checkpoint: {}, the files before it of {}",
+                    file.display(),
+                    of(found),
+                    of(expected)
+                )
+            }
             Self::Seed { expected, file, found } => {
                 write!(f, "{} has seed {found}, the files before it {expected}", file.display())
             }
@@ -83,6 +102,8 @@ pub struct Verified {
     pub bytes: u64,
     /// The seed.
     pub seed: u64,
+    /// How many tensors the whole checkpoint has: more where one of several files was asked for.
+    pub of: u64,
     /// All that differs, a tensor's values once; nothing where the checkpoint is what its seed says.
     pub findings: Vec<Finding>,
 }
@@ -140,11 +161,11 @@ pub fn verify(
     source: &Source,
     report: &(dyn Fn(Progress<'_>) -> bool + Sync),
 ) -> Result<Verified, VerifyError> {
-    let mut verified = Verified { tensors: 0, bytes: 0, seed: 0, findings: Vec::new() };
-    verified.findings.extend(checkpoint.problems.iter().cloned().map(Finding::Files));
+    let mut verified = Verified { tensors: 0, bytes: 0, seed: 0, of: 0, findings: Vec::new() };
+    verified.findings.extend(checkpoint.problems.iter().chain(&checkpoint.doubts).cloned().map(Finding::Files));
     let mut work = Vec::new();
     if let Some(record) = record {
-        verified.seed = record.seed;
+        (verified.seed, verified.of) = (record.seed, record.whole.tensors);
         let mut expected = by_name(record);
         for file in &checkpoint.files {
             work.push((file, record, pair(file, &mut expected, &mut verified)));
@@ -156,12 +177,8 @@ pub fn verify(
         let mut expected = by_name(record);
         work.push((file, record, pair(file, &mut expected, &mut verified)));
         verified.findings.extend(expected.into_keys().map(|name| Finding::Missing(name.to_owned())));
-        verified.seed = recorded[0].1.seed;
-        if record.seed != verified.seed {
-            let file = file.path.clone();
-            verified.findings.push(Finding::Seed { expected: verified.seed, file, found: record.seed });
-        }
     }
+    belong_together(checkpoint, &recorded, &mut verified);
     if work.iter().any(|(_, record, _)| record.arithmetic == Arithmetic::Native) {
         return Err(VerifyError::Native);
     }
@@ -170,7 +187,39 @@ pub fn verify(
         verified.findings.extend(compare(file, record, &pairs, source, report)?);
         verified.bytes += pairs.iter().map(|(tensor, _)| tensor.elements() * tensor.dtype.size()).sum::<u64>();
     }
+    if verified.tensors == 0 && verified.findings.is_empty() {
+        verified.findings.push(Finding::Files("there are no tensors: nothing is verified".to_owned()));
+    }
     Ok(verified)
+}
+
+/// Whether files are all those of one checkpoint, by what each records of it. One that was asked for alone may be a
+/// part.
+fn belong_together(checkpoint: &Checkpoint, recorded: &[(&CheckpointFile, Record)], verified: &mut Verified) {
+    let Some((_, first)) = recorded.first() else { return };
+    (verified.seed, verified.of) = (first.seed, first.whole.tensors);
+    for (file, record) in recorded {
+        let file = file.path.clone();
+        if record.seed != first.seed {
+            verified.findings.push(Finding::Seed { expected: first.seed, file, found: record.seed });
+        } else if record.whole != first.whole {
+            verified.findings.push(Finding::Checkpoint { expected: first.whole, file, found: record.whole });
+        }
+    }
+    if recorded.iter().any(|(_, record)| record.whole != first.whole) {
+        return;
+    }
+    let tensors = recorded.iter().flat_map(|(_, record)| &record.recipe.tensors);
+    let (found, whole) = (Whole::of(tensors), first.whole);
+    let is_part = checkpoint.is_one_file && found.tensors < whole.tensors;
+    if found != whole && !is_part {
+        let what = if found.tensors == whole.tensors {
+            "other tensors than the checkpoint's".to_owned()
+        } else {
+            format!("{} tensors of the checkpoint's {}", found.tensors, whole.tensors)
+        };
+        verified.findings.push(Finding::Files(format!("the files' records have {what}")));
+    }
 }
 
 /// What each file says of itself.
@@ -233,6 +282,8 @@ fn compare(
     report: &(dyn Fn(Progress<'_>) -> bool + Sync),
 ) -> Result<Vec<Finding>, VerifyError> {
     let values = Values { source, seed: record.seed, arithmetic: record.arithmetic };
+    let io = |source| VerifyError::Io { path: file.path.clone(), source };
+    let opened = file.open().map_err(io)?;
     let differences: Mutex<BTreeMap<u64, Difference<'_>>> = Mutex::new(BTreeMap::new());
     let stop = AtomicBool::new(false);
     values.for_each(values.pieces(pairs.iter().copied()), |buffer, piece| {
@@ -243,8 +294,7 @@ fn compare(
         let half = piece.bytes.next_multiple_of(8);
         let (expected, found) = bytes_of(buffer, 2 * half).split_at_mut(half);
         let (expected, found) = (&mut expected[..piece.bytes], &mut found[..piece.bytes]);
-        let io = |source| VerifyError::Io { path: file.path.clone(), source };
-        read_exact_at(&file.file, found, piece.offset).map_err(io)?;
+        read_exact_at(&opened, found, piece.offset).map_err(io)?;
         let filled = values.fill(&piece, expected);
         filled.map_err(|source| VerifyError::Fill { name: piece.tensor.name.clone(), source })?;
         if expected != found {

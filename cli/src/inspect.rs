@@ -1,11 +1,11 @@
 //! `seedtensors inspect`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use seedtensors_checkpoint::{
-    Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, printable_json, subjects,
+    Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, printable, printable_json, subjects,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ use crate::print;
 
 /// Panels of a plot at most.
 const MOST_PANELS: usize = 24;
+/// Letters of a name in the table at most: longer ones are shortened, and whole in JSON.
+const MOST_LETTERS: usize = 80;
 
 pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
     if let Some(path) = &arguments.plot {
@@ -31,19 +33,21 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
             bail!("no tensor's name matches {glob:?}");
         }
     }
-    let width = subjects.iter().map(|subject| subject.entry.name.chars().count()).max().unwrap_or_default();
+    let names = subjects.iter().map(|subject| shortened(&subject.entry.name).chars().count());
+    let width = names.max().unwrap_or_default();
     let bars = !arguments.json && std::io::stdout().is_terminal();
     let mut out = print::out();
     if !arguments.json {
         writeln!(out, "{}", heading(width))?;
     }
-    let (mut list, mut panels, mut left_out) = (Vec::new(), Vec::new(), 0);
+    let (mut is_first, mut panels, mut left_out) = (true, Vec::new(), 0);
     for subject in &subjects {
         let cannot = || format!("cannot read {}", subject.file.path.display());
         let statistics = subject.statistics().with_context(cannot)?;
         let histogram = |bins| statistics.as_ref().map_or(Ok(None), |values| subject.histogram(values, bins));
         if arguments.json {
-            list.push(as_json(subject, statistics.as_ref()));
+            write_json(&mut out, is_first, &as_json(subject, statistics.as_ref()))?;
+            is_first = false;
         } else {
             let small = if bars { histogram(16).with_context(cannot)? } else { None };
             writeln!(out, "{}", line(subject, statistics.as_ref(), small.as_ref(), width))?;
@@ -58,13 +62,14 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         }
     }
     if arguments.json {
-        writeln!(out, "{}", printable_json(&serde_json::to_string_pretty(&list)?))?;
+        writeln!(out, "{}", if is_first { "[]" } else { "\n]" })?;
     }
     if let Some(path) = &arguments.plot {
         if panels.is_empty() {
             bail!("there is nothing to plot: no tensor has two different values");
         }
-        save_plot(path, &panels)?;
+        let cannot = || format!("cannot draw {}", path.display());
+        plot(path, &panels).map_err(|error| anyhow!("{error}")).with_context(cannot)?;
         let rest = if left_out > 0 {
             format!("; {left_out} more tensors are not in it, --tensor chooses")
         } else {
@@ -85,17 +90,21 @@ fn check_plot(path: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws beside the final name, then renames.
-fn save_plot(path: &Path, panels: &[Panel]) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = path.with_file_name(format!(".{}.{name}", std::process::id()));
-    let drawn = plot(&part, panels).map_err(|error| anyhow!("{error}"));
-    let drawn = drawn.and_then(|()| std::fs::rename(&part, path).map_err(Into::into));
-    if drawn.is_err() {
-        // what is left of it; the error is why
-        let _ = std::fs::remove_file(&part);
+/// An element of a list, laid out as `serde_json::to_string_pretty` lays out the whole.
+fn write_json(out: &mut impl Write, is_first: bool, value: &Value) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value)?.replace('\n', "\n  ");
+    write!(out, "{}\n  {}", if is_first { "[" } else { "," }, printable_json(&text))
+}
+
+/// A name as the table has it: safe to print, and the middle left out of a long one.
+fn shortened(name: &str) -> String {
+    let name = printable(name);
+    let count = name.chars().count();
+    if count <= MOST_LETTERS {
+        return name.into_owned();
     }
-    drawn.with_context(|| format!("cannot draw {}", path.display()))
+    let (begin, end) = (MOST_LETTERS / 2, MOST_LETTERS - MOST_LETTERS / 2 - 1);
+    name.chars().take(begin).chain(['…']).chain(name.chars().skip(count - end)).collect()
 }
 
 fn heading(width: usize) -> String {
@@ -108,16 +117,17 @@ fn heading(width: usize) -> String {
 fn line(subject: &Subject<'_>, values: Option<&Statistics>, small: Option<&Histogram>, width: usize) -> String {
     let entry = subject.entry;
     let (shape, dtype) = (format!("{:?}", entry.shape), format!("{:?}", entry.dtype));
-    let head = format!("{:width$}  {shape:>18} {dtype:>5}", entry.name);
+    let head = format!("{:width$}  {shape:>18} {dtype:>5}", shortened(&entry.name));
     let Some(values) = values else { return format!("{head} values of this dtype are not read") };
-    let promised = subject.law.map_or_else(|| "-".to_owned(), |law| number(law.std));
+    let or_dash = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
     let errors = subject.std_errors(values).map_or_else(|| "-".to_owned(), |errors| format!("{errors:+.2}"));
     format!(
-        "{head} {:>11} {:>10} {promised:>10} {errors:>7} {:>11} {:>11} {:>9} {:>4} {:>4} {}",
-        number(values.mean),
-        number(values.std()),
-        number(values.min),
-        number(values.max),
+        "{head} {:>11} {:>10} {:>10} {errors:>7} {:>11} {:>11} {:>9} {:>4} {:>4} {}",
+        or_dash(values.mean()),
+        or_dash(values.std()),
+        or_dash(subject.law.map(|law| law.std)),
+        or_dash(values.min()),
+        or_dash(values.max()),
         values.zeros,
         values.nans,
         values.infinities,
@@ -153,10 +163,10 @@ fn as_json(subject: &Subject<'_>, values: Option<&Statistics>) -> Value {
     });
     if let Some(values) = values {
         object["finite"] = json!(values.count);
-        object["mean"] = json!(values.mean);
+        object["mean"] = json!(values.mean());
         object["std"] = json!(values.std());
-        object["min"] = json!(values.min);
-        object["max"] = json!(values.max);
+        object["min"] = json!(values.min());
+        object["max"] = json!(values.max());
         object["zeros"] = json!(values.zeros);
         object["nans"] = json!(values.nans);
         object["infinities"] = json!(values.infinities);

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
         (None, false) => None,
         (Some(seed), true) => {
             let recipe = recipe::load(&arguments.recipe)?.recipe;
-            Some(Record { recipe, seed, arithmetic: seedtensors::Arithmetic::Exact })
+            Some(Record::new(recipe, seed, seedtensors::Arithmetic::Exact))
         }
         (Some(_), false) => bail!("--seed needs the recipe, too: RECIPE.toml, --config or --like"),
         (None, true) => bail!("a recipe needs --seed, too"),
@@ -36,9 +36,15 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
     let verified = verified?;
     let mut out = print::verdict_out();
     for finding in &verified.findings {
-        writeln!(out, "{finding}")?;
+        // one finding is one line
+        writeln!(out, "{}", finding.to_string().replace('\n', "\\n"))?;
     }
-    let what = format!("{} tensors, {} in {time:.2?}", verified.tensors, DecimalBytes(verified.bytes));
+    let of = if verified.of > verified.tensors as u64 && verified.findings.is_empty() {
+        format!("a part of its checkpoint: {} of {}", verified.tensors, verified.of)
+    } else {
+        verified.tensors.to_string()
+    };
+    let what = format!("{of} tensors, {} in {time:.2?}", DecimalBytes(verified.bytes));
     if verified.findings.is_empty() {
         say(format!("verified: every bit is what seed {} gives, {what}", verified.seed));
         return Ok(true);

@@ -61,6 +61,7 @@ export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
 export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
   const dims = tensor.shard?.extent ?? tensor.shape.dims;
   const elements = tensor.shard?.elements ?? tensor.shape.elements;
+  const recipe = recipeOf(tensor);
   const bytes = elements * sizeOf(tensor.dtype);
   if (!Number.isSafeInteger(bytes)) {
     throw bad("a tensor's bytes must be below 2^53", bytes);
@@ -70,8 +71,11 @@ export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<Arra
     ["__metadata__", {
       format: "pt",
       "seedtensors.arithmetic": "exact",
-      "seedtensors.recipe": recipeOf(tensor),
+      // the digest and the number of the whole checkpoint's tensors
+      "seedtensors.checkpoint": new Key(0).named(recipe).seed.toString(16).padStart(16, "0"),
+      "seedtensors.recipe": recipe,
       "seedtensors.seed": String(new Key(seed).seed),
+      "seedtensors.tensors": "1",
       "seedtensors.values": String(VALUES_VERSION),
     }],
     [checkName(tensor.name), { dtype: tensor.dtype.toUpperCase(), shape: dims, data_offsets: [0, bytes] }],

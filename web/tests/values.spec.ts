@@ -130,10 +130,12 @@ test("fans, and the samplers of initialisers", () => {
 
 test("recipes", () => {
   expect(vectors.recipes.length).toBeGreaterThan(50);
-  for (const { recipe, shape: given, shard, ...tensor } of vectors.recipes) {
+  for (const { recipe, header, shape: given, shard, ...tensor } of vectors.recipes) {
     const shape = new Shape(given.dims, given.options);
     const part = shard && shape.shard(shard.start, shard.extent);
     expect(recipeOf({ ...tensor, shape, shard: part })).toBe(recipe);
+    const bytes = headerOf({ ...tensor, shape, shard: part }, 42);
+    expect(new TextDecoder().decode(bytes.subarray(8))).toBe(header);
   }
 });
 

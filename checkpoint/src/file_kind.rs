@@ -1,0 +1,162 @@
+//! Files that were taken for safetensors files, indexes or configs: opening them, and naming what they are instead.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+/// Bytes from which a file's kind is told.
+pub(crate) const SNIFFED: usize = 512;
+
+/// Formats by their first bytes.
+const KINDS: [(&[u8], &str); 15] = [
+    (b"version https://git-lfs", "a Git LFS pointer, in place of the file: `git lfs pull` fetches it"),
+    (b"PK\x03\x04", "a zip archive, as PyTorch's torch.save writes it (.bin, .pt, .pth)"),
+    (b"GGUF", "a GGUF file, llama.cpp's format"),
+    (b"\x80\x02", "a Python pickle, as older versions of torch.save write it"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"\x1f\x8b", "a gzip archive: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive: unpack it first"),
+    (b"\x93NUMPY", "a NumPy file (.npy)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it"),
+    (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program"),
+];
+
+/// Markup by its first letters, in lower case.
+const MARKUP: [(&str, &str); 3] = [
+    ("<!doctype html", "an HTML page: a download gave a page, an error or a login, instead of the file"),
+    ("<html", "an HTML page: a download gave a page, an error or a login, instead of the file"),
+    ("<?xml", "an XML document: a download gave an error instead of the file"),
+];
+
+/// What a file is, by its first bytes, where it is of a known format that is neither safetensors nor JSON.
+///
+/// ```
+/// use seedtensors_checkpoint::file_kind;
+///
+/// assert_eq!(file_kind(b"GGUF\x03\0\0\0"), Some("a GGUF file, llama.cpp's format"));
+/// assert_eq!(file_kind(br#"{"weight_map":{}}"#), None);
+/// ```
+#[must_use]
+pub fn file_kind(head: &[u8]) -> Option<&'static str> {
+    if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(kind);
+    }
+    let text = String::from_utf8_lossy(&head[..head.len().min(SNIFFED)]);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_ascii_lowercase();
+    MARKUP.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, kind)| *kind)
+}
+
+/// Reads JSON that may come from anyone.
+///
+/// # Errors
+///
+/// What is wrong, in words: another format, by its name; a byte order mark; Python's `NaN` and `Infinity`, which are no
+/// JSON; and whatever serde gives.
+///
+/// ```
+/// let error = seedtensors_checkpoint::parse_json::<Vec<f64>>(b"[1.0, -Infinity]").unwrap_err();
+/// assert!(error.starts_with("line 1 has -Infinity, which Python writes and JSON does not have"));
+/// ```
+pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    if let Some(kind) = file_kind(json) {
+        return Err(format!("this is {kind}"));
+    }
+    if json.starts_with(b"\xef\xbb\xbf") {
+        return Err("JSON has no byte order mark: save the file as UTF-8 without one".to_owned());
+    }
+    if json.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|error| match not_a_number(json, error.line()) {
+        Some(word) if error.is_syntax() => {
+            let line = error.line();
+            format!("line {line} has {word}, which Python writes and JSON does not have: put a number or null")
+        }
+        _ => error.to_string(),
+    })
+}
+
+/// The first of Python's words for numbers in a line of JSON, outside strings.
+fn not_a_number(json: &[u8], line: usize) -> Option<&'static str> {
+    let line = json.split(|&byte| byte == b'\n').nth(line.checked_sub(1)?)?;
+    let (mut is_string, mut is_escaped) = (false, false);
+    line.iter().enumerate().find_map(|(i, &byte)| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            _ if is_string => {}
+            _ => {
+                return ["-Infinity", "Infinity", "NaN"]
+                    .into_iter()
+                    .find(|word| line[i..].starts_with(word.as_bytes()));
+            }
+        }
+        None
+    })
+}
+
+/// Opens a file that has an end. A pipe is refused, and never waited for.
+///
+/// # Errors
+///
+/// Whatever opening gives, and [`io::ErrorKind::InvalidInput`] for what is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let refuse = || io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file");
+    // opening a device can do things of its own
+    if !fs::metadata(path)?.is_file() {
+        return Err(refuse());
+    }
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    // a pipe may have taken the file's place since
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refuse()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pythons_numbers_are_named_where_they_stand() {
+        let told = |json: &str| parse_json::<serde_json::Value>(json.as_bytes()).unwrap_err();
+        assert!(told("{\"a\": \"Infinity\",\n \"b\\\"NaN\": NaN}").starts_with("line 2 has NaN, "));
+        assert!(told("{\"limit\": [0.0, Infinity]}").starts_with("line 1 has Infinity, "));
+        assert!(told("{\"limit\": -Infinity}").starts_with("line 1 has -Infinity, "));
+        // what is wrong is something else
+        assert_eq!(told("{\"a\": \"NaN\" 1}"), "expected `,` or `}` at line 1 column 12");
+        assert_eq!(told("{\"a\": 1"), "EOF while parsing an object at line 1 column 7");
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        let told = |bytes: &[u8]| parse_json::<serde_json::Value>(bytes).unwrap_err();
+        assert!(told(b"\xef\xbb\xbf{}").contains("byte order mark"));
+        assert!(told(b"\xff\xfe{\0}\0").contains("UTF-16"));
+        assert!(told(b"").contains("empty"));
+        assert!(told(b"\xef\xbb\xbf \n<!DOCTYPE HTML><p>").contains("HTML"));
+        assert!(told(b"version https://git-lfs.github.com/spec/v1\noid").contains("Git LFS pointer"));
+        assert!(told(b"PK\x03\x04\0\0\x08\x08").contains("PyTorch"));
+        assert_eq!(file_kind(b""), None);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(open_regular(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(open_regular(folder.path()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+}
