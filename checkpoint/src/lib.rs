@@ -28,6 +28,8 @@
 
 mod at;
 mod checkpoint;
+mod expression;
+mod glob;
 mod header;
 mod init;
 mod initialisers;
@@ -40,6 +42,7 @@ mod plot;
 mod printable;
 mod recipe;
 mod record;
+mod rules;
 mod statistics;
 mod template;
 mod text;
@@ -48,11 +51,12 @@ mod verify;
 mod write;
 
 pub use checkpoint::{BadFile, Checkpoint, CheckpointFile, weight_map};
+pub use glob::is_match;
 pub use header::{Entry, Header};
 pub use initialisers::{INITIALISERS, Initialiser};
 pub use inspect::{Histogram, Subject, subjects};
 pub use law::Law;
-pub use like::{DEFAULT_RULES, is_match, like};
+pub use like::{DEFAULT_RULES, Like, like};
 
 pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
 pub use plot::{Panel, plot};

@@ -58,13 +58,25 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), read)?;
-    let recipe = like(&Checkpoint::open(path)?, &rules, arguments.dtype.map(Into::into));
-    let recipe = recipe.map_err(|message| anyhow!("{}: {message}", path.display()))?;
-    let folder = if path.is_dir() { Some(path) } else { path.parent() };
-    let config = folder.map(|folder| folder.join("config.json")).filter(|config| config.is_file());
-    let config = config.map(|config| config_of(&config)).transpose()?;
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+    let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| config_of(&path));
+    let config = beside("config.json").transpose()?;
+    // an adapter's, which its rules read
+    let adapter = if config.is_none() { beside("adapter_config.json").transpose()? } else { None };
+    let known = config.as_ref().or(adapter.as_ref()).map(|(_, config)| config);
+    let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype.map(Into::into));
+    let made = made.map_err(|message| {
+        // the first line is the error, the others are rules that it asks for
+        let (error, wanted) = message.split_once('\n').unwrap_or((&message, ""));
+        print::notes(wanted);
+        anyhow!("{}: {error}", path.display())
+    })?;
+    if let [first, rest @ ..] = made.left_out.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        print::note(format_args!("the rules leave out {first:?}{more}"));
+    }
     let config = config.map(|(bytes, config)| changed(bytes, config, &[], arguments.dtype)).transpose()?;
-    Ok(Loaded { text: recipe.to_string(), recipe, config })
+    Ok(Loaded { text: made.recipe.to_string(), recipe: made.recipe, config })
 }
 
 fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
