@@ -351,9 +351,10 @@ def survey(path, only):
             except Exception as error:
                 found = {"error": [f"{type(error).__name__}: {error}"]}
             (failed if "error" in found else cases)[kind] = found
+            # a survey that is interrupted has what it found
+            write(pathlib.Path(path), f"scripts/like.py survey, {source}", cases)
             if "error" in found:
                 print(kind, found["error"], file=sys.stderr, flush=True)
-    write(pathlib.Path(path), f"scripts/like.py survey, {source}", cases)
     print(f"{len(cases)} of {len(kinds)} model types could be made")
 
 

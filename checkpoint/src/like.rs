@@ -1,5 +1,6 @@
 //! A recipe from a checkpoint that is there already: its names, shapes and dtypes, and rules for the rest.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 
 use seedtensors::Dtype;
@@ -47,9 +48,9 @@ pub struct Like {
 ///
 /// # Errors
 ///
-/// What is wrong, in words: rules that are none, a tensor with a dtype that is not f32, f16 or bf16 and a rule without
-/// one, and whatever [`Recipe::parse`] refuses. Where tensors have no rule, or are refused by one, the first line says
-/// so, and those that follow are rules for all of them that lack an initialiser.
+/// What is wrong, in words: rules that are none, and whatever [`Recipe::parse`] refuses. Where tensors have no rule, are
+/// refused by one, or have a dtype that is not f32, f16 or bf16 and a rule without one, the first line says so, and
+/// those that follow are rules for all of them that lack an initialiser.
 ///
 /// ```
 /// use seedtensors::Arithmetic;
@@ -86,25 +87,32 @@ pub fn like(
     let mut known: HashMap<(usize, &[u64], Dtype), Result<Tensor, String>> = HashMap::new();
     let mut found = Vec::new();
     for entry in entries() {
-        let Some(number) = rules.first(entry, &mut found) else {
-            refused.add(entry, "");
+        let Some((number, rule)) = rules.first(entry, &mut found) else {
+            refused.add(entry, &dtype_of(entry, dtype).err().unwrap_or_default());
             continue;
         };
-        let rule = rules.get(number);
-        match &rule.outcome {
-            Outcome::Skip => made.left_out.push(entry.name.clone()),
-            Outcome::Refuse(reason) => refused.add(entry, reason),
-            Outcome::Make(keys) => {
-                let dtype = if keys.contains_key("dtype") { Dtype::F32 } else { dtype_of(entry, dtype)? };
-                let key = (number, entry.shape.as_slice(), dtype);
-                if !known.contains_key(&key) {
-                    known.insert(key, rule.tensor(keys, entry, dtype, config)?);
-                }
-                match &known[&key] {
-                    Ok(tensor) => made.recipe.tensors.push(Tensor { name: entry.name.clone(), ..tensor.clone() }),
-                    Err(reason) => refused.add(entry, reason),
-                }
+        let keys = match &rule.outcome {
+            Outcome::Skip => {
+                made.left_out.push(entry.name.clone());
+                continue;
             }
+            Outcome::Refuse(reason) => {
+                refused.add(entry, reason);
+                continue;
+            }
+            Outcome::Make(keys) => keys,
+        };
+        let dtype = if keys.contains_key("dtype") { Ok(Dtype::F32) } else { dtype_of(entry, dtype) };
+        let tensor = match dtype {
+            Ok(dtype) => match known.entry((number, entry.shape.as_slice(), dtype)) {
+                Slot::Occupied(slot) => slot.into_mut(),
+                Slot::Vacant(slot) => slot.insert(rule.tensor(keys, entry, dtype, config)?),
+            },
+            Err(reason) => &mut Err(reason),
+        };
+        match tensor {
+            Ok(tensor) => made.recipe.tensors.push(Tensor { name: entry.name.clone(), ..tensor.clone() }),
+            Err(reason) => refused.add(entry, reason),
         }
     }
     refused.message().map_or(Ok(()), Err)?;
@@ -114,17 +122,14 @@ pub fn like(
     Ok(made)
 }
 
-/// The dtype of a tensor whose rule has none.
+/// The dtype of a tensor whose rule has none, or why it has none.
 fn dtype_of(entry: &Entry, given: Option<Dtype>) -> Result<Dtype, String> {
     match (given, entry.dtype) {
         (Some(dtype), _) => Ok(dtype),
         (None, safetensors::Dtype::F32) => Ok(Dtype::F32),
         (None, safetensors::Dtype::F16) => Ok(Dtype::F16),
         (None, safetensors::Dtype::BF16) => Ok(Dtype::BF16),
-        (None, other) => {
-            let way = "a rule with skip = true leaves it out, one with a dtype gives it another";
-            Err(format!("tensor {:?} has dtype {other:?}: {way}", entry.name))
-        }
+        (None, other) => Err(format!("dtype {other:?}: skip = true leaves it out, a dtype of the rule replaces it")),
     }
 }
 
@@ -158,7 +163,7 @@ impl<'a> Refused<'a> {
         let more = if self.count > 1 { format!(", nor for {} more", self.count - 1) } else { String::new() };
         let name = short(&first.name);
         let mut text = format!("no rule is for tensor {name:?} of shape {:?}{why}{more}; ", first.shape);
-        text += "rules for them, before the default ones, each in need of an init:\ndefaults = true\n";
+        text += "add to the rules, each with an init:\ndefaults = true\n";
         for ((glob, shape, reason), count) in &self.groups {
             let tensors = if *count == 1 { "1 tensor".to_owned() } else { format!("{count} tensors") };
             let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };

@@ -52,16 +52,13 @@ impl Rules {
         Ok(Self { globs: Globs::new(globs)?, owners: owners.collect(), rules })
     }
 
-    /// The number of the first rule that is for a tensor. `found` is room that is used again.
-    pub(crate) fn first(&self, entry: &Entry, found: &mut Vec<usize>) -> Option<usize> {
+    /// The first rule that is for a tensor, and its number. `found` is room that is used again.
+    pub(crate) fn first(&self, entry: &Entry, found: &mut Vec<usize>) -> Option<(usize, &Rule)> {
         self.globs.matches_into(&entry.name, found);
         let dims = entry.shape.len();
         let mut owners = found.iter().map(|&glob| self.owners[glob]);
-        owners.find(|&owner| self.rules[owner].dims.as_ref().is_none_or(|list| list.contains(&dims)))
-    }
-
-    pub(crate) fn get(&self, number: usize) -> &Rule {
-        &self.rules[number]
+        let owner = owners.find(|&owner| self.rules[owner].dims.as_ref().is_none_or(|list| list.contains(&dims)))?;
+        Some((owner, &self.rules[owner]))
     }
 }
 

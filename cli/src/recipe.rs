@@ -65,11 +65,13 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let adapter = if config.is_none() { beside("adapter_config.json").transpose()? } else { None };
     let known = config.as_ref().or(adapter.as_ref()).map(|(_, config)| config);
     let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype.map(Into::into));
-    let made = made.map_err(|message| {
+    let made = made.map_err(|message| match message.split_once('\n') {
         // the first line is the error, the others are rules that it asks for
-        let (error, wanted) = message.split_once('\n').unwrap_or((&message, ""));
-        print::notes(wanted);
-        anyhow!("{}: {error}", path.display())
+        Some((error, wanted)) => {
+            print::notes(wanted);
+            anyhow!("{}: {} the lines above, in a file for --rules", path.display(), error)
+        }
+        None => anyhow!("{}: {message}", path.display()),
     })?;
     if let [first, rest @ ..] = made.left_out.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
