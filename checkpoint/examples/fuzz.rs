@@ -110,7 +110,7 @@ impl Target {
             }),
             Self::Recipe => recipe(&text)?,
             Self::Record => record(&text),
-            Self::Rules => like(checkpoint, &text, None).is_ok(),
+            Self::Rules => like(checkpoint, &text, None, None).is_ok(),
             Self::Template => render(&serde_json::from_str(CONFIG)?, Some(("t", &text))),
             Self::Config => serde_json::from_slice(input).is_ok_and(|config| render(&config, None)),
         })

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use seedtensors_checkpoint::Config;
+use anyhow::anyhow;
+use seedtensors_checkpoint::{Config, parse_json};
 use serde_json::Value;
 
 use crate::args::Dtype;
@@ -26,8 +26,8 @@ impl ConfigFile {
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let path = if path.is_dir() { &path.join("config.json") } else { path };
         let text = input::read(path)?;
-        let keys = serde_json::from_str(&without_python_numbers(&text));
-        let keys = keys.with_context(|| format!("{} is no config", path.display()))?;
+        let keys = parse_json(without_python_numbers(&text).as_bytes());
+        let keys = keys.map_err(|message| anyhow!("{} is no config: {message}", path.display()))?;
         Ok(Self { keys, unchanged: Some(text.into_bytes()) })
     }
 

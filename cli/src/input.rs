@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use seedtensors_checkpoint::file_kind;
 
 /// Bytes of a recipe, a template, rules or a config at most.
 const LARGEST: u64 = 64 << 20;
@@ -22,5 +23,6 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     if bytes.len() as u64 > LARGEST {
         bail!("{} is longer than {LARGEST} bytes", path.display());
     }
-    String::from_utf8(bytes).with_context(cannot)
+    let other = file_kind(&bytes).map_or_else(String::new, |kind| format!(": it is {kind}"));
+    String::from_utf8(bytes).with_context(|| format!("cannot read {} as text{other}", path.display()))
 }

@@ -55,15 +55,30 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), input::read)?;
-    let recipe = like(&Checkpoint::open(path)?, &rules, arguments.dtype.map(Into::into));
-    let recipe = recipe.map_err(|message| anyhow!("{}: {message}", path.display()))?;
-    let folder = if path.is_dir() { Some(path) } else { path.parent() };
-    let config = folder.map(|folder| folder.join("config.json")).filter(|config| config.is_file());
-    let mut config = config.map(|config| ConfigFile::read(&config)).transpose()?;
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+    let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| ConfigFile::read(&path));
+    let mut config = beside("config.json").transpose()?;
+    // an adapter's, which its rules read
+    let adapter = if config.is_none() { beside("adapter_config.json").transpose()? } else { None };
+    let known = config.as_ref().or(adapter.as_ref()).map(|file| &file.keys);
+    let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype.map(Into::into));
+    let made = made.map_err(|message| match message.split_once('\n') {
+        // the first line is the error, the others are rules that it asks for
+        Some((error, wanted)) => {
+            print::notes(wanted);
+            anyhow!("{}: {} the lines above, in a file for --rules", path.display(), error)
+        }
+        None => anyhow!("{}: {message}", path.display()),
+    })?;
+    if let [first, rest @ ..] = made.left_out.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        print::note(format_args!("the rules leave out {first:?}{more}"));
+    }
     if let Some(config) = &mut config {
         config.change(&[], arguments.dtype);
     }
-    Ok(Loaded { text: recipe.to_string(), recipe, config: config.map(ConfigFile::into_bytes).transpose()? })
+    let config = config.map(ConfigFile::into_bytes).transpose()?;
+    Ok(Loaded { text: made.recipe.to_string(), recipe: made.recipe, config })
 }
 
 fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {

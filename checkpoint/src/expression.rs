@@ -1,0 +1,220 @@
+//! Numbers as rules write them: arithmetic over the keys of a model's configuration.
+
+use crate::Config;
+
+/// Bytes of an expression at most, which bounds its nesting, too.
+const LONGEST: usize = 300;
+
+/// What an expression's names stand for.
+#[derive(Clone, Copy)]
+pub(crate) struct Names<'a> {
+    /// The keys of a configuration, those of its parts with a dot: `text_config.hidden_size`.
+    pub(crate) config: &'a Config,
+    /// The dimensions of the tensor: `shape.0` is the first.
+    pub(crate) shape: &'a [u64],
+}
+
+impl Names<'_> {
+    /// What a dotted name stands for; of a list, an index from 0 or `last`.
+    pub(crate) fn value(&self, name: &str) -> Option<serde_json::Value> {
+        let mut keys = name.split('.');
+        let first = keys.next()?;
+        let mut value =
+            if first == "shape" { serde_json::Value::from(self.shape) } else { self.config.get(first)?.clone() };
+        for key in keys {
+            value = match value {
+                serde_json::Value::Array(list) if key == "last" => list.last()?.clone(),
+                serde_json::Value::Array(list) => list.get(key.parse::<usize>().ok()?)?.clone(),
+                serde_json::Value::Object(map) => map.get(key)?.clone(),
+                _ => return None,
+            };
+        }
+        Some(value)
+    }
+}
+
+/// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x is 0,
+/// null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name stands
+/// for no number.
+pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, String> {
+    if text.len() > LONGEST {
+        return Err(format!("an expression has at most {LONGEST} bytes, not {}", text.len()));
+    }
+    let mut parser = Parser { rest: text, names };
+    let value = parser.or()?;
+    if parser.rest.trim_start().is_empty() { Ok(value) } else { Err(parser.unexpected()) }
+}
+
+struct Parser<'a> {
+    rest: &'a str,
+    names: Names<'a>,
+}
+
+type Number = Result<Option<f64>, String>;
+
+impl Parser<'_> {
+    fn unexpected(&self) -> String {
+        format!("in an expression {:?} is unexpected", self.rest.trim_start())
+    }
+
+    fn takes(&mut self, token: &str) -> bool {
+        let rest = self.rest.trim_start().strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn or(&mut self) -> Number {
+        let mut left = self.sum()?;
+        while self.takes("or ") {
+            let right = self.sum()?;
+            left = left.filter(|&left| left != 0.0).or(right);
+        }
+        Ok(left)
+    }
+
+    fn sum(&mut self) -> Number {
+        let mut left = self.product()?;
+        loop {
+            if self.takes("+") {
+                left = both(left, self.product()?, |a, b| a + b);
+            } else if self.takes("-") {
+                left = both(left, self.product()?, |a, b| a - b);
+            } else {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn product(&mut self) -> Number {
+        let mut left = self.power()?;
+        loop {
+            if self.takes("*") {
+                left = both(left, self.power()?, |a, b| a * b);
+            } else if self.takes("/") {
+                left = both(left, self.power()?, |a, b| a / b);
+            } else {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn power(&mut self) -> Number {
+        if self.takes("-") {
+            return Ok(self.power()?.map(|value| -value));
+        }
+        let base = self.atom()?;
+        if self.takes("**") { Ok(both(base, self.power()?, f64::powf)) } else { Ok(base) }
+    }
+
+    fn atom(&mut self) -> Number {
+        if self.takes("(") {
+            let value = self.or()?;
+            return if self.takes(")") { Ok(value) } else { Err(self.unexpected()) };
+        }
+        self.rest = self.rest.trim_start();
+        let is_number = self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        let end = if is_number { number_end(self.rest) } else { name_end(self.rest) };
+        let (word, rest) = self.rest.split_at(end);
+        if is_number {
+            let value = word.parse().map_err(|_| self.unexpected())?;
+            self.rest = rest;
+            return Ok(Some(value));
+        }
+        if word.is_empty() {
+            return Err(self.unexpected());
+        }
+        self.rest = rest;
+        match word {
+            "sqrt" if self.rest.trim_start().starts_with('(') => Ok(self.atom()?.map(f64::sqrt)),
+            "default" if self.takes("(") => self.default(),
+            _ => Ok(self.names.value(word).and_then(|value| value.as_f64())),
+        }
+    }
+
+    /// What follows `default(`.
+    fn default(&mut self) -> Number {
+        self.rest = self.rest.trim_start();
+        let (name, rest) = self.rest.split_at(name_end(self.rest));
+        self.rest = rest;
+        if !self.takes(",") {
+            return Err(self.unexpected());
+        }
+        let other = self.or()?;
+        if !self.takes(")") {
+            return Err(self.unexpected());
+        }
+        Ok(self.names.value(name).map_or(other, |value| value.as_f64()))
+    }
+}
+
+fn both(left: Option<f64>, right: Option<f64>, of: impl Fn(f64, f64) -> f64) -> Option<f64> {
+    Some(of(left?, right?))
+}
+
+/// Where a name ends: letters, digits, `_` and dots.
+fn name_end(text: &str) -> usize {
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.').unwrap_or(text.len())
+}
+
+/// Where a number ends: `0.02`, `1e-5`.
+fn number_end(text: &str) -> usize {
+    let mut last = '0';
+    let mut inside = |c: char| {
+        let sign = (c == '-' || c == '+') && last == 'e';
+        last = c;
+        c.is_ascii_digit() || c == '.' || c == 'e' || sign
+    };
+    text.find(|c| !inside(c)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Result<Option<f64>, String> {
+        let config =
+            serde_json::json!({ "a": 4, "zero": 0.0, "nothing": null, "part": { "b": 0.5 }, "list": [1, 2, 3] });
+        evaluate(text, Names { config: config.as_object().unwrap(), shape: &[8, 16] })
+    }
+
+    #[test]
+    fn expressions_are_as_pythons() {
+        let cases = [
+            ("0.02", 0.02),
+            ("2 + 3 * 4 - 1", 13.0),
+            ("(2 + 3) * -1", -5.0),
+            ("2 ** 3 ** 2", 512.0),
+            ("-2 ** 2", -4.0),
+            ("a ** -0.5", 0.5),
+            ("8 / 2 / 2", 2.0),
+            ("1e-5 + 1e+2", 100.000_01),
+            ("a*(2*a)**-0.5", 4.0 / 8f64.sqrt()),
+            ("part.b / sqrt(shape.1)", 0.125),
+            ("list.last + list.0", 4.0),
+            ("absent or zero or nothing or 0.02", 0.02),
+            ("a or 0.02", 4.0),
+            ("default(absent, 1)", 1.0),
+            ("default(a, 1)", 4.0),
+            ("default(zero, 1)", 0.0),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(text), Ok(Some(expected)), "{text}");
+        }
+        for text in ["absent", "nothing", "a * absent", "part", "list.3", "a.b", "default(nothing, 1)", "sqrt(absent)"]
+        {
+            assert_eq!(value(text), Ok(None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_expression_is_refused() {
+        for (text, rest) in
+            [("", ""), ("1 +", ""), ("(1", ""), ("1 2", "2"), ("a b", "b"), ("é", "é"), ("1.2.3", "1.2.3")]
+        {
+            assert_eq!(value(text), Err(format!("in an expression {rest:?} is unexpected")), "{text}");
+        }
+        assert!(value("default(a").is_err() && value("default(a, 1").is_err());
+        assert!(value(&"(".repeat(300)).unwrap_err().contains("unexpected"));
+        assert_eq!(value(&"-".repeat(301)).unwrap_err(), "an expression has at most 300 bytes, not 301");
+    }
+}

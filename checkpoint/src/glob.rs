@@ -1,0 +1,102 @@
+//! Globs over tensors' names, which may come from anyone: their size is bounded before they become a regular expression.
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// Bytes of a glob at most.
+const LONGEST: usize = 1000;
+/// Braces within braces at most.
+const DEEPEST: usize = 8;
+/// Alternatives in braces at most, all of a glob's together.
+const MOST_ALTERNATIVES: usize = 250;
+/// Globs of a set at most.
+const MOST_GLOBS: usize = 10_000;
+
+/// Globs that are matched all at once.
+pub(crate) struct Globs(GlobSet);
+
+impl Globs {
+    pub(crate) fn new<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut set = GlobSetBuilder::new();
+        for (i, text) in globs.into_iter().enumerate() {
+            if i == MOST_GLOBS {
+                return Err(format!("there are more than {MOST_GLOBS} globs"));
+            }
+            set.add(glob(text)?);
+        }
+        set.build().map(Self).map_err(|error| error.to_string())
+    }
+
+    /// The numbers of the globs that match, in their order.
+    pub(crate) fn matches_into(&self, name: &str, into: &mut Vec<usize>) {
+        self.0.matches_into(name, into);
+    }
+}
+
+/// Whether names match a glob: `*` is any text, `?` any letter, `{a,b}` either, `[ab]` one of these letters.
+///
+/// # Errors
+///
+/// What is wrong with the glob, in words: it is none, or too large (1000 bytes, 8 braces within braces, and 250
+/// alternatives at most).
+///
+/// ```
+/// let matches = seedtensors_checkpoint::is_match("*.{weight,bias}")?;
+/// assert!(matches("fc1.weight") && !matches("fc1.scale"));
+/// let error = seedtensors_checkpoint::is_match(&"{".repeat(9)).err();
+/// assert_eq!(error.as_deref(), Some("a glob has at most 8 braces within braces"));
+/// # Ok::<(), String>(())
+/// ```
+pub fn is_match(glob: &str) -> Result<impl Fn(&str) -> bool + use<>, String> {
+    let Globs(set) = Globs::new([glob])?;
+    Ok(move |name: &str| set.is_match(name))
+}
+
+fn glob(text: &str) -> Result<Glob, String> {
+    if text.len() > LONGEST {
+        return Err(format!("a glob has at most {LONGEST} bytes, not {}", text.len()));
+    }
+    // braces that are escaped, or in brackets, are counted too: that refuses a little more than it must
+    let (mut depth, mut alternatives) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'{' => (depth, alternatives) = (depth + 1, alternatives + 1),
+            b'}' => depth = depth.saturating_sub(1),
+            b',' => alternatives += 1,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(format!("a glob has at most {DEEPEST} braces within braces"));
+        }
+    }
+    if alternatives > MOST_ALTERNATIVES {
+        return Err(format!("a glob has at most {MOST_ALTERNATIVES} alternatives, not {alternatives}"));
+    }
+    // a backslash escapes on every system, and {a,} is a or nothing
+    GlobBuilder::new(text).backslash_escape(true).empty_alternates(true).build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_bounded_and_the_largest_are_matched() {
+        let deep = format!("{}a{}", "{".repeat(DEEPEST), "}".repeat(DEEPEST));
+        assert!(is_match(&deep).unwrap()("a"));
+        let wide = format!("{{{}}}", (1..MOST_ALTERNATIVES).map(|i| i.to_string()).collect::<Vec<_>>().join(","));
+        assert!(is_match(&wide).unwrap()("200"));
+        for long in ["?", "*a", "[!a]", "é*"] {
+            let long = long.repeat(LONGEST / long.len());
+            assert!(!is_match(&long).unwrap()("b"));
+        }
+        let refused = |glob: &str| is_match(glob).err().unwrap();
+        assert_eq!(refused(&"a".repeat(1001)), "a glob has at most 1000 bytes, not 1001");
+        assert!(refused(&format!("{{{deep}}}")).ends_with("at most 8 braces within braces"));
+        assert!(refused(&format!("{{{}}}", ",".repeat(250))).ends_with("at most 250 alternatives, not 251"));
+        assert!(refused("[a-").contains("unclosed character class"));
+        // the largest of all, many times
+        let many = Globs::new((0..300).map(|_| wide.as_str())).map(|_| ());
+        assert!(many.is_ok() || many.unwrap_err().contains("size limit"));
+        assert_eq!(Globs::new(vec!["a"; 10_001]).err().unwrap(), "there are more than 10000 globs");
+    }
+}
