@@ -137,7 +137,9 @@ mod tests {
         assert_eq!(errors("bf16", &["mean = 1, std = 0.01", "std = 1e-38"]), [None; 2]);
         assert_eq!(errors("f32", &["std = 1e-38", "std = 1e-37"]), [None; 2]);
         // a false alarm in 1.7 million
-        for errors in [errors("f16", &["std = 0.002", "std = 1e-5", "mean = 1, std = 0.1"]), errors("f32", &["std = 1e-30"])] {
+        for errors in
+            [errors("f16", &["std = 0.002", "std = 1e-5", "mean = 1, std = 0.1"]), errors("f32", &["std = 1e-30"])]
+        {
             assert!(errors.iter().all(|errors| errors.is_some_and(|errors| errors.abs() < 5.0)), "{errors:?}");
         }
     }

@@ -1,11 +1,14 @@
 //! A recipe from a checkpoint that is there already: its names, shapes and dtypes, and rules for the rest.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
+
 use globset::{Glob, GlobMatcher};
 use seedtensors::Dtype;
 use toml::{Table, Value};
 
 use crate::text::dtype_name;
-use crate::{Checkpoint, Entry, Recipe};
+use crate::{Checkpoint, Entry, Recipe, Tensor};
 
 /// The rules where none are given.
 pub const DEFAULT_RULES: &str = include_str!("../../recipes/like.toml");
@@ -48,20 +51,34 @@ pub fn like(checkpoint: &Checkpoint, rules: &str, dtype: Option<Dtype>) -> Resul
     }
     let rules = parse(rules)?;
     let mut tensors = Vec::new();
+    // tensors of one rule, dtype and shape differ in their names alone
+    let mut made = BTreeMap::<(usize, safetensors::Dtype, &[u64]), Tensor>::new();
     for entry in checkpoint.files.iter().flat_map(|file| &file.header.tensors) {
-        let rule = rules.iter().find(|rule| rule.glob.is_match(&entry.name));
-        let rule =
+        let rule = rules.iter().enumerate().find(|(_, rule)| rule.glob.is_match(&entry.name));
+        let (i, rule) =
             rule.ok_or_else(|| format!("no rule is for tensor {:?}; a last rule of name = \"*\" is", entry.name))?;
-        if !rule.skip {
-            tensors.push(Value::from(table(entry, rule, dtype)?));
+        if rule.skip {
+            continue;
         }
+        let tensor = match made.entry((i, entry.dtype, &entry.shape)) {
+            Occupied(tensor) => Tensor { name: entry.name.clone(), ..tensor.get().clone() },
+            Vacant(none) => none.insert(tensor(table(entry, rule, dtype)?)?).clone(),
+        };
+        tensors.push(tensor);
     }
     if tensors.is_empty() {
         return Err("the rules leave every tensor out".to_owned());
     }
-    let recipe = Table::from_iter([("tensor".to_owned(), Value::from(tensors))]);
+    Ok(Recipe { tensors })
+}
+
+/// The tensor of a `[[tensor]]`.
+fn tensor(table: Table) -> Result<Tensor, String> {
+    let recipe = Table::from_iter([("tensor".to_owned(), Value::from(vec![table]))]);
     // the lines are of a text that nobody sees
-    Recipe::parse(&recipe.to_string()).map_err(|error| format!("the rules give no recipe: {}", error.message))
+    let recipe = Recipe::parse(&recipe.to_string());
+    let mut recipe = recipe.map_err(|error| format!("the rules give no recipe: {}", error.message))?;
+    recipe.tensors.pop().ok_or_else(|| "the rules give no recipe".to_owned())
 }
 
 /// Whether names match a glob.
