@@ -134,7 +134,7 @@ mod tests {
         assert!(told("{\"limit\": [0.0, Infinity]}").starts_with("line 1 has Infinity, "));
         assert!(told("{\"limit\": -Infinity}").starts_with("line 1 has -Infinity, "));
         // what is wrong is something else
-        assert_eq!(told("{\"a\": \"NaN\" 1}"), "expected `,` or `}` at line 1 column 12");
+        assert_eq!(told("{\"a\": \"NaN\" 1}"), "expected `,` or `}` at line 1 column 13");
         assert_eq!(told("{\"a\": 1"), "EOF while parsing an object at line 1 column 7");
     }
 

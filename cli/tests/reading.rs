@@ -385,7 +385,7 @@ fn escapes_of_hostile_files_never_reach_the_terminal() {
     for json in [
         format!(r#"{{"weight_map":{{"a":"{ESC}.safetensors"}}}}"#),
         format!(r#"{{"weight_map":{{"{ESC}":"b.safetensors"}}}}"#),
-        format!(r#"{{"weight_map":{{"a\u202e":"b\u202e\u200b.safetensors"}}}}"#),
+        r#"{"weight_map":{"a\u202e":"b\u202e\u200b.safetensors"}}"#.to_owned(),
         format!(r#"{{"weight_map":"{ESC}"}}"#),
         format!(r#"{{"{ESC}":1,"weight_map":{{"w":"a.safetensors"}}}}"#),
         format!(r#"{{"metadata":{{"total_size":"{ESC}"}},"weight_map":{{"w":"a.safetensors"}}}}"#),
