@@ -267,6 +267,22 @@ fn configs_that_lack_keys_have_the_class_default() {
 }
 
 #[test]
+fn model_types_of_transformers_that_were_not_compared_are_refused() {
+    let list: &[(&str, &[u64], &str)] = &[("norm.weight", &[8], "F32"), ("fc.weight", &[8, 8], "F32")];
+    for kind in ["gemma3", "llava", "umt5", "hubert"] {
+        let message = defaults(list, json!({ "model_type": kind, "initializer_range": 0.02 })).unwrap_err();
+        assert!(
+            message.starts_with("no rule is for tensor \"norm.weight\" of shape [8] (how transformers"),
+            "{message}"
+        );
+        assert!(message.contains(", nor for 1 more; "), "{message}");
+    }
+    // one that transformers does not have is taken at its config's word
+    let found = defaults(list, json!({ "model_type": "mine", "initializer_range": 0.3 })).unwrap();
+    assert_eq!(found["fc.weight"], "init = { normal = { mean = 0.0, std = 0.3 } }");
+}
+
+#[test]
 fn adapters_with_another_law_are_refused() {
     let lora: &[(&str, &[u64], &str)] = &[("q.lora_A.weight", &[8, 32], "F32"), ("q.lora_B.weight", &[32, 8], "F32")];
     let found = defaults(lora, json!({ "init_lora_weights": true })).unwrap();
