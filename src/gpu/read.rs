@@ -58,7 +58,11 @@ impl Gpu {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let device = self.device.clone();
-            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+            let poll = move || device.poll(wgpu::PollType::wait_indefinitely());
+            // where no thread can be made, the present one waits
+            if std::thread::Builder::new().spawn(poll.clone()).is_err() {
+                let _ = poll();
+            }
         }
         let mapped = matches!(receiver.receive().await, Some(Ok(())));
         match staging.slice(..).get_mapped_range() {
