@@ -28,6 +28,7 @@
 
 mod at;
 mod checkpoint;
+mod files;
 mod header;
 mod init;
 mod initialisers;
@@ -35,12 +36,15 @@ mod inspect;
 mod law;
 mod layer;
 mod like;
+mod matrices;
+mod part;
 mod plan;
 mod plot;
 mod printable;
 mod recipe;
 mod record;
 mod statistics;
+mod survey;
 mod template;
 mod text;
 mod values;
