@@ -12,6 +12,7 @@ mod recipe;
 mod signals;
 mod source;
 mod styles;
+mod threads;
 mod verify;
 mod words;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    threads::start();
     run(arguments.command).unwrap_or_else(|error| {
         if error.downcast_ref().is_some_and(print::reader_has_gone) {
             return ExitCode::SUCCESS;
