@@ -7,13 +7,15 @@ use crate::{Arithmetic, Fill, Result};
 
 /// Fills `out` with the elements `fill.start ..` on the threads of rayon's current pool.
 ///
-/// Allocates nothing, but for a [`Matrix`](crate::Matrix). The values are those of a GPU fill, to the bit, where the arithmetic is exact.
+/// Allocates nothing, but for a [`Matrix`](crate::Matrix) that is worked out whole. The values are those of a GPU fill,
+/// to the bit, where the arithmetic is exact.
 ///
 /// # Errors
 ///
 /// [`BadParameter`](crate::Error::BadParameter) for parameters that the sampler refuses in this dtype,
 /// and for a range that leaves its shard, [`WordsNeedF32`](crate::Error::WordsNeedF32),
-/// [`ShapeOverflow`](crate::Error::ShapeOverflow) where the last index does not fit in 64 bits, and
+/// [`ShapeOverflow`](crate::Error::ShapeOverflow) where the last index does not fit in 64 bits,
+/// [`NoMemory`](crate::Error::NoMemory) for a matrix that is too large for it, and
 /// [`NeedsFeature`](crate::Error::NeedsFeature) for an orthogonal matrix without the feature `orthogonal`.
 ///
 /// ```

@@ -28,6 +28,12 @@ pub enum Error {
         /// The buffer's size.
         bytes: u64,
     },
+    /// The CPU has no room for what it works out.
+    #[error("no memory for {bytes} bytes: a matrix is worked out whole, whatever part of it is filled")]
+    NoMemory {
+        /// The bytes that were asked for.
+        bytes: u64,
+    },
     /// A buffer larger than the device allows, whatever memory is free.
     #[error("a buffer of {bytes} bytes is larger than the device allows ({limit} bytes)")]
     BufferTooLarge {

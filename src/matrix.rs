@@ -1,4 +1,5 @@
-//! Values that belong together, worked out whole on the CPU: eye, dirac, orthogonal, delta-orthogonal, sparse.
+//! Values of matrices, worked out on the CPU: eye and dirac by their indices, orthogonal, delta-orthogonal and sparse
+//! whole.
 
 use crate::coefficients::round;
 use crate::dtype::{Element, store};
@@ -7,6 +8,9 @@ use crate::sampler::{Work, storable};
 use crate::scalar::lane;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Layout, Result, Sampler, Shape};
 
+/// Elements of a matrix that is worked out whole at most: an orthogonal one of so many takes 120 GB.
+const MOST_WHOLE: u64 = 1 << 32;
+
 /// The values of an initialiser whose elements are no function of their own word alone, for one shape. Made by
 /// [`Init::sampler`](crate::Init::sampler).
 ///
@@ -14,6 +18,9 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Layout, Result, Sampler, Shape}
 /// Orthogonal and delta-orthogonal come from normals that are, through a decomposition in f64 whose order of
 /// sums depends on the vector unit and the number of threads: its last bits may differ from machine to machine,
 /// and an f32 value by one unit in the last place.
+///
+/// Orthogonal, delta-orthogonal and sparse are worked out whole for any part of them, and have at most 2^32 elements:
+/// [`whole`](Self::whole) tells how many.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
     form: Form,
@@ -55,8 +62,12 @@ impl Kernel {
             Layout::OutIn => (dims[0], dims[1], &dims[2..]),
             Layout::InOut => (dims[dims.len() - 1], dims[dims.len() - 2], &dims[..dims.len() - 2]),
         };
-        let centre = kernel.iter().fold(0, |centre, &size| centre * size + size.saturating_sub(even) / 2);
-        Ok(Self { outs, ins, field: kernel.iter().product(), centre, layout: shape.layout() })
+        let centre = kernel
+            .iter()
+            .fold(0, |centre: u64, &size| centre.wrapping_mul(size).wrapping_add(size.saturating_sub(even) / 2));
+        // the product fits in 64 bits, unless there are no elements at all
+        let field = kernel.iter().fold(1, |field: u64, &size| field.wrapping_mul(size));
+        Ok(Self { outs, ins, field, centre, layout: shape.layout() })
     }
 
     /// The index of the element that joins an input and an output at the centre.
@@ -65,6 +76,26 @@ impl Kernel {
             Layout::OutIn => (out * self.ins + input) * self.field + self.centre,
             Layout::InOut => (self.centre * self.ins + input) * self.outs + out,
         }
+    }
+
+    /// The output and the input that the element of this index joins, if it is at the centre.
+    const fn channels(&self, index: u64) -> Option<(u64, u64)> {
+        let (place, out, input) = match self.layout {
+            Layout::OutIn => (index % self.field, index / self.field / self.ins, index / self.field % self.ins),
+            Layout::InOut => (index / self.outs / self.ins, index % self.outs, index / self.outs % self.ins),
+        };
+        if place == self.centre { Some((out, input)) } else { None }
+    }
+}
+
+/// Refuses a matrix of too many elements to be worked out whole.
+fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
+    match count {
+        Some(..=MOST_WHOLE) => Ok(()),
+        _ => Err(Error::bad(
+            &format!("{what} is worked out whole, with at most {MOST_WHOLE} elements"),
+            format!("shape {:?}", shape.dims()),
+        )),
     }
 }
 
@@ -91,9 +122,10 @@ impl Matrix {
 
     pub(crate) fn orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
         let (rows, columns) = match shape.dims() {
-            [rows, rest @ ..] if !rest.is_empty() => (*rows, rest.iter().product()),
+            [rows, rest @ ..] if !rest.is_empty() => (*rows, shape.elements().checked_div(*rows).unwrap_or(0)),
             dims => return Err(Error::bad("orthogonal needs at least 2 dimensions", format!("shape {dims:?}"))),
         };
+        check_whole("orthogonal", Some(shape.elements()), shape)?;
         Ok(Self { form: Form::Orthogonal { rows, columns }, gain })
     }
 
@@ -105,6 +137,7 @@ impl Matrix {
                 kernel.outs,
             ));
         }
+        check_whole("delta_orthogonal", kernel.ins.checked_mul(kernel.outs), shape)?;
         Ok(Self { form: Form::DeltaOrthogonal { kernel }, gain })
     }
 
@@ -113,9 +146,33 @@ impl Matrix {
         if !(0.0..=1.0).contains(&sparsity) {
             return Err(Error::bad("sparse's sparsity must be from 0 to 1", format!("{sparsity:?}")));
         }
+        check_whole("sparse", Some(shape.elements()), shape)?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
         let zeros = (sparsity * rows as f64).ceil() as u64;
         Ok(Self { form: Form::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })
+    }
+
+    /// The number of elements that are worked out for any part of it, however small. It is 0 for eye and dirac, whose
+    /// elements are told from their indices.
+    ///
+    /// ```
+    /// use seedtensors::{Init, Sampler, Shape};
+    ///
+    /// let whole = |init: Init| match init.sampler(&Shape::new(&[1000, 20])?)? {
+    ///     Sampler::Matrix(matrix) => Ok(matrix.whole()),
+    ///     _ => Ok(0),
+    /// };
+    /// assert_eq!(whole(Init::Sparse { sparsity: 0.5, std: 1.0 })?, 20_000);
+    /// assert_eq!(whole(Init::Eye { gain: 1.0 })?, 0);
+    /// # Ok::<(), seedtensors::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn whole(&self) -> u64 {
+        match self.form {
+            Form::Eye { .. } | Form::Dirac { .. } => 0,
+            Form::Orthogonal { rows, columns } | Form::Sparse { rows, columns, .. } => rows * columns,
+            Form::DeltaOrthogonal { kernel } => kernel.ins * kernel.outs,
+        }
     }
 
     /// Refuses what the dtype cannot hold.
@@ -137,16 +194,11 @@ impl Matrix {
     pub(crate) fn fill<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<()> {
         let mut place = Place { fill, out };
         match self.form {
-            Form::Eye { rows, columns } => {
-                place.clear();
-                (0..rows.min(columns)).for_each(|i| place.set(i * (columns + 1), self.gain));
-            }
+            Form::Eye { columns, .. } => place.mark(self.gain, |index| index / columns == index % columns),
             Form::Dirac { kernel, groups } => {
-                place.clear();
                 let outs = kernel.outs / groups;
-                for group in 0..groups {
-                    (0..outs.min(kernel.ins)).for_each(|d| place.set(kernel.index(group * outs + d, d), self.gain));
-                }
+                // an output of a group passes on the input of the same number, which is below both counts
+                place.mark(self.gain, |index| kernel.channels(index).is_some_and(|(out, input)| out % outs == input));
             }
             Form::Orthogonal { rows, columns } => {
                 let q = orthogonal(fill.key, rows, columns)?;
@@ -161,8 +213,9 @@ impl Matrix {
             }
             Form::Sparse { rows, columns, zeros } => {
                 fill_normals(&Fill { sampler: self.normal(), ..*fill }, place.out)?;
+                let mut ranked = reserve(rows)?;
                 for column in 0..columns {
-                    for row in zero_rows(fill.key, rows, column, zeros) {
+                    for row in zero_rows(fill.key, rows, column, zeros, &mut ranked) {
                         place.set(row * columns + column, 0.0);
                     }
                 }
@@ -197,9 +250,19 @@ impl<T: Element> Place<'_, T> {
 
     /// Sets every element to the value of its index in the whole tensor.
     fn copy(&mut self, value: impl Fn(u64) -> f64) {
+        self.each(|index| element_of(value(index)));
+    }
+
+    /// Sets the elements of these indices to a value, all others to 0.
+    fn mark(&mut self, value: f64, is_marked: impl Fn(u64) -> bool) {
+        let value = element_of(value);
+        self.each(|index| if is_marked(index) { value } else { T::zeroed() });
+    }
+
+    fn each(&mut self, element: impl Fn(u64) -> T) {
         let indices = self.fill.runs(self.out.len() as u64).into_iter().flat_map(|(index, count)| index..index + count);
         for (place, index) in self.out.iter_mut().zip(indices) {
-            *place = element_of(value(index));
+            *place = element(index);
         }
     }
 }
@@ -221,19 +284,28 @@ fn element_of<T: Element>(value: f64) -> T {
     block[0]
 }
 
+/// An empty vector with room for so many.
+fn reserve<T>(count: u64) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    let reserved = usize::try_from(count).ok().and_then(|count| vec.try_reserve_exact(count).ok());
+    reserved.ok_or(Error::NoMemory { bytes: count.saturating_mul(size_of::<T>() as u64) })?;
+    Ok(vec)
+}
+
 /// The rows of a column that are zero: those whose words are the least, of a stream of their own in which the
-/// column stands in a row.
+/// column stands in a row. `ranked` is room for them.
 #[expect(clippy::cast_possible_truncation, reason = "no more zeros than rows in memory")]
-fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64) -> impl Iterator<Item = u64> {
+fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32, u64)>) -> impl Iterator<Item = u64> {
     let key = key.named("sparse");
     let word = |index: u64| key.block(index / 4)[(index % 4) as usize];
-    let mut ranked: Vec<(u32, u64)> = (0..rows).map(|row| (word(column * rows + row), row)).collect();
+    ranked.clear();
+    ranked.extend((0..rows).map(|row| (word(column * rows + row), row)));
     let zeros = zeros as usize;
     if zeros < ranked.len() {
         ranked.select_nth_unstable(zeros);
     }
     ranked.truncate(zeros);
-    ranked.into_iter().map(|(_, row)| row)
+    ranked.drain(..).map(|(_, row)| row)
 }
 
 /// A (rows, columns) matrix, row-major, whose columns are orthonormal, or its rows where there are fewer: the Q
@@ -244,10 +316,12 @@ fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64) -> impl Iterator<Item
 fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     use faer::Mat;
 
-    let overflow = || Error::ShapeOverflow { what: format!("a matrix of {rows} rows and {columns} columns") };
-    let size = |count: u64| usize::try_from(count).map_err(|_| overflow());
-    let (rows, columns) = (size(rows)?, size(columns)?);
-    let mut normals = vec![0.0_f32; rows.checked_mul(columns).ok_or_else(overflow)?];
+    // the decomposition cannot say that it lacks memory: what it takes, four matrices of f64, is asked for before
+    drop(reserve::<[f64; 4]>(rows * columns)?);
+    let mut normals = reserve::<f32>(rows * columns)?;
+    #[expect(clippy::cast_possible_truncation, reason = "the elements are in memory")]
+    let (rows, columns) = (rows as usize, columns as usize);
+    normals.resize(rows * columns, 0.0);
     fill_normals(&Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 }), &mut normals)?;
     let normal = |row: usize, column: usize| f64::from(normals[row * columns + column]);
     let wide = rows < columns;

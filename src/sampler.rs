@@ -46,7 +46,7 @@ pub enum Sampler {
         /// 2^-126, and the dtype has a value there.
         high: f32,
     },
-    /// Values that belong together, such as an orthogonal matrix: worked out whole on the CPU, whatever part of
+    /// The values of a matrix, worked out on the CPU; those of an orthogonal or a sparse one whole, whatever part of
     /// them is asked for.
     Matrix(Matrix),
 }

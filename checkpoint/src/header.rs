@@ -16,7 +16,7 @@ use crate::recipe::check_name;
 /// What the public readers take as a header at most.
 const LARGEST: u64 = 100_000_000;
 /// Dimensions of a tensor at most.
-const MOST_DIMS: usize = 64;
+pub(crate) const MOST_DIMS: usize = 64;
 
 /// A tensor of a safetensors file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use seedtensors::{Arithmetic, Dtype};
 use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
+use crate::matrices::check_whole;
 use crate::record::{Record, Whole};
 use crate::{Recipe, Tensor};
 
@@ -52,7 +54,7 @@ pub struct Plan {
 /// A file of a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedFile {
-    /// Its name in its directory.
+    /// Its name in its directory, in UTF-8; [`Plan::path`] knows it as it is.
     pub name: String,
     /// The rank that writes it.
     pub rank: usize,
@@ -115,18 +117,20 @@ impl Plan {
         max_shard_size: u64,
         world_size: usize,
     ) -> Result<Self, String> {
-        let shards = match file_name(out) {
+        let single = file_name(out).map(|name| name.to_string_lossy().into_owned());
+        let shards = match single {
             Some(_) => vec![recipe.tensors.clone()],
             None => shards(&recipe.tensors, max_shard_size),
         };
         let (count, whole) = (shards.len(), Whole::of(&recipe.tensors));
         let mut files = Vec::with_capacity(count);
         for (i, mut tensors) in shards.into_iter().enumerate() {
-            let name = match file_name(out) {
-                Some(name) => name.to_owned(),
+            let name = match &single {
+                Some(name) => name.clone(),
                 None if count == 1 => SINGLE.to_owned(),
                 None => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
             };
+            check_whole(tensors.iter())?;
             // larger elements first, so that each begins at a multiple of its size
             tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
             let record = Record { recipe: Recipe { tensors }, seed, arithmetic, whole };
@@ -139,6 +143,25 @@ impl Plan {
         Ok(Self { seed, arithmetic, out: out.to_owned(), files, index })
     }
 
+    /// The path of one of its files.
+    #[must_use]
+    pub fn path(&self, file: &PlannedFile) -> PathBuf {
+        self.folder().join(file_name(&self.out).unwrap_or(file.name.as_ref()))
+    }
+
+    /// Whether it is of a directory, not of one file by its name.
+    pub(crate) fn is_directory(&self) -> bool {
+        file_name(&self.out).is_none()
+    }
+
+    /// The directory of the files.
+    pub(crate) fn folder(&self) -> &Path {
+        if self.is_directory() {
+            return &self.out;
+        }
+        self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     /// The bytes of all files but the index.
     #[must_use]
     pub fn bytes(&self) -> u128 {
@@ -147,8 +170,8 @@ impl Plan {
 }
 
 /// The name of the one file that is asked for, if not a directory is.
-pub(crate) fn file_name(out: &Path) -> Option<&str> {
-    out.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".safetensors"))
+fn file_name(out: &Path) -> Option<&OsStr> {
+    out.file_name().filter(|name| name.as_encoded_bytes().ends_with(b".safetensors"))
 }
 
 fn too_large() -> String {

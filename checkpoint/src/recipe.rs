@@ -7,6 +7,7 @@ use seedtensors::{Dtype, Fans, Init, Layout, Sampler, Shape};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::header::MOST_DIMS;
 use crate::init::InitSpec;
 use crate::layer::LayerSpec;
 
@@ -257,6 +258,8 @@ impl Entry {
     ) -> Result<Tensor, (Range<usize>, String)> {
         let name = self.name.get_ref().clone();
         check_name(&name).map_err(|message| (self.name.span(), message))?;
+        check_dims(self.shape.get_ref())
+            .map_err(|message| (self.shape.span(), format!("tensor {name:?}: {message}")))?;
         let shape = self.shape(defaults).map_err(|error| (self.shape.span(), error.to_string()))?;
         let (span, init) = match (&self.init, &defaults.init) {
             (Some(init), _) => (init.span(), init.get_ref().0),
@@ -309,6 +312,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
         return Ok(());
     };
     Err(format!("a tensor cannot be named {name:?}: {rule}"))
+}
+
+/// Refuses shapes that readers of safetensors files, ours among them, would.
+fn check_dims(dims: &[u64]) -> Result<(), String> {
+    match dims.len() {
+        ..=MOST_DIMS => Ok(()),
+        count => Err(format!("a shape has at most {MOST_DIMS} dimensions, not {count}")),
+    }
 }
 
 fn check_padding(name: &str, shape: &Shape, padding: Option<u64>) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! A tensor's values as the bytes that a file holds, a piece at a time.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytemuck::Pod;
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -7,6 +9,7 @@ use seedtensors::gpu::Gpu;
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Result, Sampler, cpu};
 
 use crate::Tensor;
+use crate::matrices::{self, is_large, whole};
 
 /// Bytes of a piece: on the CPU few enough to stay in a core's cache until they are written.
 const CPU_PIECE: u64 = 1 << 20;
@@ -33,12 +36,13 @@ pub(crate) struct Values<'a> {
 }
 
 /// A run of a tensor's elements, and where its bytes stand among those of its file's values.
-#[derive(Clone, Copy)]
 pub(crate) struct Piece<'a> {
     pub(crate) tensor: &'a Tensor,
     pub(crate) start: u64,
     pub(crate) bytes: usize,
     pub(crate) offset: u64,
+    /// All bytes of its tensor in the file, where they were made at once.
+    made: Option<Arc<Result<Vec<u64>>>>,
 }
 
 impl Piece<'_> {
@@ -58,27 +62,31 @@ impl Values<'_> {
             Source::Cpu => CPU_PIECE,
             Source::Gpu(_) => GPU_PIECE,
         };
+        // a matrix that is worked out whole is one piece
         tensors.flat_map(move |(tensor, offset)| {
-            let size = tensor.dtype.size();
-            // a matrix is worked out whole for any piece of it
-            let most = if matches!(tensor.sampler, Sampler::Matrix(_)) { u64::MAX } else { most / size };
-            let elements = tensor.elements();
-            let step = usize::try_from(most).unwrap_or(usize::MAX);
-            (0..elements).step_by(step).map(move |start| {
-                let count = (elements - start).min(most);
-                #[expect(clippy::cast_possible_truncation, reason = "a piece, or a matrix, which is held in memory")]
-                Piece { tensor, start, bytes: (count * size) as usize, offset: offset + start * size }
-            })
+            let most = if whole(tensor) > 0 { usize::MAX } else { (most / tensor.dtype.size()) as usize };
+            pieces(tensor, offset, most, None)
         })
     }
 
-    /// Calls `each` on every piece, from several threads, with a buffer that holds at least its bytes twice.
+    /// Calls `each` on every piece, from several threads, with a buffer that holds at least its bytes twice. Large
+    /// matrices come last, one at a time; `go_on` is asked while one is worked out, and ends it with `false`.
     pub(crate) fn for_each<'t, E: Send>(
         &self,
         pieces: impl Iterator<Item = Piece<'t>> + Send,
+        go_on: &dyn Fn() -> bool,
         each: impl Fn(&mut Vec<u64>, Piece<'t>) -> std::result::Result<(), E> + Sync + Send,
     ) -> std::result::Result<(), E> {
-        let work = || pieces.par_bridge().try_for_each_init(Vec::new, each);
+        let large = Mutex::new(Vec::new());
+        let work = || {
+            pieces.par_bridge().try_for_each_init(Vec::new, |buffer, piece| {
+                if !is_large(self, piece.tensor) {
+                    return each(buffer, piece);
+                }
+                large.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+                Ok(())
+            })
+        };
         match self.source {
             Source::Cpu => work(),
             // where there are no more threads, the present ones do
@@ -86,20 +94,38 @@ impl Values<'_> {
                 Ok(pool) => pool.install(work),
                 Err(_) => work(),
             },
+        }?;
+        for piece in large.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let Some(made) = matrices::make(self, piece.tensor, go_on) else { break };
+            let step = (CPU_PIECE / piece.tensor.dtype.size()) as usize;
+            let pieces = self::pieces(piece.tensor, piece.offset, step, Some(Arc::new(made)));
+            pieces.par_bridge().try_for_each_init(Vec::new, &each)?;
         }
+        Ok(())
     }
 
     /// Fills `out` with a piece's bytes, little-endian.
     pub(crate) fn fill(&self, piece: &Piece<'_>, out: &mut [u8]) -> Result<()> {
-        match piece.tensor.dtype {
-            Dtype::F32 => self.fill_with::<f32>(piece, out),
-            Dtype::F16 => self.fill_with::<f16>(piece, out),
-            Dtype::BF16 => self.fill_with::<bf16>(piece, out),
+        if let Some(made) = &piece.made {
+            let bytes: &[u8] = bytemuck::cast_slice(made.as_ref().as_ref().map_err(Clone::clone)?);
+            #[expect(clippy::cast_possible_truncation, reason = "an index of a matrix in memory")]
+            let start = (piece.start * piece.tensor.dtype.size()) as usize;
+            out.copy_from_slice(&bytes[start..][..out.len()]);
+            return Ok(());
+        }
+        self.fill_range(piece.tensor, piece.start, out)
+    }
+
+    /// Fills `out` with a tensor's bytes from an element on.
+    pub(crate) fn fill_range(&self, tensor: &Tensor, start: u64, out: &mut [u8]) -> Result<()> {
+        match tensor.dtype {
+            Dtype::F32 => self.fill_with::<f32>(tensor, start, out),
+            Dtype::F16 => self.fill_with::<f16>(tensor, start, out),
+            Dtype::BF16 => self.fill_with::<bf16>(tensor, start, out),
         }
     }
 
-    fn fill_with<T: Element + Pod>(&self, piece: &Piece<'_>, out: &mut [u8]) -> Result<()> {
-        let Piece { tensor, start, .. } = *piece;
+    fn fill_with<T: Element + Pod>(&self, tensor: &Tensor, start: u64, out: &mut [u8]) -> Result<()> {
         let shard = match &tensor.shard {
             Some(part) => Some(tensor.shape.shard(&part.start, &part.extent)?),
             None => None,
@@ -108,11 +134,12 @@ impl Values<'_> {
         let fill = Fill { shard, start, arithmetic: self.arithmetic, ..Fill::new(key, tensor.sampler) };
         let out: &mut [T] = bytemuck::cast_slice_mut(out);
         match self.source {
-            Source::Cpu => cpu::fill(&fill, out)?,
-            Source::Gpu(gpu) => {
+            // a matrix comes from the CPU anyway
+            Source::Gpu(gpu) if !matches!(tensor.sampler, Sampler::Matrix(_)) => {
                 let count = out.len() as u64;
                 out.copy_from_slice(&gpu.read::<T>(&gpu.tensor(&fill, T::DTYPE, count)?, 0, count)?);
             }
+            _ => cpu::fill(&fill, out)?,
         }
         let padding = tensor.padding_elements();
         let within = |index: u64| index.saturating_sub(start).min(out.len() as u64);
@@ -124,6 +151,21 @@ impl Values<'_> {
         }
         Ok(())
     }
+}
+
+/// A tensor's pieces of at most so many elements.
+#[expect(clippy::cast_possible_truncation, reason = "a piece is held in memory")]
+fn pieces(
+    tensor: &Tensor,
+    offset: u64,
+    most: usize,
+    made: Option<Arc<Result<Vec<u64>>>>,
+) -> impl Iterator<Item = Piece<'_>> + Send {
+    let (size, elements) = (tensor.dtype.size(), tensor.elements());
+    (0..elements).step_by(most).map(move |start| {
+        let bytes = ((elements - start).min(most as u64) * size) as usize;
+        Piece { tensor, start, bytes, offset: offset + start * size, made: made.clone() }
+    })
 }
 
 /// The first `bytes` of a buffer, made larger where it must be.

@@ -10,6 +10,7 @@ use half::{bf16, f16};
 use seedtensors::{Arithmetic, Dtype};
 
 use crate::at::read_exact_at;
+use crate::matrices::check_whole;
 use crate::plan::stored;
 use crate::values::{Piece, Values, bytes_of};
 use crate::{Checkpoint, CheckpointFile, Progress, Record, Source, Tensor, Whole};
@@ -182,6 +183,10 @@ pub fn verify(
     if work.iter().any(|(_, record, _)| record.arithmetic == Arithmetic::Native) {
         return Err(VerifyError::Native);
     }
+    for (file, _, pairs) in &work {
+        check_whole(pairs.iter().map(|(tensor, _)| *tensor))
+            .map_err(|message| VerifyError::BadRecord { path: file.path.clone(), message })?;
+    }
     for (file, record, pairs) in work {
         verified.tensors += pairs.len();
         verified.findings.extend(compare(file, record, &pairs, source, report)?);
@@ -286,7 +291,13 @@ fn compare(
     let opened = file.open().map_err(io)?;
     let differences: Mutex<BTreeMap<u64, Difference<'_>>> = Mutex::new(BTreeMap::new());
     let stop = AtomicBool::new(false);
-    values.for_each(values.pieces(pairs.iter().copied()), |buffer, piece| {
+    let go_on = |progress: Progress<'_>| {
+        let go_on = report(progress);
+        stop.fetch_or(!go_on, Ordering::Relaxed);
+        go_on
+    };
+    let pieces = values.pieces(pairs.iter().copied());
+    values.for_each(pieces, &|| go_on(Progress::Bytes(0)), |buffer, piece| {
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -304,8 +315,9 @@ fn compare(
             let mut differences = differences.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             differences.entry(begin).and_modify(|first| first.merge(&difference)).or_insert(difference);
         }
-        let go_on = report(Progress::Bytes(piece.bytes as u64)) && (!piece.is_last() || report(Progress::Tensor));
-        stop.fetch_or(!go_on, Ordering::Relaxed);
+        if go_on(Progress::Bytes(piece.bytes as u64)) && piece.is_last() {
+            go_on(Progress::Tensor);
+        }
         Ok(())
     })?;
     if stop.into_inner() {

@@ -15,6 +15,7 @@ mod signals;
 mod source;
 mod styles;
 mod template;
+mod threads;
 mod verify;
 mod words;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    threads::start();
     run(arguments.command).unwrap_or_else(|error| {
         if error.downcast_ref().is_some_and(print::reader_has_gone) {
             return ExitCode::SUCCESS;

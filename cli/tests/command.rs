@@ -412,7 +412,7 @@ fn an_interrupted_run_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let text = "[[tensor]]\nname = \"w\"\nshape = [2000000000]\ninit = \"zeros\"";
     let recipe = write_recipe(&folder, text);
-    for signal in ["-INT", "-TERM"] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("seedtensors"))
             .arg("init")
             .arg(&recipe)
@@ -429,7 +429,7 @@ fn an_interrupted_run_leaves_nothing() {
         let kill = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(kill.success());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(code));
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.contains("error: interrupted: 0 of 1 files are whole"), "{told}");
         assert_eq!(listing(folder.path()), ["recipe.toml"]);

@@ -1,0 +1,189 @@
+//! The large files of a plan: each filled from many threads, and brought to the disk while the next is being filled.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, ScopedJoinHandle, scope};
+
+use crate::at::write_all_at;
+use crate::part::{Part, Whole, sync_folder};
+use crate::survey::missing;
+use crate::values::{Values, bytes_of};
+use crate::{Error, Plan, PlannedFile, Progress, Source, Write};
+
+/// Bytes after which the system is told to bring them to the disk.
+const FLUSH: u64 = 128 << 20;
+
+type Report<'a> = &'a (dyn Fn(Progress<'_>) -> bool + Sync);
+
+/// What became of files.
+#[derive(Default)]
+pub(crate) struct Written<'p> {
+    /// How many have their final names.
+    pub(crate) whole: usize,
+    /// Those that are whole, and wait to replace others.
+    pub(crate) waiting: Vec<(&'p PlannedFile, Whole)>,
+    /// Whether the caller asked to stop before all were whole.
+    pub(crate) stopped: bool,
+}
+
+/// Writes files one after another. Where they replace others they keep the names of their parts; `unlock` says that
+/// these need no lock of their own.
+pub(crate) fn write_files<'p>(
+    plan: &Plan,
+    files: &[&'p PlannedFile],
+    how: &Write<'_>,
+    unlock: bool,
+    report: Report<'_>,
+) -> Result<Written<'p>, Error> {
+    let finisher = Finisher { plan, how, unlock, report };
+    scope(|scope| {
+        let (sender, receiver) = sync_channel(0);
+        let thread = Builder::new().spawn_scoped(scope, move || finisher.finish_all(receiver));
+        let mut written = Written::default();
+        for &file in files {
+            // another run may have written it by now
+            let part = Part::open(plan.path(file))?;
+            if missing(plan, std::iter::once(file), how)?.is_empty() {
+                report(Progress::Kept(file));
+                written.whole += 1;
+                continue;
+            }
+            let Some(part) = fill_file(plan, file, part, how.source, report)? else {
+                written.stopped = true;
+                break;
+            };
+            match &thread {
+                // it takes the next file when it has finished the one before, and none after an error, told below
+                Ok(_) => {
+                    if sender.send((file, part)).is_err() {
+                        break;
+                    }
+                }
+                Err(_) => finisher.finish(file, part, &mut written)?,
+            }
+        }
+        drop(sender);
+        if let Ok(thread) = thread {
+            let finished = join(thread)?;
+            written.whole += finished.whole;
+            written.waiting = finished.waiting;
+        }
+        Ok(written)
+    })
+}
+
+/// Brings files to the disk, and gives them their names.
+#[derive(Clone, Copy)]
+struct Finisher<'a> {
+    plan: &'a Plan,
+    how: &'a Write<'a>,
+    unlock: bool,
+    report: Report<'a>,
+}
+
+impl Finisher<'_> {
+    fn finish_all<'p>(self, files: Receiver<(&'p PlannedFile, Part)>) -> Result<Written<'p>, Error> {
+        let mut written = Written::default();
+        for (file, part) in files {
+            self.finish(file, part, &mut written)?;
+        }
+        Ok(written)
+    }
+
+    fn finish<'p>(self, file: &'p PlannedFile, part: Part, written: &mut Written<'p>) -> Result<(), Error> {
+        let replaces = self.how.force && self.plan.path(file).symlink_metadata().is_ok();
+        let part = part.finish(self.unlock && replaces)?;
+        if replaces {
+            written.waiting.push((file, part));
+            return Ok(());
+        }
+        part.rename(self.how.force)?;
+        sync_folder(self.plan.folder())?;
+        (self.report)(Progress::File(file));
+        written.whole += 1;
+        Ok(())
+    }
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Fills a part with a file's header and values; none where the caller asked to stop.
+fn fill_file(
+    plan: &Plan,
+    file: &PlannedFile,
+    part: Part,
+    source: &Source,
+    report: Report<'_>,
+) -> Result<Option<Part>, Error> {
+    let io = |source| Error::Io { path: plan.path(file), source };
+    let out = part.file();
+    { out }.write_all(&file.head).map_err(io)?;
+    let values = Values { source, seed: plan.seed, arithmetic: plan.arithmetic };
+    let mut at = file.head.len() as u64;
+    let places = file.recipe.tensors.iter().map(|tensor| {
+        let offset = at;
+        // the plan has checked that the end of the file fits in 64 bits
+        at += tensor.elements() * tensor.dtype.size();
+        (tensor, offset)
+    });
+    let stop = AtomicBool::new(false);
+    let go_on = |progress: Progress<'_>| {
+        let go_on = report(progress);
+        stop.fetch_or(!go_on, Ordering::Relaxed);
+        go_on
+    };
+    let flusher = Flusher { out, written: AtomicU64::new(0) };
+    flusher.run(io, |flush| {
+        values.for_each(values.pieces(places), &|| go_on(Progress::Bytes(0)), |buffer, piece| {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let bytes = bytes_of(buffer, piece.bytes);
+            let filled = values.fill(&piece, bytes);
+            filled.map_err(|source| Error::Fill { name: piece.tensor.name.clone(), source })?;
+            write_all_at(out, bytes, piece.offset).map_err(io)?;
+            flush(bytes.len() as u64);
+            if go_on(Progress::Bytes(bytes.len() as u64)) && piece.is_last() {
+                go_on(Progress::Tensor);
+            }
+            Ok(())
+        })
+    })?;
+    Ok((!stop.into_inner()).then_some(part))
+}
+
+/// Keeps the disk busy from the beginning, so that little is left to be done at the end.
+struct Flusher<'a> {
+    out: &'a File,
+    written: AtomicU64,
+}
+
+impl Flusher<'_> {
+    /// Calls `fill` with what it is to call after so many bytes. Where no thread can be made, all is left for the end.
+    fn run(
+        &self,
+        io: impl Fn(std::io::Error) -> Error,
+        fill: impl FnOnce(&(dyn Fn(u64) + Sync)) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (sender, receiver) = sync_channel::<()>(1);
+        scope(|scope| {
+            let flush = move || receiver.into_iter().try_for_each(|()| self.out.sync_data());
+            let thread = Builder::new().spawn_scoped(scope, flush);
+            let filled = fill(&|count| self.count(count, &sender));
+            drop(sender);
+            let flushed = thread.map_or(Ok(()), join);
+            filled.and_then(|()| flushed.map_err(io))
+        })
+    }
+
+    fn count(&self, count: u64, sender: &SyncSender<()>) {
+        if self.written.fetch_add(count, Ordering::Relaxed) % FLUSH + count >= FLUSH {
+            // one that is under way will do, and one that has failed says so at the end
+            let _ = sender.try_send(());
+        }
+    }
+}

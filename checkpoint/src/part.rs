@@ -1,0 +1,166 @@
+//! The part of a file: what is written beside its final name until it is whole, by one run at a time.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+
+use crate::Error;
+
+/// Bytes of a file's name at most, on the usual file systems.
+const LONGEST_NAME: usize = 255;
+
+/// A file without its final name, locked, and removed unless it gets the name.
+#[derive(Debug)]
+pub(crate) struct Part {
+    whole: Whole,
+    file: File,
+}
+
+/// A part that is whole, and on the disk.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    // dropped in this order: the lock is held until the part is gone
+    part: TempPath,
+    _lock: Option<File>,
+    name: PathBuf,
+}
+
+impl Part {
+    /// Opens the part of the file of this name, empty. One that a killed run left is taken over.
+    pub(crate) fn open(name: PathBuf) -> Result<Self, Error> {
+        let path = part_path(&name);
+        let io = |source| Error::Io { path: name.clone(), source };
+        let file = locked(&path).map_err(io)?.ok_or_else(|| Error::Busy(name.clone()))?;
+        let part = TempPath::try_from_path(path).map_err(io)?;
+        Ok(Self { whole: Whole { part, _lock: None, name }, file })
+    }
+
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Brings it to the disk. `unlock` closes the file, too, for a run that has the directory for itself: open files
+    /// are few.
+    pub(crate) fn finish(self, unlock: bool) -> Result<Whole, Error> {
+        let Self { whole, file } = self;
+        file.sync_all().map_err(|source| Error::Io { path: whole.name.clone(), source })?;
+        Ok(Whole { _lock: (!unlock).then_some(file), ..whole })
+    }
+}
+
+impl Whole {
+    /// Gives it its final name.
+    pub(crate) fn rename(self, replace: bool) -> Result<(), Error> {
+        let Self { part, _lock, name } = self;
+        let renamed = if replace { part.persist(&name) } else { part.persist_noclobber(&name) };
+        renamed.map_err(|refused| match refused.error.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists(name),
+            _ => Error::Io { path: name, source: refused.error },
+        })
+    }
+}
+
+/// The part's path: ours alone, and always the same, so that the next run finds it.
+fn part_path(name: &Path) -> PathBuf {
+    let file = name.file_name().unwrap_or_default();
+    let mut part = std::ffi::OsString::from(".");
+    part.push(file);
+    part.push(".seedtensors.part");
+    if part.len() > LONGEST_NAME {
+        let digest = Sha256::digest(file.as_encoded_bytes());
+        let digits: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        part = format!(".{digits}.seedtensors.part").into();
+    }
+    name.with_file_name(part)
+}
+
+/// The file of this path, made where there is none, locked and empty; none where another run has locked it.
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let (file, is_new) = open_or_create(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            // a file system without locks: what is new is surely ours
+            Err(TryLockError::Error(_)) if is_new => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => {
+                let message = "is there, and cannot be locked: remove it if no run is writing it";
+                return Err(io::Error::other(format!("{} {message}", path.display())));
+            }
+        }
+        // a run may have given the file its final name before it was locked here
+        if is_at(&file, path)? {
+            file.set_len(0)?;
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// A file for reading and writing, and whether it is new. Nothing is emptied, and no link is followed.
+fn open_or_create(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    loop {
+        match options.clone().create_new(true).open(path) {
+            Ok(file) => return Ok((file, true)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
+        }
+        match fs::symlink_metadata(path).map(|found| found.is_file()) {
+            Ok(true) => match options.open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map(|file| (file, false)),
+            },
+            Ok(false) => return Err(io::Error::other(format!("{} is no regular file", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether an open file still has this path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        #[cfg(unix)]
+        Ok(found) => {
+            use std::os::unix::fs::MetadataExt as _;
+            let opened = file.metadata()?;
+            Ok((opened.dev(), opened.ino()) == (found.dev(), found.ino()))
+        }
+        #[cfg(not(unix))]
+        Ok(_) => file.metadata().map(|_| true),
+    }
+}
+
+/// The bytes that a killed run left of a file, which its next run takes over.
+pub(crate) fn left_bytes(name: &Path) -> u64 {
+    fs::symlink_metadata(part_path(name)).map_or(0, |part| part.len())
+}
+
+/// Locks a directory: for one run alone, or for runs that write different files of it. None where directories cannot
+/// be locked; the locks of the parts then do.
+pub(crate) fn lock_folder(folder: &Path, alone: bool) -> Result<Option<File>, Error> {
+    let Ok(file) = File::open(folder) else { return Ok(None) };
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Brings a directory's names to the disk.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    // a directory that cannot be opened, as on Windows, cannot be synced either
+    let Ok(file) = File::open(folder) else { return Ok(()) };
+    match file.sync_all() {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Err(Error::Io { path: folder.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}

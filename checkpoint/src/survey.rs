@@ -1,0 +1,115 @@
+//! What is there before a plan is written, and what is to be done.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::part::left_bytes;
+use crate::plan::{INDEX, SINGLE};
+use crate::{Error, Plan, PlannedFile, Write};
+
+/// What a run has to write.
+pub(crate) struct Survey<'a> {
+    /// The files that are not there yet, whole.
+    pub(crate) missing: Vec<&'a PlannedFile>,
+    /// The index and the config.
+    pub(crate) small: Vec<(&'a str, &'a [u8])>,
+}
+
+/// Looks at the files of a plan, and refuses what is to be kept.
+pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, Error> {
+    let folder = plan.folder();
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let leads = plan.is_directory() && how.rank.rank == 0;
+    let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
+    let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();
+    let mine = plan.files.iter().filter(|file| file.rank == how.rank.rank);
+    let survey = Survey { missing: missing(plan, mine, how)?, small };
+    if !how.force {
+        let stale = if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() };
+        if let Some(path) = stale.into_iter().next() {
+            return Err(Error::Stale(path));
+        }
+        for (name, bytes) in &survey.small {
+            let path = folder.join(name);
+            match is_file_of(&path, bytes.len() as u64, bytes) {
+                Ok(true) if how.resume => {}
+                Ok(_) => return Err(if how.resume { Error::Different(path) } else { Error::Exists(path) }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::Io { path, source }),
+            }
+        }
+    }
+    let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    // a directory that is to be made will be on the disk of the nearest that is there
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let left = survey.missing.iter().map(|file| left_bytes(&plan.path(file)));
+    let free = left.fold(fs4::available_space(there).map_err(io)?, u64::saturating_add);
+    if free < needed {
+        return Err(Error::NoSpace { folder: there.to_owned(), free, needed });
+    }
+    Ok(survey)
+}
+
+/// Those of the given files that are not there yet, whole.
+pub(crate) fn missing<'p>(
+    plan: &Plan,
+    files: impl Iterator<Item = &'p PlannedFile>,
+    how: &Write<'_>,
+) -> Result<Vec<&'p PlannedFile>, Error> {
+    let mut missing = Vec::new();
+    for file in files {
+        let path = plan.path(file);
+        match fs::symlink_metadata(&path) {
+            Err(_) => missing.push(file),
+            // nothing replaces a directory
+            Ok(found) if found.is_dir() => return Err(Error::Exists(path)),
+            Ok(_) if how.force => missing.push(file),
+            Ok(_) if !how.resume => return Err(Error::Exists(path)),
+            Ok(_) if is_whole(file, &path).map_err(|source| Error::Io { path: path.clone(), source })? => {}
+            Ok(_) => return Err(Error::Different(path)),
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether a file has this plan's header and length: it got its name when it was whole.
+fn is_whole(file: &PlannedFile, path: &Path) -> io::Result<bool> {
+    is_file_of(path, file.bytes, &file.head)
+}
+
+/// Whether it is a regular file, not a pipe that would never end, of this length and with these bytes first.
+fn is_file_of(path: &Path, length: u64, head: &[u8]) -> io::Result<bool> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() || found.len() != length {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(head.len() as u64).read_to_end(&mut bytes)?;
+    Ok(bytes == head)
+}
+
+/// Whether every file of the plan is there, whole, and the index too.
+pub(crate) fn is_complete(plan: &Plan) -> bool {
+    let index = plan.index.iter().map(|(name, bytes)| is_file_of(&plan.folder().join(name), bytes.len() as u64, bytes));
+    let files = plan.files.iter().map(|file| is_whole(file, &plan.path(file)));
+    index.chain(files).all(|whole| whole.unwrap_or(false))
+}
+
+/// Files of a checkpoint that this plan does not have, and that readers would take for a part of it.
+pub(crate) fn stale(plan: &Plan) -> io::Result<Vec<PathBuf>> {
+    let names: HashSet<&str> = plan.files.iter().map(|file| file.name.as_str()).collect();
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(plan.folder())? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let planned = names.contains(name) || (name == INDEX && plan.index.is_some());
+        let shard = name.starts_with("model-") && name.contains("-of-") && name.ends_with(".safetensors");
+        if !planned && (shard || name == SINGLE || name == INDEX) {
+            stale.push(plan.folder().join(name));
+        }
+    }
+    stale.sort();
+    Ok(stale)
+}

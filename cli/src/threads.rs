@@ -1,0 +1,42 @@
+//! The threads of the processor's work: as many as are wanted, or as can be made.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use rayon::{ThreadBuilder, ThreadPoolBuilder};
+
+/// Threads that may be asked for on any machine; more than four for each of the processor's are never of use.
+const ALWAYS_ALLOWED: usize = 64;
+
+/// Starts the threads that every fill runs on. rayon itself would start none, and panic, where it cannot start all.
+pub(crate) fn start() {
+    let (sender, receiver) = mpsc::channel::<ThreadBuilder>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let work = move || {
+        let thread = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        // those that are not needed see the sender go
+        if let Ok(thread) = thread {
+            thread.run();
+        }
+    };
+    let wanted = wanted();
+    let made = (0..wanted).take_while(|_| thread::Builder::new().spawn(work.clone()).is_ok()).count();
+    let pool = if made == 0 {
+        ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()
+    } else {
+        // where there are no more, half are left to those who flush files and drive devices
+        let count = if made == wanted { made } else { made.div_ceil(2) };
+        let hand_over = |thread| sender.send(thread).map_err(|_| std::io::Error::other("the threads are gone"));
+        ThreadPoolBuilder::new().num_threads(count).spawn_handler(hand_over).build_global()
+    };
+    // only a second start could be refused, which would change nothing
+    debug_assert!(pool.is_ok(), "{pool:?}");
+}
+
+/// What `RAYON_NUM_THREADS` says within reason, or one for each of the processor's.
+fn wanted() -> usize {
+    let processor = thread::available_parallelism().map_or(1, usize::from);
+    let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    let most = processor.saturating_mul(4).max(ALWAYS_ALLOWED);
+    asked.filter(|&count: &usize| count > 0).unwrap_or(processor).min(most)
+}
