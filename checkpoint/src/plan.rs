@@ -9,8 +9,8 @@ use seedtensors::{Arithmetic, Dtype};
 use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
-use crate::record::Record;
 use crate::matrices::check_whole;
+use crate::record::Record;
 use crate::{Recipe, Tensor};
 
 /// The name of a directory's only file.

@@ -258,7 +258,8 @@ impl Entry {
     ) -> Result<Tensor, (Range<usize>, String)> {
         let name = self.name.get_ref().clone();
         check_name(&name).map_err(|message| (self.name.span(), message))?;
-        check_dims(self.shape.get_ref()).map_err(|message| (self.shape.span(), format!("tensor {name:?}: {message}")))?;
+        check_dims(self.shape.get_ref())
+            .map_err(|message| (self.shape.span(), format!("tensor {name:?}: {message}")))?;
         let shape = self.shape(defaults).map_err(|error| (self.shape.span(), error.to_string()))?;
         let (span, init) = match (&self.init, &defaults.init) {
             (Some(init), _) => (init.span(), init.get_ref().0),
