@@ -8,7 +8,7 @@ use crate::sampler::{Work, storable};
 use crate::scalar::lane;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Layout, Result, Sampler, Shape};
 
-/// Elements of a matrix that is worked out whole at most: an orthogonal one of so many takes 120 GB.
+/// Elements of a matrix that is worked out whole at most: an orthogonal one of so many takes 180 GB.
 const MOST_WHOLE: u64 = 1 << 32;
 
 /// The values of an initialiser whose elements are no function of their own word alone, for one shape. Made by
@@ -316,8 +316,9 @@ fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32
 fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     use faer::Mat;
 
-    // the decomposition cannot say that it lacks memory: what it takes, four matrices of f64, is asked for before
-    drop(reserve::<[f64; 4]>(rows * columns)?);
+    // the decomposition cannot say that it lacks memory: what it takes, measured as five
+    // matrices of f64, is asked for before
+    drop(reserve::<[f64; 5]>(rows * columns)?);
     let mut normals = reserve::<f32>(rows * columns)?;
     #[expect(clippy::cast_possible_truncation, reason = "the elements are in memory")]
     let (rows, columns) = (rows as usize, columns as usize);

@@ -184,3 +184,44 @@ fn what_a_matrix_cannot_be_is_refused() {
         assert_eq!(filled::<f32>(init, &shape(&[0])), []);
     }
 }
+
+/// Nothing of the whole is made for a part of an eye or a dirac, whatever its size; other matrices have a limit.
+#[test]
+fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
+    let cut = |init: Init, shape: &Shape, start: &[u64], extent: &[u64]| {
+        let fill = Fill::new(key(), init.sampler(shape).unwrap()).of_shard(shape.shard(start, extent).unwrap());
+        let mut out = vec![7.0_f32; extent.iter().product::<u64>() as usize];
+        cpu::fill(&fill, &mut out).unwrap();
+        out
+    };
+    let side = 1 << 31;
+    let eye = Init::Eye { gain: 2.0 };
+    assert_eq!(cut(eye, &shape(&[side, side]), &[side - 2, side - 3], &[2, 3]), [0.0, 2.0, 0.0, 0.0, 0.0, 2.0]);
+    assert_eq!(cut(eye, &shape(&[1, u64::MAX]), &[0, u64::MAX - 1], &[1, 1]), [0.0]);
+    let kernel = [1 << 30, 1 << 29, 3];
+    let dirac = cut(Init::Dirac { groups: 2 }, &shape(&kernel), &[(1 << 30) - 1, (1 << 29) - 2, 1], &[1, 2, 1]);
+    assert_eq!(dirac, [0.0, 1.0]);
+    let kernel = shape(&[3, 1 << 29, 1 << 30]).with_layout(Layout::InOut);
+    let dirac = cut(Init::Dirac { groups: 2 }, &kernel, &[1, (1 << 29) - 2, (1 << 30) - 1], &[1, 2, 1]);
+    assert_eq!(dirac, [0.0, 1.0]);
+
+    let message = |init: Init, dims: &[u64]| init.sampler(&shape(dims)).unwrap_err().to_string();
+    let orthogonal = Init::Orthogonal { gain: 1.0 };
+    assert_eq!(
+        message(orthogonal, &[1 << 17, 1 << 16]),
+        "orthogonal is worked out whole, with at most 4294967296 elements, not shape [131072, 65536]"
+    );
+    let sparse = Init::Sparse { sparsity: 0.5, std: 1.0 };
+    assert_eq!(
+        message(sparse, &[1 << 40, 1]),
+        "sparse is worked out whole, with at most 4294967296 elements, not shape [1099511627776, 1]"
+    );
+    assert_eq!(
+        message(Init::DeltaOrthogonal { gain: 1.0 }, &[1 << 20, 1 << 20, 1]),
+        "delta_orthogonal is worked out whole, with at most 4294967296 elements, not shape [1048576, 1048576, 1]"
+    );
+    // shapes of no elements, whose other dimensions overflow
+    for init in [orthogonal, Init::Dirac { groups: 1 }, Init::DeltaOrthogonal { gain: 1.0 }] {
+        assert_eq!(filled::<f32>(init, &shape(&[1, 0, 1 << 40, 1 << 40])), []);
+    }
+}

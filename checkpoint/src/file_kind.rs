@@ -134,8 +134,8 @@ mod tests {
         assert!(told("{\"limit\": [0.0, Infinity]}").starts_with("line 1 has Infinity, "));
         assert!(told("{\"limit\": -Infinity}").starts_with("line 1 has -Infinity, "));
         // what is wrong is something else
-        assert_eq!(told("{\"a\": \"NaN\" 1}"), "expected `,` or `}` at line 1 column 13");
-        assert_eq!(told("{\"a\": 1"), "EOF while parsing an object at line 1 column 7");
+        assert!(told("{\"a\": \"NaN\" 1}").starts_with("expected `,` or `}` at line 1"));
+        assert!(told("{\"a\": 1").starts_with("EOF while parsing an object at line 1"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
 use crate::matrices::check_whole;
+use crate::matrices::check_whole;
 use crate::record::{Record, Whole};
 use crate::{Recipe, Tensor};
 

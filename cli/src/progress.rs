@@ -99,11 +99,12 @@ impl Reporter {
     fn line(&self) {
         let now = Instant::now();
         let mut next = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.quiet || now < *next {
+        let (bytes, tensors) = (self.bytes.load(Ordering::Relaxed), self.tensors.load(Ordering::Relaxed));
+        // of nothing no rate is known
+        if self.quiet || now < *next || bytes == 0 {
             return;
         }
         *next = now + PERIOD;
-        let (bytes, tensors) = (self.bytes.load(Ordering::Relaxed), self.tensors.load(Ordering::Relaxed));
         let rate = bytes as f64 / (now - self.begin).as_secs_f64();
         let left = Duration::from_secs_f64((self.all_bytes.saturating_sub(bytes)) as f64 / rate.max(1.0));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
