@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::header::{Entry, Header};
 use crate::matrices::check_whole;
-use crate::matrices::check_whole;
 use crate::record::{Record, Whole};
 use crate::{Recipe, Tensor};
 
