@@ -239,7 +239,7 @@ fn a_dry_run_says_what_would_be_written() {
     let told = text(&told);
     init_family(&config, &out, &["--dtype", "bf16"]).assert().code(0);
     let size = fs::metadata(out.join("model.safetensors")).unwrap().len();
-    assert!(told.contains(&format!("21 tensors, 483,968 parameters, 973.16 kB ({size} bytes) in 1 file")), "{told}");
+    assert!(told.contains(&format!("21 tensors, 483,968 parameters, 973.22 kB ({size} bytes) in 1 file")), "{told}");
     // the copied config says what was written
     let copied: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
     assert_eq!(copied["dtype"], "bfloat16");
