@@ -18,8 +18,7 @@ use rayon::prelude::*;
 use safetensors::SafeTensors;
 use seedtensors::Arithmetic;
 use seedtensors_checkpoint::{
-    Checkpoint, Config, DEFAULT_RULES, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map,
-    write,
+    Checkpoint, Config, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map, write,
 };
 
 #[path = "../tests/common/mutate.rs"]
@@ -81,6 +80,17 @@ const TEMPLATE: &str = r#"{% import "tensors.jinja" as t %}{% import "styles/" ~
 {% set m = {"width": hidden_size, "layers": 2, "std": 0.02} %}{% macro f(x) %}{{ x ** 2 }}{% endmacro %}
 {% for i in range(num_hidden_layers) %}{{ t.linear("a." ~ i, hidden_size, 2 * i + 1, init.residual(m, 3, i), true) }}
 {% if i % 2 == 1 and i is defined %}{{ [i, f(i)] | join(",") | default("x") }}{% endif %}{% endfor %}"#;
+const RULES: &str = r#"[[rule]]
+name = "*.beta"
+skip = true
+[[rule]]
+name = ["*bias*", "*.gamma"]
+dims = [0, 1]
+init = "zeros"
+[[rule]]
+name = "*"
+init = { normal = { std = "initializer_range or 0.02" } }
+"#;
 const CONFIG: &str = r#"{"model_type":"mixtral","architectures":["MixtralForCausalLM"],"hidden_size":8,"vocab_size":5,
     "intermediate_size":6,"num_attention_heads":2,"num_hidden_layers":1,"num_local_experts":2,"dtype":"float16",
     "head_dim":null,"tie_word_embeddings":false,"pad_token_id":1,"initializer_range":0.02}"#;
@@ -91,7 +101,7 @@ impl Target {
             Self::Header => HEADER,
             Self::Index => INDEX,
             Self::Recipe | Self::Record => RECIPE,
-            Self::Rules => DEFAULT_RULES,
+            Self::Rules => RULES,
             Self::Template => TEMPLATE,
             Self::Config => CONFIG,
         }
