@@ -78,7 +78,8 @@ pub fn like(
     dtype: Option<Dtype>,
 ) -> Result<Like, String> {
     if let Some(problem) = checkpoint.problems.first() {
-        return Err(problem.clone());
+        // a file's name may have line feeds, and the lines after the first are rules
+        return Err(problem.replace('\n', "\\n"));
     }
     let nothing = Config::new();
     let config = config.unwrap_or(&nothing);

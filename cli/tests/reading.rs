@@ -59,6 +59,13 @@ fn leave_out(index: &mut Value, shard: &str) {
     index["weight_map"].as_object_mut().unwrap().retain(|_, file| file != shard);
 }
 
+/// Rules that are for every tensor.
+fn any_rules(folder: &TempDir) -> String {
+    let path = folder.path().join("rules.toml");
+    fs::write(&path, "[[rule]]\nname = \"*\"\ninit = \"ones\"\n").unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 #[test]
 fn shards_that_an_index_leaves_out_are_found() {
     let folder = TempDir::new().unwrap();
@@ -171,7 +178,7 @@ fn what_stands_beside_is_named_and_hidden_files_are_not() {
     fs::write(out.join("extra.safetensors.index.json"), r#"{"weight_map":{"x":"extra.safetensors"}}"#).unwrap();
     assert_eq!(verify(&out).0, 0);
     fs::remove_file(out.join("extra.safetensors.index.json")).unwrap();
-    assert_eq!(run(&["recipe", "--like"], &out).0, 0);
+    assert_eq!(run(&["recipe", "--rules", &any_rules(&folder), "--like"], &out).0, 0);
     // totals that are floats, or not there
     fs::remove_file(out.join("extra.safetensors")).unwrap();
     for (total, code) in
@@ -193,6 +200,7 @@ fn what_stands_beside_is_named_and_hidden_files_are_not() {
 fn what_safetensors_reads_is_read() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.safetensors");
+    let rules = any_rules(&folder);
     let tensor = |more: &str| format!(r#""w":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]{more}}}"#);
     let deep = |depth| format!(r#","note":{}1{}"#, "[".repeat(depth), "]".repeat(depth));
     let cases = [
@@ -214,7 +222,7 @@ fn what_safetensors_reads_is_read() {
         fs::write(&path, &bytes).unwrap();
         let theirs = safetensors::SafeTensors::deserialize(&bytes);
         assert_eq!(theirs.is_ok(), i < 4, "{header}");
-        for command in [&["inspect"][..], &["recipe", "--like"]] {
+        for command in [&["inspect"][..], &["recipe", "--rules", &rules, "--like"]] {
             let (code, _, stderr) = run(command, &path);
             assert_eq!(code, i32::from(theirs.is_err()), "{header}: {stderr}");
         }
@@ -323,7 +331,8 @@ fn many_files_are_read_with_few_open() {
     let out = folder.path().join("out");
     init(&recipe, &out, &["--device", "cpu", "--max-shard-size", "1KB"]).assert().code(0);
     let command = assert_cmd::cargo::cargo_bin("seedtensors");
-    for arguments in ["verify --device cpu", "inspect", "recipe --like"] {
+    let like = format!("recipe --rules {} --like", any_rules(&folder));
+    for arguments in ["verify --device cpu", "inspect", &like] {
         let limited = format!("ulimit -n 20; exec {} {arguments} {}", command.display(), out.display());
         let output = std::process::Command::new("sh").args(["-c", &limited]).output().unwrap();
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));

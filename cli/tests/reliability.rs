@@ -245,7 +245,8 @@ fn a_matrix_answers_ctrl_c() {
     // a file that says so, of zeros
     let header = "{\"__metadata__\": {\"seedtensors.recipe\": \"[[tensor]]\\nname=\\\"w\\\"\\nshape=[6000,6000]\\n\
         init=\\\"orthogonal\\\"\\n\", \"seedtensors.seed\": \"1\", \"seedtensors.values\": \"1\", \
-        \"seedtensors.arithmetic\": \"exact\"}, \
+        \"seedtensors.arithmetic\": \"exact\", \"seedtensors.tensors\": \"1\", \
+        \"seedtensors.checkpoint\": \"0000000000000000\"}, \
         \"w\": {\"dtype\": \"F32\", \"shape\": [6000, 6000], \"data_offsets\": [0, 144000000]}}";
     fs::write(&out, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
     File::options().write(true).open(&out).unwrap().set_len(8 + header.len() as u64 + 144_000_000).unwrap();
@@ -355,7 +356,8 @@ fn a_matrix_is_bounded_by_what_the_file_holds() {
         let entries: String = (0..tensors.len()).map(entry).collect();
         let header = format!(
             "{{\"__metadata__\": {{\"seedtensors.recipe\": \"{recipe}\", \"seedtensors.seed\": \"1\", \
-             \"seedtensors.values\": \"1\", \"seedtensors.arithmetic\": \"exact\"}}{entries}}}"
+             \"seedtensors.values\": \"1\", \"seedtensors.arithmetic\": \"exact\", \"seedtensors.tensors\": \"1\", \
+             \"seedtensors.checkpoint\": \"0000000000000000\"}}{entries}}}"
         );
         let path = folder.path().join("a.safetensors");
         let values = vec![0; 4 * tensors.len()];
