@@ -64,7 +64,7 @@ impl Values<'_> {
         };
         // a matrix that is worked out whole is one piece
         tensors.flat_map(move |(tensor, offset)| {
-            let most = if whole(tensor) > 0 { usize::MAX } else { (most / tensor.dtype.size()) as usize };
+            let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
             pieces(tensor, offset, most, None)
         })
     }
@@ -97,8 +97,8 @@ impl Values<'_> {
         }?;
         for piece in large.into_inner().unwrap_or_else(PoisonError::into_inner) {
             let Some(made) = matrices::make(self, piece.tensor, go_on) else { break };
-            let step = (CPU_PIECE / piece.tensor.dtype.size()) as usize;
-            let pieces = self::pieces(piece.tensor, piece.offset, step, Some(Arc::new(made)));
+            let most = CPU_PIECE / piece.tensor.dtype.size();
+            let pieces = self::pieces(piece.tensor, piece.offset, most, Some(Arc::new(made)));
             pieces.par_bridge().try_for_each_init(Vec::new, &each)?;
         }
         Ok(())
@@ -158,12 +158,12 @@ impl Values<'_> {
 fn pieces(
     tensor: &Tensor,
     offset: u64,
-    most: usize,
+    most: u64,
     made: Option<Arc<Result<Vec<u64>>>>,
 ) -> impl Iterator<Item = Piece<'_>> + Send {
     let (size, elements) = (tensor.dtype.size(), tensor.elements());
-    (0..elements).step_by(most).map(move |start| {
-        let bytes = ((elements - start).min(most as u64) * size) as usize;
+    (0..elements).step_by(usize::try_from(most).unwrap_or(usize::MAX)).map(move |start| {
+        let bytes = ((elements - start).min(most) * size) as usize;
         Piece { tensor, start, bytes, offset: offset + start * size, made: made.clone() }
     })
 }
