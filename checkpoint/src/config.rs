@@ -21,7 +21,7 @@ pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Opti
     };
     let (plain, may_be_null) = kind.strip_suffix(" or null").map_or((kind, false), |plain| (plain, true));
     let Some(rule) = rule(plain) else { return Err(refuse(format!("config() knows no type {kind:?}"))) };
-    if !(value.is_null() && may_be_null) && !is_of(plain, value) {
+    if !(is_of(plain, value) || (value.is_null() && may_be_null)) {
         let or_null = if may_be_null { " or null" } else { "" };
         let shown: String = value.to_string().chars().take(60).collect();
         return Err(refuse(format!("{name} must be {rule}{or_null}, not {shown}; --set {name}=VALUE changes it")));
