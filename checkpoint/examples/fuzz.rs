@@ -31,7 +31,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What reads an input.
 #[derive(Clone, Copy, Debug)]
-enum Target {
+pub(crate) enum Target {
     Header,
     Index,
     Recipe,
@@ -108,7 +108,7 @@ impl Target {
     }
 
     /// Takes or refuses an input; says whether it was taken.
-    fn run(self, input: &[u8], checkpoint: &Checkpoint) -> Result<bool, Failure> {
+    pub(crate) fn run(self, input: &[u8], checkpoint: &Checkpoint) -> Result<bool, Failure> {
         let text = String::from_utf8_lossy(input);
         let render =
             |config: &Config, template| render(config, "hf", template).is_ok_and(|t| Recipe::parse(&t).is_ok());
@@ -162,7 +162,7 @@ fn record(text: &str) -> bool {
 }
 
 /// A checkpoint for rules to be applied to.
-fn checkpoint() -> Result<Checkpoint, Failure> {
+pub(crate) fn checkpoint() -> Result<Checkpoint, Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.safetensors");
     let plan = Plan::new(&Recipe::parse(RECIPE)?, 1, Arithmetic::Exact, &path, 1, 1)?;
