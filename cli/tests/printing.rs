@@ -1,6 +1,7 @@
 //! Exit codes where nothing can be printed: the verdict decides that of `verify` and `doctor`, whoever reads it;
 //! other commands fail where their output is lost, but not where its reader has seen enough; stderr decides nothing.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "with --nocapture the test prints its table")]
 
 mod common;
 
