@@ -1,6 +1,5 @@
 //! Exit codes where nothing can be printed: the verdict decides that of `verify` and `doctor`, whoever reads it;
 //! other commands fail where their output is lost, but not where its reader has seen enough; stderr decides nothing.
-#![allow(clippy::print_stdout, reason = "the table that --nocapture shows")]
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, reason = "with --nocapture the test prints its table")]
 
