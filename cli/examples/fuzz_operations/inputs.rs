@@ -91,9 +91,9 @@ pub(crate) fn mutilate(folder: &Path, random: &mut SmallRng) -> io::Result<bool>
         match random.random_range(0..10) {
             0..4 => mutate_file(&choose(folder, random, |_| true)?, random)?,
             4..6 => hostile(folder, random)?,
-            6 => spoilt |= flip_value(&choose(&folder.join("sharded"), random, is_weights)?, random)?,
+            6 => spoilt |= flip_value(&choose(&folder.join("sharded"), random, is_shard)?, random)?,
             7 => {
-                fs::remove_file(choose(&folder.join("sharded"), random, is_weights)?)?;
+                fs::remove_file(choose(&folder.join("sharded"), random, is_shard)?)?;
                 spoilt = true;
             }
             8 => {
@@ -111,6 +111,12 @@ pub(crate) fn mutilate(folder: &Path, random: &mut SmallRng) -> io::Result<bool>
 
 fn is_weights(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "safetensors")
+}
+
+/// A file of the valid checkpoint, which has more than two.
+fn is_shard(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    is_weights(path) && name.starts_with("model-") && !name.ends_with("-of-00002.safetensors")
 }
 
 /// One of a folder's files that are wanted, however deep.
