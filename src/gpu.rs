@@ -33,7 +33,7 @@ pub(crate) use plan::{Params, Side, WORKGROUP_SIZE};
 /// Opening compiles the shaders and checks the device: fills of every sampler are compared with the CPU's bits, in f32 and
 /// in one sampler for each other dtype. A sampler in another dtype is checked when it is first used, which waits for the
 /// device. A device that differs still opens, for native arithmetic; exact fills are then refused with
-/// [`Error::InexactDevice`].
+/// [`Error::InexactDevice`](crate::Error::InexactDevice).
 ///
 /// ```no_run
 /// use seedtensors::gpu::{Gpu, Select};
