@@ -29,7 +29,7 @@ impl Whole {
     /// ```
     /// use seedtensors_checkpoint::{Recipe, Whole};
     ///
-    /// let text = |name| format!("[[tensor]]\nname = {name:?}\nshape = [2]\ninit = \"ones\"\n");
+    /// let text = |name: &&str| format!("[[tensor]]\nname = {name:?}\nshape = [2]\ninit = \"ones\"\n");
     /// let of = |names: &[&str]| Recipe::parse(&names.iter().map(text).collect::<String>()).map(|r| Whole::of(&r.tensors));
     /// assert_eq!(of(&["a", "b"])?, of(&["b", "a"])?);
     /// assert_eq!(of(&["a", "b"])?, of(&["a"])? + of(&["b"])?);

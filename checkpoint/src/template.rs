@@ -101,7 +101,7 @@ pub fn styles() -> impl Iterator<Item = Style> {
 /// let config = serde_json::json!({ "n": 3, "nothing": null });
 /// let template = "{% for i in range(n) %}{{ sqrt(i) }} {{ nothing }} {{ config('more', 'size', 4) }};{% endfor %}";
 /// let text = seedtensors_checkpoint::render(config.as_object().unwrap(), "hf", Some(("mine", template)))?;
-/// assert_eq!(text, "0.0 none 4;1.0 none 4;1.4142135623730951 none 4;");
+/// assert_eq!(text, "0.0 None 4;1.0 None 4;1.4142135623730951 None 4;");
 /// # Ok::<(), String>(())
 /// ```
 pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
