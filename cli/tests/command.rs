@@ -413,7 +413,7 @@ fn an_interrupted_run_leaves_nothing() {
     let text = "[[tensor]]\nname = \"w\"\nshape = [2000000000]\ninit = \"zeros\"";
     let recipe = write_recipe(&folder, text);
     for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
-        let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("seedtensors"))
+        let child = common::in_the_foreground()
             .arg("init")
             .arg(&recipe)
             .args(["--seed", "1", "--device", "cpu", "--out"])

@@ -22,12 +22,7 @@ fn tensors() -> String {
 }
 
 fn start(arguments: &[&OsStr]) -> Child {
-    Command::new(assert_cmd::cargo::cargo_bin("seedtensors"))
-        .args(arguments)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    common::in_the_foreground().args(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
 }
 
 fn start_init(recipe: &Path, out: &Path, more: &[&str]) -> Child {

@@ -12,6 +12,18 @@ pub(crate) fn seedtensors() -> Command {
     Command::cargo_bin("seedtensors").unwrap()
 }
 
+/// The program with no signal ignored, as a shell starts it in the foreground: the tests may run in the background, where
+/// SIGINT is ignored, and what is ignored stays so.
+pub(crate) fn in_the_foreground() -> std::process::Command {
+    let program = assert_cmd::cargo::cargo_bin("seedtensors");
+    if !cfg!(target_os = "linux") {
+        return std::process::Command::new(program);
+    }
+    let mut command = std::process::Command::new("env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    command
+}
+
 /// `init` of a recipe into `out` with seed 42.
 pub(crate) fn init(recipe: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = seedtensors();
