@@ -1,6 +1,7 @@
 //! The files of a checkpoint that is there already: one, a directory's, or those that an index names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,7 +24,7 @@ pub struct Checkpoint {
     pub files: Vec<CheckpointFile>,
     /// What the index, or the numbers in the files' names, promise and the files do not hold, in words.
     pub problems: Vec<String>,
-    /// What else does not fit, in words: totals of the index, files of the directory that are not read.
+    /// Other contradictions, as messages: totals of the index that are wrong, files of the directory that are not read.
     pub doubts: Vec<String>,
     /// Whether one file was asked for, which may be one of several.
     pub is_one_file: bool,
@@ -66,8 +67,8 @@ impl Checkpoint {
         if path.is_dir() {
             let (single, index) = (path.join(SINGLE), path.join(INDEX));
             return if single.exists() {
-                let doubts =
-                    unread(path, &BTreeSet::from([SINGLE.into()]), "is not read: model.safetensors stands beside it");
+                let read = BTreeSet::from([SINGLE.to_owned()]);
+                let doubts = unread(&beside(path), &read, "is not read: model.safetensors stands beside it");
                 Ok(Self { doubts, ..Self::of_files(vec![single])? })
             } else if index.exists() {
                 Self::of_index(&index)
@@ -123,9 +124,10 @@ impl Checkpoint {
             checkpoint.problems.push("the index lists no tensors".to_owned());
         }
         checkpoint.doubts = index.totals(&checkpoint.files);
-        let mut read = listed(folder);
+        let beside = beside(folder);
+        let mut read = listed(folder, beside.iter().filter(|name| path.file_name() != Some(OsStr::new(name))));
         read.extend(names.into_iter().map(str::to_owned));
-        checkpoint.doubts.extend(unread(folder, &read, "is in the directory and not in the index"));
+        checkpoint.doubts.extend(unread(&beside, &read, "is in the directory and not in the index"));
         Ok(checkpoint)
     }
 }
@@ -164,7 +166,7 @@ fn read_index(path: &Path) -> Result<Vec<u8>, String> {
     Ok(json)
 }
 
-/// The names in a directory, in order, without hidden ones. What is no text in a name is replaced.
+/// The names in a directory, sorted, without hidden files. Bytes that are not UTF-8 are replaced.
 fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
@@ -175,19 +177,21 @@ fn safetensors(names: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     names.iter().map(String::as_str).filter(|name| name.ends_with(".safetensors"))
 }
 
-/// The files that a directory's indexes list.
-fn listed(folder: &Path) -> BTreeSet<String> {
-    let names = names(folder).unwrap_or_default();
-    let indexes = names.iter().filter(|name| name.ends_with(".safetensors.index.json"));
+/// The names in a directory. None where it cannot be listed: its files may still be read.
+fn beside(folder: &Path) -> BTreeSet<String> {
+    names(folder).unwrap_or_default()
+}
+
+/// The files that the indexes among these names list.
+fn listed<'n>(folder: &Path, names: impl Iterator<Item = &'n String>) -> BTreeSet<String> {
+    let indexes = names.filter(|name| name.ends_with(".safetensors.index.json"));
     let maps = indexes.filter_map(|name| weight_map(&read_index(&folder.join(name)).ok()?).ok());
     maps.flat_map(BTreeMap::into_values).collect()
 }
 
-/// The safetensors files of a directory that are not among these.
-fn unread(folder: &Path, read: &BTreeSet<String>, what: &str) -> Vec<String> {
-    // a directory that cannot be listed may still be read
-    let names = names(folder).unwrap_or_default();
-    let others = safetensors(&names).filter(|name| !read.contains(*name));
+/// The safetensors files among the names that are not read.
+fn unread(names: &BTreeSet<String>, read: &BTreeSet<String>, what: &str) -> Vec<String> {
+    let others = safetensors(names).filter(|name| !read.contains(*name));
     first_of(others.map(|name| format!("file {name} {what}")), "files are not read")
 }
 

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    threads::start();
+    if !matches!(arguments.command, Command::RenderTemplate) {
+        threads::start();
+    }
     run(arguments.command).unwrap_or_else(|error| {
         if error.downcast_ref().is_some_and(print::reader_has_gone) {
             return ExitCode::SUCCESS;

@@ -21,7 +21,8 @@ mod unix {
     static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
     pub(crate) fn watch(stop: &Stop) -> io::Result<()> {
-        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
+        let ignored = ignored();
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
             // these run in the order in which they are registered: the flag is not yet set for the first signal
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))?;
             flag::register_usize(signal, Arc::clone(&RECEIVED), signal.unsigned_abs() as usize)?;
@@ -30,15 +31,12 @@ mod unix {
         Ok(())
     }
 
-    /// Whether the process was started with this signal ignored, as `nohup` does it. It stays ignored then.
-    fn is_ignored(signal: i32) -> bool {
+    /// The signals that the process was started with ignored, as `nohup` does it, by their bits. They stay ignored.
+    fn ignored() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
-            Some(mask) => mask >> (signal - 1) & 1 == 1,
-            // where the system does not say it, only hang-ups are ever ignored, by nohup: leave them as they are
-            None => signal == SIGHUP,
-        }
+        // where the system does not say it, hang-ups alone are likely to be ignored: leave them as they are
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(1 << (SIGHUP - 1))
     }
 
     pub(crate) fn report_large_files() {
