@@ -442,7 +442,7 @@ const NAMES: [&str; 14] = [
     "\u{202e}</script>&amp;",
 ];
 
-/// What stands before the values of files of one tensor.
+/// The headers of files of one tensor.
 fn headers() -> Vec<Value> {
     let each = |(i, name): (usize, &str)| {
         let shape = Shape::new(&[2, 3]).expect("a shape");

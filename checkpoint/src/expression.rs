@@ -5,7 +5,7 @@ use crate::Config;
 /// Bytes of an expression at most, which bounds its nesting, too.
 const LONGEST: usize = 300;
 
-/// What an expression's names stand for.
+/// The values that an expression can name.
 #[derive(Clone, Copy)]
 pub(crate) struct Names<'a> {
     /// The keys of a configuration, those of its parts with a dot: `text_config.hidden_size`.
@@ -15,7 +15,7 @@ pub(crate) struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// What a dotted name stands for; of a list, an index from 0 or `last`.
+    /// The value of a dotted name. An element of a list is named by its index, from 0, or by `last`.
     pub(crate) fn value(&self, name: &str) -> Option<serde_json::Value> {
         let mut keys = name.split('.');
         let first = keys.next()?;
@@ -131,7 +131,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `default(`.
+    /// Parses the arguments of `default(name, y)`, after the opening parenthesis.
     fn default(&mut self) -> Number {
         self.rest = self.rest.trim_start();
         let (name, rest) = self.rest.split_at(name_end(self.rest));
@@ -151,12 +151,12 @@ fn both(left: Option<f64>, right: Option<f64>, of: impl Fn(f64, f64) -> f64) -> 
     Some(of(left?, right?))
 }
 
-/// Where a name ends: letters, digits, `_` and dots.
+/// The length of the name at the start of a text: letters, digits, `_` and dots.
 fn name_end(text: &str) -> usize {
     text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.').unwrap_or(text.len())
 }
 
-/// Where a number ends: `0.02`, `1e-5`.
+/// The length of the number at the start of a text, such as `0.02` or `1e-5`.
 fn number_end(text: &str) -> usize {
     let mut last = '0';
     let mut inside = |c: char| {

@@ -35,7 +35,7 @@ const MARKUP: [(&str, &str); 3] = [
     ("<?xml", "an XML document: a download gave an error instead of the file"),
 ];
 
-/// What a file is, by its first bytes, where it is of a known format that is neither safetensors nor JSON.
+/// Names a file's format by its first bytes. None for safetensors, JSON and unknown formats.
 ///
 /// ```
 /// use seedtensors_checkpoint::file_kind;
@@ -57,8 +57,8 @@ pub fn file_kind(head: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// What is wrong, in words: another format, by its name; a byte order mark; Python's `NaN` and `Infinity`, which are no
-/// JSON; and whatever serde gives.
+/// A message for a file of another format, which it names; for a byte order mark; for Python's `NaN` and `Infinity`,
+/// which JSON does not have; and for anything else that serde refuses.
 ///
 /// ```
 /// let error = seedtensors_checkpoint::parse_json::<Vec<f64>>(b"[1.0, -Infinity]").unwrap_err();

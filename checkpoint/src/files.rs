@@ -17,10 +17,10 @@ const FLUSH: u64 = 128 << 20;
 
 type Report<'a> = &'a (dyn Fn(Progress<'_>) -> bool + Sync);
 
-/// What became of files.
+/// The state of the files after writing.
 #[derive(Default)]
 pub(crate) struct Written<'p> {
-    /// How many have their final names.
+    /// The number of files that have their final names.
     pub(crate) whole: usize,
     /// Those that are whole, and wait to replace others.
     pub(crate) waiting: Vec<(&'p PlannedFile, Whole)>,
@@ -163,7 +163,8 @@ struct Flusher<'a> {
 }
 
 impl Flusher<'_> {
-    /// Calls `fill` with what it is to call after so many bytes. Where no thread can be made, all is left for the end.
+    /// Calls `fill` with a function that counts written bytes and starts a flush after every [`FLUSH`] of them. Without
+    /// a thread to flush on, everything is flushed at the end.
     fn run(
         &self,
         io: impl Fn(std::io::Error) -> Error,

@@ -36,8 +36,8 @@ impl Globs {
 ///
 /// # Errors
 ///
-/// What is wrong with the glob, in words: it is none, or too large (1000 bytes, 8 braces within braces, and 250
-/// alternatives at most).
+/// A message for text that is no glob, and for a glob that is too large: at most 1000 bytes, 8 braces within braces and
+/// 250 alternatives are taken.
 ///
 /// ```
 /// let matches = seedtensors_checkpoint::is_match("*.{weight,bias}")?;

@@ -1,4 +1,4 @@
-//! What an index, and the numbers in files' names, say of a checkpoint's files.
+//! Compares a checkpoint's files with its index and with the numbers in the files' names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
@@ -36,7 +36,7 @@ fn once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, S
 ///
 /// # Errors
 ///
-/// What is wrong, in words: no index, a name twice, a file that is not of the index's own directory.
+/// A message for JSON that is no index, a name that stands twice, and a file outside the index's own directory.
 pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, String> {
     FoundIndex::parse(json).map(|index| index.weight_map)
 }
