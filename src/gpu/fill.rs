@@ -206,9 +206,18 @@ impl Gpu {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
         }
         let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
+        // one error scope for all: a model has thousands of buffers
+        let groups = self.scoped(0, || self.bind_groups(&params, steps))??;
+        let stride =
+            u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
+        Ok((groups, stride))
+    }
+
+    /// The bind group of each dispatch. Steps with the same window of the same buffer share one.
+    fn bind_groups(&self, params: &wgpu::Buffer, steps: &[Step<'_>]) -> Result<Vec<wgpu::BindGroup>> {
         #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
         let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
-        let mut groups = Vec::with_capacity(dispatches().count());
+        let mut groups = Vec::with_capacity(steps.len());
         for step in steps {
             let (buffer, window) = match step {
                 Step::Dispatch(dispatch, _, buffer) => (*buffer, dispatch.binding.clone()),
@@ -217,18 +226,16 @@ impl Gpu {
             };
             let group = match made.entry((buffer, window.clone())) {
                 Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(self.bind_group(&params, buffer, window)?),
+                Entry::Vacant(entry) => entry.insert(self.bind_group(params, buffer, window)?),
             };
             if step.dispatch().is_some() {
                 groups.push(group.clone());
             }
         }
-        let stride =
-            u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
-        Ok((groups, stride))
+        Ok(groups)
     }
 
-    /// A bind group of parameters and a window of a buffer, or why there is none.
+    /// A bind group of parameters and a window of a buffer. An error of wgpu's is left to the caller's scope.
     fn bind_group(&self, params: &wgpu::Buffer, buffer: &wgpu::Buffer, window: Range<u64>) -> Result<wgpu::BindGroup> {
         let entries = [
             entry(0, params, 0, size_of::<Params>() as u64),
@@ -239,7 +246,7 @@ impl Gpu {
             layout: self.pipelines.bindings(),
             entries: &entries,
         };
-        self.scoped(0, || known("buffer", || self.device.create_bind_group(&descriptor)))?
+        known("buffer", || self.device.create_bind_group(&descriptor))
     }
 
     /// A buffer that holds its contents from its creation on, so that nothing need be submitted.
