@@ -82,7 +82,7 @@ pub enum Error {
     OtherDevice {
         /// The object: queue, encoder or buffer.
         what: &'static str,
-        /// What shows it.
+        /// The evidence.
         reason: String,
     },
     /// More elements, or a larger index, than an integer can count.

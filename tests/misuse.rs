@@ -60,7 +60,7 @@ fn rare(gpu: &Gpu) -> wgpu::Buffer {
     buffers.swap_remove(499)
 }
 
-/// What wgpu's validation says of a call on a device.
+/// The result of a call on a device, and wgpu's validation error.
 fn validation<T>(gpu: &Gpu, call: impl FnOnce() -> T) -> (T, Option<String>) {
     let scope = gpu.device().push_error_scope(ErrorFilter::Validation);
     let made = call();
@@ -177,7 +177,7 @@ fn buffers_of_other_devices() {
     all_fill();
 }
 
-/// What was recorded before a fill that is refused stays, and can be submitted.
+/// A refused fill leaves what was recorded before it, which can still be submitted.
 #[test]
 fn a_refused_fill_leaves_the_encoder_as_it_was() {
     let [gpu, sibling, other] = gpus();

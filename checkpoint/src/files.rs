@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, ScopedJoinHandle, scope};
 
 use crate::at::write_all_at;
-use crate::part::{Part, Whole, sync_folder};
+use crate::part::{FinishedPart, Part, sync_folder};
 use crate::survey::missing;
 use crate::values::{Values, bytes_of};
 use crate::{Error, Plan, PlannedFile, Progress, Source, Write};
@@ -23,7 +23,7 @@ pub(crate) struct Written<'p> {
     /// The number of files that have their final names.
     pub(crate) whole: usize,
     /// Those that are whole, and wait to replace others.
-    pub(crate) waiting: Vec<(&'p PlannedFile, Whole)>,
+    pub(crate) waiting: Vec<(&'p PlannedFile, FinishedPart)>,
     /// Whether the caller asked to stop before all were whole.
     pub(crate) stopped: bool,
 }

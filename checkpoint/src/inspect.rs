@@ -61,9 +61,9 @@ impl Subject<'_> {
         Statistics::read(self.file, self.entry)
     }
 
-    /// How far the std of its values is from the promised one, in standard errors; none where nothing is promised,
-    /// where values are not drawn one by one, and where the dtype is too coarse for the promised std: values are rounded
-    /// to it, and of f32 and bf16 those below the smallest normal number become 0.
+    /// The distance of the values' std from the promised one, in standard errors. None where nothing is promised, where
+    /// values are not drawn one by one, and where the dtype is too coarse for the promised std: values are rounded to it,
+    /// and in f32 and bf16 those below the smallest normal number become 0.
     #[must_use]
     pub fn std_errors(&self, statistics: &Statistics) -> Option<f64> {
         let law = self.law?;
@@ -94,7 +94,7 @@ impl Subject<'_> {
     }
 }
 
-/// How far apart the values of a dtype stand about a value. Subnormal ones are of f16 alone.
+/// The distance between neighbouring values of a dtype near a value. f16 alone keeps subnormal values.
 fn spacing(dtype: Dtype, value: f64) -> f64 {
     let (smallest, epsilon) = match dtype {
         Dtype::F16 => (2f64.powi(-24), 2f64.powi(-10)),

@@ -51,9 +51,9 @@ pub struct Like {
 ///
 /// # Errors
 ///
-/// What is wrong, in words: rules that are none, and whatever [`Recipe::parse`] refuses. Where tensors have no rule, are
-/// refused by one, or have a dtype that is not f32, f16 or bf16 and a rule without one, the first line says so, and
-/// those that follow are rules for all of them that lack an initialiser.
+/// A message for text that is no rules, and for whatever [`Recipe::parse`] refuses. A tensor may have no rule, be refused
+/// by its rule, or have a dtype that is not f32, f16 or bf16 and a rule without one. The first line then names the first
+/// such tensor. The lines after it are rules for all of them, each still without an initialiser.
 ///
 /// ```
 /// use seedtensors::Arithmetic;

@@ -15,13 +15,15 @@ const LONGEST_NAME: usize = 255;
 /// A file without its final name, locked, and removed unless it gets the name.
 #[derive(Debug)]
 pub(crate) struct Part {
-    whole: Whole,
+    // dropped in this order: the lock is held until the part is gone
+    part: TempPath,
     file: File,
+    name: PathBuf,
 }
 
 /// A part that is whole, and on the disk.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct FinishedPart {
     // dropped in this order: the lock is held until the part is gone
     part: TempPath,
     _lock: Option<File>,
@@ -35,7 +37,7 @@ impl Part {
         let io = |source| Error::Io { path: name.clone(), source };
         let file = locked(&path).map_err(io)?.ok_or_else(|| Error::Busy(name.clone()))?;
         let part = TempPath::try_from_path(path).map_err(io)?;
-        Ok(Self { whole: Whole { part, _lock: None, name }, file })
+        Ok(Self { part, file, name })
     }
 
     pub(crate) const fn file(&self) -> &File {
@@ -44,14 +46,14 @@ impl Part {
 
     /// Brings it to the disk. `unlock` closes the file, too, for a run that has the directory for itself: open files
     /// are few.
-    pub(crate) fn finish(self, unlock: bool) -> Result<Whole, Error> {
-        let Self { whole, file } = self;
-        file.sync_all().map_err(|source| Error::Io { path: whole.name.clone(), source })?;
-        Ok(Whole { _lock: (!unlock).then_some(file), ..whole })
+    pub(crate) fn finish(self, unlock: bool) -> Result<FinishedPart, Error> {
+        let Self { part, file, name } = self;
+        file.sync_all().map_err(|source| Error::Io { path: name.clone(), source })?;
+        Ok(FinishedPart { part, _lock: (!unlock).then_some(file), name })
     }
 }
 
-impl Whole {
+impl FinishedPart {
     /// Gives it its final name.
     pub(crate) fn rename(self, replace: bool) -> Result<(), Error> {
         let Self { part, _lock, name } = self;

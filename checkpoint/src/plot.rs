@@ -131,7 +131,7 @@ where
 /// A panel's axes. Plotters looks for round labels in steps of 1e-16 and never ends where a range is far below: there
 /// the axes count parts of the range.
 struct Axis {
-    /// Where it begins and how long it is, where that is neither tiny nor huge.
+    /// The begin and the length of an ordinary range. None for a tiny or a huge one.
     range: Option<(f64, f64)>,
 }
 

@@ -65,7 +65,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Of a file that holds its whole checkpoint.
+    /// The record of a file that holds its whole checkpoint.
     #[must_use]
     pub fn new(recipe: Recipe, seed: u64, arithmetic: Arithmetic) -> Self {
         Self { whole: Whole::of(&recipe.tensors), recipe, seed, arithmetic }

@@ -1,4 +1,4 @@
-//! What is there before a plan is written, and what is to be done.
+//! Compares a plan with the files that are there, before anything is written.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use crate::part::left_bytes;
 use crate::plan::{INDEX, SINGLE};
 use crate::{Error, Plan, PlannedFile, Write};
 
-/// What a run has to write.
+/// The files that a run has to write.
 pub(crate) struct Survey<'a> {
     /// The files that are not there yet, whole.
     pub(crate) missing: Vec<&'a PlannedFile>,

@@ -23,11 +23,11 @@ pub enum Finding {
     Files(String),
     /// Files of different checkpoints.
     Checkpoint {
-        /// What the first file records.
+        /// The first file's record.
         expected: Whole,
         /// The file.
         file: PathBuf,
-        /// What this file records.
+        /// This file's record.
         found: Whole,
     },
     /// Files of one checkpoint with different seeds.
@@ -103,7 +103,7 @@ pub struct Verified {
     pub bytes: u64,
     /// The seed.
     pub seed: u64,
-    /// How many tensors the whole checkpoint has: more where one of several files was asked for.
+    /// The number of tensors of the whole checkpoint. It is larger than `tensors` where one of several files was given.
     pub of: u64,
     /// All that differs, a tensor's values once; nothing where the checkpoint is what its seed says.
     pub findings: Vec<Finding>,

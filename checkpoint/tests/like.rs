@@ -73,7 +73,7 @@ fn checkpoint(rows: &[Row]) -> Checkpoint {
     Checkpoint::open(&path).unwrap()
 }
 
-/// How a tensor's law differs from what transformers saved.
+/// The difference between a tensor's distribution and what transformers saved.
 fn difference(tensor: &Tensor, row: &Row) -> Option<String> {
     let Row(_, shape, _, mean, std, least, greatest, zeros) = row;
     let law = Law::of(tensor).unwrap();
@@ -100,7 +100,7 @@ fn difference(tensor: &Tensor, row: &Row) -> Option<String> {
     (far || wide || bounded || flat || law.std == 0.0).then_some(told)
 }
 
-/// What becomes of a case: the same tensors, those refused, and the differences.
+/// The number of tensors that are the same, the names of those that are refused, and the differences.
 fn compare(case: &Case) -> (usize, Vec<String>, Vec<String>) {
     let mut rows: HashMap<&str, &Row> = case.tensors.iter().map(|row| (row.0.as_str(), row)).collect();
     let (mut refused, mut rules) = (Vec::new(), String::new());

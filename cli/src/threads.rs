@@ -33,7 +33,7 @@ pub(crate) fn start() {
     debug_assert!(pool.is_ok(), "{pool:?}");
 }
 
-/// What `RAYON_NUM_THREADS` says within reason, or one for each of the processor's.
+/// The number of `RAYON_NUM_THREADS`, bounded, or else one for each of the processor's threads.
 fn wanted() -> usize {
     let processor = thread::available_parallelism().map_or(1, usize::from);
     let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());

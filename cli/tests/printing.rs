@@ -33,7 +33,7 @@ const CASES: [Case; 15] = [
     ("wrong usage", "no-such-command", [2, 2, 2]),
 ];
 
-/// Where stdout and stderr go, and which of a case's codes is right.
+/// Redirections of stdout and stderr, each with the index of the right one of a case's codes.
 const ENDS: [(&str, &str, usize); 7] = [
     ("plain", "\"$0\" COMMAND >/dev/null 2>/dev/null", 0),
     // Rust's library opens /dev/null in its place

@@ -339,7 +339,7 @@ fn many_files_are_read_with_few_open() {
     }
 }
 
-/// What a terminal, or the reader of a text, must never get.
+/// Whether a text has no character that a terminal must never get.
 fn is_harmless(text: &str) -> bool {
     let harmful =
         |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}\u{200b}\u{feff}\u{2028}\u{ffff}".contains(c);

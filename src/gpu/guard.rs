@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::Gpu;
 use crate::{Error, Result};
 
-/// What was made, and the first error that wgpu found while it was made. wgpu keeps an error scope for each thread, so
+/// Calls `make` and gives its result and the first error that wgpu found in it. wgpu keeps an error scope for each thread, so
 /// that `make` must stay on this one.
 pub(super) fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
     let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);

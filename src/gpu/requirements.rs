@@ -77,7 +77,8 @@ pub(super) async fn check_queue(device: &wgpu::Device, queue: &wgpu::Queue) -> R
     }
 }
 
-/// How often the end of a queue's work is waited for: threads that poll the device take some of what it tells.
+/// The number of times that the end of a queue's work is waited for. Other threads that poll the device may receive it
+/// first.
 #[cfg(not(target_arch = "wasm32"))]
 const TRIES: usize = 1000;
 

@@ -11,12 +11,12 @@ const MEMORY: u64 = 4_000_000;
 /// Bytes that a run may print.
 const PRINTED: u64 = 32 << 20;
 
-/// What a run printed, and how it ended.
+/// The output of a run, and its end.
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// What is wrong with it, whatever it was asked for.
+    /// The rule that every run must keep and this one broke.
     pub(crate) fault: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn run(program: &Path, arguments: &[String], folder: &Path, limit: Du
     Ok(Outcome { code: status.code(), stdout, stderr, fault })
 }
 
-/// What was printed, up to one byte more than may be.
+/// Reads the output, up to one byte more than is allowed.
 fn read(from: Option<impl Read>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(from) = from {

@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(40);
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Where cases are made, and what they are made from.
+/// Makes cases from valid inputs and a seed, and runs them.
 pub(crate) struct Fuzzer {
     program: PathBuf,
     folder: tempfile::TempDir,
@@ -92,7 +92,7 @@ fn arguments(random: &mut SmallRng) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
-/// What is wrong with the outcome of this operation.
+/// The rules of this operation that the outcome breaks.
 fn judge(arguments: &[String], outcome: &Outcome, folder: &Path, spoilt: bool) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let done = outcome.code == Some(0);
