@@ -1,5 +1,5 @@
-// Words to standard normals (Box and Muller, 1958), two blocks at a time, four words side by side. Twin:
-// src/box_muller.rs, which gives the derivation and the error; the coefficients are scripts/minimax.py's.
+// Words to standard normals (Box and Muller, 1958), two blocks at a time in vectors of four words. Twin:
+// src/cpu/box_muller.rs, which gives the derivation and the error; the coefficients are scripts/generate/minimax.py's.
 // The barriers follow the rule of pin.wgsl.
 
 const LN2_HIGH: f32 = 0.69314575;
@@ -27,8 +27,8 @@ const COS_8: f32 = 0.00089357217;
 const NATIVE_LOG: f32 = -1.3862944;
 const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
-// k of the 2^k that a positive n is within a third of, in the place of an exponent: k << 23.
-fn octave(n: vec4<f32>) -> vec4<u32> {
+// The power of two that a positive n is within a third of, 2^k, as k << 23.
+fn nearest_power(n: vec4<f32>) -> vec4<u32> {
     return (bitcast<vec4<u32>>(n) - vec4(0x3f2aaaabu)) & vec4(0xff800000u);
 }
 
@@ -62,15 +62,15 @@ fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) 
 fn radius(w: vec4<u32>) -> vec4<f32> {
     let w_high = vec4<f32>(vec4<i32>(w >> vec4(16u))) * 65536.0;
     let w_low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
-    let octave = octave(w_high + w_low);
+    let power = nearest_power(w_high + w_low);
     // w + 1/2 - 2^k = rest + rest_low, exactly
-    let above = pin(w_high - bitcast<vec4<f32>>(vec4(0x3f800000u) + octave));
+    let above = pin(w_high - bitcast<vec4<f32>>(vec4(0x3f800000u) + power));
     let rest = pin(above + w_low);
     let rest_low = w_low - pin(rest - above);
     // a power of two
-    let scale = bitcast<vec4<f32>>(vec4(0x40000000u) - octave);
+    let scale = bitcast<vec4<f32>>(vec4(0x40000000u) - power);
     // 32 - k, times 2^23
-    let e = vec4<f32>(bitcast<vec4<i32>>(vec4(0x10000000u) - octave));
+    let e = vec4<f32>(bitcast<vec4<i32>>(vec4(0x10000000u) - power));
     return root(
         exact(rest * scale),
         exact(rest_low * scale),
@@ -86,7 +86,7 @@ fn quarter_turns(w: vec4<u32>) -> vec4<f32> {
     return (high + vec4<f32>(bitcast<vec4<i32>>(turns & vec4(0xffffu)))) * 0x1p-32f;
 }
 
-// Of t = 2 pi (w + 1/2) 2^-32.
+// The cosine and the sine of t = 2 pi (w + 1/2) 2^-32.
 struct CosSin {
     cos: vec4<f32>,
     sin: vec4<f32>,
@@ -103,7 +103,7 @@ fn cos_sin(w: vec4<u32>) -> CosSin {
     s = horner(s, xx, SIN_3);
     s = horner(s, xx, SIN_1);
     s = s * x;
-    // its highest bits are the quadrant
+    // the highest bits of v are the quadrant
     let v = w + vec4(0x20000000u);
     let odd = (v & vec4(0x40000000u)) != vec4(0u);
     let cos_bits = bitcast<vec4<u32>>(select(c, s, odd)) ^ ((v + vec4(0x40000000u)) & vec4(0x80000000u));
@@ -117,24 +117,23 @@ struct Normals {
     b: vec4<f32>,
 }
 
-// Of two blocks' cosines and sines, their radii multiplied in.
-fn woven(cos: vec4<f32>, sin: vec4<f32>) -> Normals {
+// The normals of two blocks in order, from their cosines and sines times the radii.
+fn interleaved(cos: vec4<f32>, sin: vec4<f32>) -> Normals {
     return Normals(vec4(cos.x, sin.x, cos.y, sin.y), vec4(cos.z, sin.z, cos.w, sin.w));
 }
 
 fn box_muller(a: vec4<u32>, b: vec4<u32>) -> Normals {
     let r = radius(vec4(a.xz, b.xz));
     let t = cos_sin(vec4(a.yw, b.yw));
-    return woven(rounded(r * t.cos), rounded(r * t.sin));
+    return interleaved(rounded(r * t.cos), rounded(r * t.sin));
 }
 
-// The same with the device's own functions, the words taken as signed, which is the cheaper conversion: a
-// negative one is a turn less. `max` keeps the radius a number where the device's log of a number near 1
-// comes back above 0.
+// The same with the device's own functions. Words are converted as signed numbers, which is cheaper; a negative one is a turn
+// less. `max` keeps the radius a number where the device's logarithm of a number near 1 is above 0.
 fn box_muller_native(a: vec4<u32>, b: vec4<u32>) -> Normals {
     let turns = vec4<f32>(bitcast<vec4<i32>>(vec4(a.xz, b.xz))) * 0x1p-32f + 0x1p-33f;
     let u = select(turns, turns + 1.0, turns < vec4(0.0));
     let r = sqrt(max(NATIVE_LOG * log2(u), vec4(0.0)));
     let t = vec4<f32>(bitcast<vec4<i32>>(vec4(a.yw, b.yw))) * NATIVE_TURN + 0.5 * NATIVE_TURN;
-    return woven(r * cos(t), r * sin(t));
+    return interleaved(r * cos(t), r * sin(t));
 }

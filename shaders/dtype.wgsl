@@ -1,4 +1,4 @@
-// f32 bits to f16 and bf16, rounded to nearest, ties to even. Twin: src/dtype.rs.
+// f32 bits to f16 and bf16, rounded to nearest, ties to even. Twin: src/cpu/dtype.rs.
 
 const DTYPE_F32: u32 = 0u;
 const DTYPE_F16: u32 = 1u;

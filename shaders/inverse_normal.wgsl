@@ -1,5 +1,5 @@
-// Probabilities to quantiles of the standard normal, four at a time. Twin: src/inverse_normal.rs, which gives the
-// derivation and the error; the coefficients are scripts/minimax.py's.
+// Probabilities to quantiles of the standard normal, four at a time. Twin: src/cpu/inverse_normal.rs, which gives the
+// derivation and the error; the coefficients are scripts/generate/minimax.py's.
 // The barriers follow the rule of pin.wgsl.
 
 const SQRT_TAU: f32 = 2.5066283;
@@ -31,13 +31,13 @@ fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
     return mul_add(inverse, sub_mul(top, bottom, first), first);
 }
 
-// The least x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-octaves; from `centre`
-// on in its high words q is near a half, where octaves is 64.
-fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32) -> vec4<f32> {
+// The smallest x at or above 0 that a standard normal exceeds with probability (q + 1/2) 2^-exponent; from `centre`
+// on in its high words q is near a half, where exponent is 64.
+fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, exponent: f32, centre: u32) -> vec4<f32> {
     let central = q_high >= vec4(centre);
     let high = select(q_high, q_high ^ vec4(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
-    // from the lowest on, so that n is rounded but once where it has many digits
+    // summed from the lowest bits up, so that n is rounded once
     let n_low = pin(float(low & vec4(0xffffu)) + 0.5);
     let n_middle = pin(float(low >> vec4(16u)) * 65536.0 + n_low);
     let n_high = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_middle);
@@ -52,10 +52,10 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, octaves: f32, centre: u32
     centre_bottom = horner(centre_bottom, v, CENTRE_BOTTOM_1);
     centre_bottom = horner(centre_bottom, v, 1.0);
 
-    let octave = octave(n);
-    // twice what n 2^-k is above 1
-    let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - octave) - 1.0));
-    let e = octaves - vec4<f32>(bitcast<vec4<i32>>(octave) >> vec4(23u));
+    let power = nearest_power(n);
+    // 2 (n 2^-k - 1)
+    let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - power) - 1.0));
+    let e = exponent - vec4<f32>(bitcast<vec4<i32>>(power) >> vec4(23u));
     let r = pin(root(f, vec4(0.0), exact(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
     var tail_top = horner(vec4(TAIL_TOP_4), r, TAIL_TOP_3);
     tail_top = horner(tail_top, r, TAIL_TOP_2);
@@ -78,10 +78,10 @@ fn float(bits: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(vec4<i32>(bits));
 }
 
-// The quantile at (p + 1/2) 2^-octaves; the top bit of p says that it is above a half.
-fn signed_quantile(high: vec4<u32>, low: vec4<u32>, octaves: f32, centre: u32) -> vec4<f32> {
+// The quantile at (p + 1/2) 2^-exponent; the top bit of p says that it is above a half.
+fn signed_quantile(high: vec4<u32>, low: vec4<u32>, exponent: f32, centre: u32) -> vec4<f32> {
     let above = high >> vec4(31u);
     let mask = vec4(0u) - above;
-    let x = upper_quantile(high ^ mask, low ^ mask, octaves, centre);
+    let x = upper_quantile(high ^ mask, low ^ mask, exponent, centre);
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | ((above ^ vec4(1u)) << vec4(31u)));
 }

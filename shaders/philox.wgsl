@@ -1,18 +1,18 @@
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11), four blocks side by
-// side, so that a thread has work while a product is under way. Twin: src/philox.rs.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11), four blocks at a
+// time, so that a thread has other work while a product is computed. Twin: src/cpu/philox.rs.
 
 const PHILOX_M0: u32 = 0xD2511F53u;
 const PHILOX_M1: u32 = 0xCD9E8D57u;
 const PHILOX_W0: u32 = 0x9E3779B9u;
 const PHILOX_W1: u32 = 0xBB67AE85u;
 
-// 64-bit products, which `multiply` gives.
+// 64-bit products, as `multiply` returns them.
 struct Product {
     low: vec4<u32>,
     high: vec4<u32>,
 }
 
-// The first words of four blocks, the second ones, and so on.
+// Four blocks: their first words, their second words, and so on.
 struct Blocks {
     x: vec4<u32>,
     y: vec4<u32>,

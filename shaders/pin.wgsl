@@ -1,5 +1,5 @@
-// Barriers against fusing and regrouping. WGSL lets a compiler fuse a product into a sum and regroup sums and products,
-// and wgpu passes nothing on that forbids it. Twin: none, Rust neither fuses nor regroups.
+// Barriers against fusing and regrouping. WGSL lets a compiler fuse a product into a sum and regroup sums and products, and
+// wgpu has no way to forbid it. This file has no twin: Rust neither fuses nor regroups.
 //
 // The rule, which tests/barriers.rs enforces on the shaders as compilers get them, inlined and folded:
 //
@@ -11,7 +11,7 @@
 //   two of them merge into one and never into none, whatever constant stands between them. Exclusive ors with one word
 //   cancel: (x ^ zero) ^ zero is x. Sums of it do not cancel, but they do not merge either.
 
-// How a product that feeds a sum is rounded.
+// The ways to round a product that feeds a sum.
 const PRODUCTS_PINNED: u32 = 0u;
 // A fused multiply-add of the product and a uniform that is 1 at run time. The product by 1 is exact, so the bits are
 // the same whether a compiler fuses it, splits it, or leaves it as it is; only regrouping (a b) 1 to a (b 1) would

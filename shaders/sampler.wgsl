@@ -1,5 +1,5 @@
-// Two blocks' words to their values, as the bits of f32. Twin: src/sampler.rs, which works out the
-// coefficients.
+// Words to values, as the bits of f32, for two blocks at a time. Twin: src/cpu/sampler.rs. The coefficients come from
+// src/coefficients.rs.
 
 const SAMPLER_WORDS: u32 = 0u;
 const SAMPLER_CONSTANT: u32 = 1u;
@@ -16,13 +16,13 @@ struct Coefficients {
     bias: f32,
     top: f32,
     bottom: f32,
-    lift: u32,
-    pattern: u32,
+    scale_exponent: u32,
+    bits: u32,
     flip: u32,
     centre: u32,
     base: vec2<u32>,
     range: vec2<u32>,
-    octaves: f32,
+    exponent: f32,
     residue: f32,
     shift: f32,
     start: f32,
@@ -33,21 +33,22 @@ struct Coefficients {
     series_5: f32,
 }
 
-// Bits of value * 2^-lift, with 0 where that is below 2^-126 in magnitude; lift sits in the exponent's place.
-fn storable(value: vec4<f32>, lift: u32) -> vec4<u32> {
+// The bits of a value divided by its scale, or 0 where that is below 2^-126 in magnitude. The scale's exponent comes in the
+// place of an f32's exponent.
+fn flush(value: vec4<f32>, scale_exponent: u32) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(value);
     let exponent = bits & vec4(0x7f800000u);
-    return select(vec4(0u), bits - vec4(lift), exponent > vec4(lift));
+    return select(vec4(0u), bits - vec4(scale_exponent), exponent > vec4(scale_exponent));
 }
 
 fn uniform_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let u = vec4<f32>(vec4<i32>(w & vec4(0xffffffu)));
     let value = mul_add(u, vec4(c.scale), vec4(c.bias));
-    return storable(select(value, vec4(c.top), value > vec4(c.top)), c.lift);
+    return flush(select(value, vec4(c.top), value > vec4(c.top)), c.scale_exponent);
 }
 
 fn normal_values(z: vec4<f32>, c: Coefficients) -> vec4<u32> {
-    return storable(mul_add(z, vec4(c.scale), vec4(c.bias)), c.lift);
+    return flush(mul_add(z, vec4(c.scale), vec4(c.bias)), c.scale_exponent);
 }
 
 fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
@@ -58,7 +59,7 @@ fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let low = first + vec4(c.base.x);
     let carries = select(vec4(0u), vec4(1u), first < carried) + select(vec4(0u), vec4(1u), low < first);
     let high = mul_high(flipped, vec4(c.range.y)) + vec4(c.base.y) + carries;
-    let x = signed_quantile(high, low, c.octaves, c.centre);
+    let x = signed_quantile(high, low, c.exponent, c.centre);
     return inside(mul_add(x, vec4(c.scale), vec4(c.bias)), c);
 }
 
@@ -78,10 +79,10 @@ fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
 
 fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {
     let above = select(value, vec4(c.bottom), value < vec4(c.bottom));
-    return storable(select(above, vec4(c.top), above > vec4(c.top)), c.lift);
+    return flush(select(above, vec4(c.top), above > vec4(c.top)), c.scale_exponent);
 }
 
-// The words, or the values, of two blocks.
+// The words or the values of two blocks.
 struct Pair {
     a: vec4<u32>,
     b: vec4<u32>,
@@ -89,7 +90,7 @@ struct Pair {
 
 fn sample(w: Pair, c: Coefficients) -> Pair {
     if SAMPLER == SAMPLER_CONSTANT {
-        return Pair(vec4(c.pattern), vec4(c.pattern));
+        return Pair(vec4(c.bits), vec4(c.bits));
     }
     if SAMPLER == SAMPLER_UNIFORM {
         return Pair(uniform_values(w.a, c), uniform_values(w.b, c));

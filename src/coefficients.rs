@@ -1,71 +1,67 @@
-//! A sampler's parameters checked, and worked out into the numbers that shaders and CPU take.
+//! A sampler's parameters, checked and turned into the numbers that the CPU's and the GPU's kernels take. All of it is f64
+//! and f32 arithmetic on the host, once for each tensor.
 
-use crate::key::words;
-use crate::sampler::{Coefficients, Kind, Work};
-use crate::scalar::quantile_of;
+use bytemuck::{Pod, Zeroable};
+
+use crate::bits::{flush, power_of_two, round, words};
 use crate::window::{Narrow, Wide, Window};
-use crate::{Arithmetic, Dtype, Error, Result, Sampler};
+use crate::{Dtype, Error, Result};
 
-/// The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding.
+/// The largest standard normal in magnitude: sqrt(66 ln 2), and a rounding error.
 const LARGEST_NORMAL: f64 = 6.764;
-/// A std from which on no normal is below 2^-126, 2^-79: the smallest standard normal is above 2^-47.
-const SMALL_STD: f32 = power_of_two(-79);
-/// By how many powers of two tiny parameters are lifted, so that products stay normal.
-const LIFT: i32 = 96;
+/// With a std of at least this, 2^-79, no normal is below 2^-126: the smallest standard normal is above 2^-47.
+pub(crate) const SMALL_STD: f32 = power_of_two(-79);
+/// The exponent of the scale for tiny parameters. 2^96 keeps every product normal and overflows nothing that is not clamped.
+const SCALE_EXPONENT: i32 = 96;
 
-impl Sampler {
-    /// Refuses what a fill of this dtype would refuse.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadParameter`] and [`Error::WordsNeedF32`].
-    ///
-    /// ```
-    /// use seedtensors::{Dtype, Sampler};
-    ///
-    /// let sampler = Sampler::Constant { value: 1e6 };
-    /// assert!(sampler.check(Dtype::F32).is_ok());
-    /// let error = sampler.check(Dtype::F16).unwrap_err();
-    /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
-    /// ```
-    pub fn check(&self, dtype: Dtype) -> Result<()> {
-        self.work(dtype, Arithmetic::Exact).map(drop)
-    }
-
-    /// Checks the parameters against the dtype and works out the shader's numbers.
-    pub(crate) fn work(&self, dtype: Dtype, arithmetic: Arithmetic) -> Result<Work> {
-        Ok(match *self {
-            Self::Words if dtype != Dtype::F32 => return Err(Error::WordsNeedF32(dtype)),
-            Self::Words => Work::Words(Kind::Words, Coefficients::default()),
-            Self::Constant { value } => Work::Words(Kind::Constant, constant(value, dtype)?),
-            Self::Uniform { low, high } => Work::Words(Kind::Uniform, uniform(low, high, dtype)?),
-            Self::Normal { mean, std } => {
-                let coefficients = normal(mean, std, dtype, arithmetic)?;
-                let kind = match arithmetic {
-                    Arithmetic::Native => Kind::NormalNative,
-                    Arithmetic::Exact if mean == 0.0 && std >= SMALL_STD => Kind::NormalCentred,
-                    Arithmetic::Exact => Kind::Normal,
-                };
-                Work::Words(kind, coefficients)
-            }
-            Self::TruncatedNormal { mean, std, low, high } => {
-                let (kind, coefficients) = truncated(mean, std, [low, high], dtype)?;
-                Work::Words(kind, coefficients)
-            }
-            Self::Matrix(matrix) => {
-                matrix.check(dtype)?;
-                Work::Matrix(matrix)
-            }
-        })
-    }
+/// A sampler's parameters as the numbers that the kernels take. The shaders have a struct of the same name and layout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Coefficients {
+    pub(crate) scale: f32,
+    pub(crate) bias: f32,
+    /// Uniform: the largest value of the dtype below `high`. Truncated: the largest value not above `high`.
+    pub(crate) top: f32,
+    /// Truncated: the smallest value of the dtype not below `low`.
+    pub(crate) bottom: f32,
+    /// Values are computed times 2^e, so that no product is subnormal. This is `e << 23`, to be subtracted from an f32's bits.
+    pub(crate) scale_exponent: u32,
+    /// Constant: the value's f32 bits.
+    pub(crate) bits: u32,
+    /// Truncated: all ones where the window is mirrored, to be xored with each word.
+    pub(crate) flip: u32,
+    /// Truncated: this field and the next three are those of [`Wide`].
+    pub(crate) centre: u32,
+    pub(crate) base: [u32; 2],
+    pub(crate) range: [u32; 2],
+    pub(crate) exponent: f32,
+    /// Narrow windows: the window's middle minus `bias`, which is the middle rounded.
+    pub(crate) residue: f32,
+    /// Narrow windows: the fields of [`Narrow`]. `scale` and `shift` are `step` and `start` times std.
+    pub(crate) shift: f32,
+    pub(crate) start: f32,
+    pub(crate) step: f32,
+    pub(crate) series_2: f32,
+    pub(crate) series_3: f32,
+    pub(crate) series_4: f32,
+    pub(crate) series_5: f32,
+    pub(crate) end: u32,
 }
 
-fn constant(value: f32, dtype: Dtype) -> Result<Coefficients> {
+/// The coefficients of a truncated normal, and the kernel that they are for.
+pub(crate) enum Truncated {
+    /// By the inverse of the distribution function.
+    Wide(Coefficients),
+    /// By a series about the window's middle.
+    Narrow(Coefficients),
+}
+
+pub(crate) fn constant(value: f32, dtype: Dtype) -> Result<Coefficients> {
     check_finite("a constant", value.into(), dtype)?;
-    Ok(Coefficients { pattern: if value.is_subnormal() { 0 } else { value.to_bits() }, ..Coefficients::default() })
+    Ok(Coefficients { bits: if value.is_subnormal() { 0 } else { value.to_bits() }, ..Coefficients::default() })
 }
 
-fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
+pub(crate) fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
     check_finite("uniform's low", low.into(), dtype)?;
     check_finite("uniform's high", high.into(), dtype)?;
     if low > high {
@@ -76,18 +72,19 @@ fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
     }
     let (low, high) = (flush(low), flush(high));
     let range = f64::from(high) - f64::from(low);
-    let lift = if range > 0.0 && range < power_of_two(-100).into() { LIFT } else { 0 };
+    let scale = if range > 0.0 && range < power_of_two(-100).into() { SCALE_EXPONENT } else { 0 };
     let top = if low < high { dtype.largest_below(high) } else { low };
     Ok(Coefficients {
-        scale: round(range * f64::from(power_of_two(lift))) * power_of_two(-24),
-        bias: low * power_of_two(lift),
-        top: top * power_of_two(lift),
-        lift: (lift as u32) << 23,
+        scale: round(range * f64::from(power_of_two(scale))) * power_of_two(-24),
+        bias: low * power_of_two(scale),
+        top: top * power_of_two(scale),
+        scale_exponent: (scale as u32) << 23,
         ..Coefficients::default()
     })
 }
 
-fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<Coefficients> {
+/// `exact` says whether values are computed by the exact functions; the device's own need no scale.
+pub(crate) fn normal(mean: f32, std: f32, dtype: Dtype, exact: bool) -> Result<Coefficients> {
     check_finite("normal's mean", mean.into(), dtype)?;
     check_finite("normal's std", std.into(), Dtype::F32)?;
     if std < 0.0 {
@@ -96,18 +93,19 @@ fn normal(mean: f32, std: f32, dtype: Dtype, arithmetic: Arithmetic) -> Result<C
     let largest = f64::from(mean.abs()) + LARGEST_NORMAL * f64::from(std);
     check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
     let (mean, std) = (flush(mean), flush(std));
-    // 2^-40: beyond it so small a std adds nothing
+    // to a mean of 2^-40 or more, so small a std adds nothing
     let tiny = std > 0.0 && std < SMALL_STD && mean.abs() < power_of_two(-40);
-    let lift = if tiny && arithmetic == Arithmetic::Exact { LIFT } else { 0 };
+    let scale = if tiny && exact { SCALE_EXPONENT } else { 0 };
     Ok(Coefficients {
-        scale: std * power_of_two(lift),
-        bias: mean * power_of_two(lift),
-        lift: (lift as u32) << 23,
+        scale: std * power_of_two(scale),
+        bias: mean * power_of_two(scale),
+        scale_exponent: (scale as u32) << 23,
         ..Coefficients::default()
     })
 }
 
-fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result<(Kind, Coefficients)> {
+/// The coefficients of a truncated normal, for a narrow or a wide window.
+pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result<Truncated> {
     check_finite("truncated normal's mean", mean.into(), dtype)?;
     check_finite("truncated normal's std", std.into(), Dtype::F32)?;
     if std < f32::MIN_POSITIVE {
@@ -118,7 +116,7 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
     }
     let [low, high] = [low, high].map(|bound| if bound.is_infinite() { bound } else { flush(bound) });
     let mean = flush(mean);
-    // what the dtype has inside
+    // the dtype's smallest and largest value in the window
     let (bottom, top) = (-dtype.largest_to(-low), dtype.largest_to(high));
     if bottom > top {
         return Err(Error::bad(
@@ -138,32 +136,25 @@ fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result
         Window::Narrow(narrow) => {
             check_finite("truncated normal's low", low.into(), dtype)?;
             check_finite("truncated normal's high", high.into(), dtype)?;
-            Ok((
-                Kind::TruncatedNarrow,
-                narrow_coefficients(&narrow, f64::from(low) / 2.0 + f64::from(high) / 2.0, std, inside),
-            ))
+            let middle = f64::from(low) / 2.0 + f64::from(high) / 2.0;
+            Ok(Truncated::Narrow(narrow_coefficients(&narrow, middle, std, inside)))
         }
         Window::Wide(wide) => {
-            let coefficients = wide_coefficients(&wide, mean, std, inside);
-            for word in [0, u32::MAX] {
-                let x = f64::from(quantile_of(word ^ coefficients.flip, &coefficients));
-                let x = if wide.mirrored { -x } else { x };
-                let end = (f64::from(mean) + f64::from(std) * x).clamp(low.into(), high.into());
-                check_finite("truncated normal's least and greatest value", end, dtype)?;
+            for end in ends(&wide, [low, high], in_std(low), in_std(high)) {
+                let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
+                check_finite("truncated normal's least and greatest value", value, dtype)?;
             }
-            Ok((Kind::Truncated, coefficients))
+            Ok(Truncated::Wide(wide_coefficients(&wide, mean, std, inside)))
         }
     }
 }
 
-/// The quantiles of words in a wide window, for those who count their error.
-pub(crate) fn window_quantiles_of(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
-    let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
-    let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
-    Some(move |w| quantile_of(w ^ c.flip, &c) * c.scale)
+/// The least and the greatest value of a window in standard deviations. An end with a finite bound is taken to be that bound.
+fn ends(wide: &Wide, bounds: [f32; 2], low: f64, high: f64) -> [f64; 2] {
+    if bounds.iter().all(|bound| bound.is_finite()) { [low, high] } else { wide.ends() }
 }
 
-fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
+pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
     Coefficients {
         scale: if wide.mirrored { -std } else { std },
         bias: mean,
@@ -171,18 +162,18 @@ fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> 
         centre: wide.centre,
         base: words(wide.base),
         range: words(wide.range),
-        octaves: wide.octaves,
+        exponent: wide.exponent as f32,
         ..inside
     }
-    .lifted(window_lift(std, mean))
+    .scaled(window_scale(std, mean))
 }
 
 fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficients) -> Coefficients {
     let (scale, bias) = (f64::from(std) * narrow.step, round(middle));
-    let lift = window_lift(round(scale), bias);
-    // rounded once lifted, before which it could be subnormal
-    let lifted = |value: f64| flush(round(value * f64::from(power_of_two(lift))));
-    // below 2^-60 of a unit it adds nothing
+    let exponent = window_scale(round(scale), bias);
+    // scaled first and rounded then: unscaled it could be subnormal
+    let scaled = |value: f64| flush(round(value * f64::from(power_of_two(exponent))));
+    // below 2^-60 it adds nothing to a value of about 1
     let small = |value: f64| if value.abs() < power_of_two(-60).into() { 0.0 } else { round(value) };
     let [series_2, series_3, series_4, series_5] = narrow.series.map(small);
     let coefficients = Coefficients {
@@ -196,29 +187,30 @@ fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficie
         ..inside
     };
     Coefficients {
-        scale: lifted(scale),
-        residue: lifted(middle - f64::from(bias)),
-        shift: lifted(f64::from(std) * narrow.start),
-        ..coefficients.lifted(lift)
+        scale: scaled(scale),
+        residue: scaled(middle - f64::from(bias)),
+        shift: scaled(f64::from(std) * narrow.start),
+        ..coefficients.scaled(exponent)
     }
 }
 
-/// Quantiles within a window are above 2^-66 in magnitude, so that a smaller std would give subnormal products.
-fn window_lift(std: f32, mean: f32) -> i32 {
-    // beyond 2^-20 so small a std adds nothing to the mean
-    if std < power_of_two(-60) && mean.abs() < power_of_two(-20) { LIFT } else { 0 }
+/// The scale's exponent for a truncated normal. Quantiles in a window are above 2^-66 in magnitude, so a smaller std would give
+/// subnormal products.
+fn window_scale(std: f32, mean: f32) -> i32 {
+    // to a mean of 2^-20 or more, so small a std adds nothing
+    if std < power_of_two(-60) && mean.abs() < power_of_two(-20) { SCALE_EXPONENT } else { 0 }
 }
 
 impl Coefficients {
-    /// With what has the unit of a value times 2^lift.
-    fn lifted(self, lift: i32) -> Self {
-        let up = |value: f32| (value * power_of_two(lift)).clamp(-f32::MAX, f32::MAX);
+    /// The coefficients with every value times 2^exponent.
+    fn scaled(self, exponent: i32) -> Self {
+        let up = |value: f32| (value * power_of_two(exponent)).clamp(-f32::MAX, f32::MAX);
         Self {
             scale: up(self.scale),
             bias: up(self.bias),
             top: up(self.top),
             bottom: up(self.bottom),
-            lift: (lift as u32) << 23,
+            scale_exponent: (exponent as u32) << 23,
             ..self
         }
     }
@@ -236,20 +228,4 @@ fn check_finite(what: &str, value: f64, dtype: Dtype) -> Result<()> {
     } else {
         Err(Error::bad(&format!("{what} must be finite in {dtype}"), format!("{value:?}")))
     }
-}
-
-/// 2^exponent, from -126 to 127. `powi` would be of whatever precision the platform has.
-const fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits((127 + exponent).cast_unsigned() << 23)
-}
-
-/// f64 to f32, the one rounding of a parameter.
-#[expect(clippy::cast_possible_truncation, reason = "rounding is what it is for")]
-pub(crate) const fn round(value: f64) -> f32 {
-    value as f32
-}
-
-/// Positive zero for a zero or a subnormal.
-fn flush(value: f32) -> f32 {
-    if value.is_normal() { value } else { 0.0 }
 }

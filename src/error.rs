@@ -1,4 +1,4 @@
-//! What can go wrong, with the rule and the value that broke it.
+//! The library's error: each variant names the rule and the value that broke it.
 
 use crate::Dtype;
 
@@ -14,9 +14,9 @@ pub enum Error {
         "no GPU {wanted}: {found}; install a Vulkan driver (Debian and Ubuntu: mesa-vulkan-drivers), or fill on the CPU, which gives the same values"
     )]
     NoAdapter {
-        /// Which device was asked for.
+        /// The device that was asked for.
         wanted: String,
-        /// What there is instead.
+        /// The devices that there are.
         found: String,
     },
     /// The device is gone: destroyed, reset, or unplugged.
@@ -28,8 +28,8 @@ pub enum Error {
         /// The buffer's size.
         bytes: u64,
     },
-    /// The CPU has no room for what it works out.
-    #[error("no memory for {bytes} bytes: a matrix is worked out whole, whatever part of it is filled")]
+    /// The CPU has no memory for the elements, or for a matrix, which is computed whole whatever part of it is filled.
+    #[error("no memory for {bytes} bytes")]
     NoMemory {
         /// The bytes that were asked for.
         bytes: u64,
@@ -45,23 +45,23 @@ pub enum Error {
     /// The range does not lie inside the buffer.
     #[error("the range ends at byte {end} (rounded up to whole 4-byte words), the buffer at byte {size}")]
     BufferTooSmall {
-        /// Where the range ends, rounded up to a multiple of 4.
+        /// The end of the range, rounded up to a multiple of 4.
         end: u64,
         /// The buffer's size.
         size: u64,
     },
     /// The buffer was made without a usage that the operation needs.
-    #[error("the buffer lacks usage {missing:?}, it has {found:?}")]
+    #[error("the buffer lacks usage {missing}, it has {found}")]
     MissingUsage {
-        /// What it needs.
-        missing: wgpu::BufferUsages,
-        /// What it was made with.
-        found: wgpu::BufferUsages,
+        /// The usages that it needs.
+        missing: String,
+        /// The usages that it was made with.
+        found: String,
     },
     /// A range that starts in the middle of a 4-byte word.
     #[error("a range must start at a multiple of 4 bytes, not at byte {offset}")]
     MisalignedRange {
-        /// Where the range starts.
+        /// The start of the range.
         offset: u64,
     },
     /// A device of the caller's whose limit keeps the shaders from running.
@@ -103,10 +103,19 @@ pub enum Error {
     /// The library was built without this feature.
     #[error("this needs the feature `{0}` of seedtensors: cargo add seedtensors --features {0}")]
     NeedsFeature(&'static str),
-    /// A slice of words or bytes where elements of another dtype were asked for.
-    #[error("raw words are 32 bits wide and cannot be stored as {0}")]
-    WordsNeedF32(Dtype),
-    /// A device whose values differ from the CPU's, asked for exact arithmetic.
+    /// A slice, or a range of bytes, of another length than the fill has elements.
+    #[error("a fill of {elements} elements needs a slice of {expected} {unit}, not of {found}")]
+    WrongLength {
+        /// The fill's elements.
+        elements: u64,
+        /// The length that they take.
+        expected: u64,
+        /// `elements` or `bytes`.
+        unit: &'static str,
+        /// The slice's length.
+        found: u64,
+    },
+    /// An exact fill on a device whose values differ from the CPU's.
     #[error(
         "{device} is not exact: {sampler} in {dtype} gave {found:#x} for element {element}, not {expected:#x}; use native arithmetic, or the CPU"
     )]

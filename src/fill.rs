@@ -1,85 +1,183 @@
-//! What to fill with: the part of a tensor's definition that is the same on every device.
+//! A tensor's definition, the same on every device: key, sampler, and the elements to fill.
 
-use crate::{Error, Key, Result, Sampler, Shard};
+use std::ops::Range;
 
-/// Which functions turn words into normals.
+use crate::{Error, Init, Key, Result, Sampler, Shape, Shard};
+
+/// The functions that turn words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Arithmetic {
     /// A fixed sequence of correctly rounded operations: the same bits on every device.
     #[default]
     Exact,
-    /// A GPU's own `log`, `sqrt`, `sin` and `cos`: as fast as it goes, and within `r * 2^-11 + 2^-9.5` of exact, `r`
-    /// the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude may come out as they are.
-    /// Uniforms, constants and truncated normals are the same bits in both, and so is everything on the CPU, which goes
-    /// fastest the exact way.
+    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5` of
+    /// exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed to 0.
+    /// Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU, whose exact
+    /// functions are its fastest.
     Native,
 }
 
-/// The values of a run of elements: a key, a sampler, and where in the tensor, or a shard of it, the run
-/// begins.
+/// A tensor, or a part of it, to be filled: its key, its sampler, and the elements.
+///
+/// The same value of this type describes a tensor to be allocated ([`cpu::tensor`](crate::cpu::tensor),
+/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not depend
+/// on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values there.
 ///
 /// ```
-/// use seedtensors::{Fill, Key, Sampler, cpu};
+/// use seedtensors::{Fill, Init, Key, Shape, cpu};
 ///
-/// let fill = Fill::new(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 });
-/// let mut whole = [0.0_f32; 10];
-/// cpu::fill(&fill, &mut whole)?;
+/// let shape = Shape::new(&[4, 6])?;
+/// let fill = Fill::new(Key::new(42).named("weight"), Init::he_normal(), &shape)?;
+/// assert_eq!(fill.elements(), 24);
+/// let whole: Vec<f32> = cpu::tensor(&fill)?;
 ///
-/// let mut rest = [0.0_f32; 3];
-/// cpu::fill(&Fill { start: 7, ..fill }, &mut rest)?;
-/// assert_eq!(rest, whole[7..]);
+/// let rest: Vec<f32> = cpu::tensor(&fill.range(18..24)?)?;
+/// assert_eq!(rest, whole[18..]);
+///
+/// let column: Vec<f32> = cpu::tensor(&fill.shard(&shape.shard(&[0, 5], &[4, 1])?)?)?;
+/// assert_eq!(column, [whole[5], whole[11], whole[17], whole[23]]);
+///
+/// // a slice of another length is refused
+/// assert!(cpu::fill(&fill, &mut [0.0_f32; 23]).is_err());
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
-    /// The tensor's key.
-    pub key: Key,
-    /// What its values are.
-    pub sampler: Sampler,
-    /// Which part of the tensor; none is the whole.
-    pub shard: Option<Shard>,
-    /// Row-major index, in the tensor or its shard, of the first element to fill.
-    pub start: u64,
-    /// How normals are worked out.
-    pub arithmetic: Arithmetic,
+    sampler: Sampler,
+    selection: Selection,
+    /// Elements of the whole tensor.
+    whole: u64,
+    arithmetic: Arithmetic,
+}
+
+/// Elements of a tensor under a key: a run of the tensor's elements, or of a shard's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Selection {
+    pub(crate) key: Key,
+    /// A shard of several runs. A shard that is one run of the tensor is kept as that run.
+    pub(crate) shard: Option<Shard>,
+    /// Row-major index, in the tensor or its shard, of the first element.
+    pub(crate) start: u64,
+    pub(crate) count: u64,
+}
+
+impl Selection {
+    /// A run of a tensor's elements.
+    pub(crate) const fn run(key: Key, start: u64, count: u64) -> Self {
+        Self { key, shard: None, start, count }
+    }
+
+    /// `count` of the elements, from one on.
+    pub(crate) const fn part(&self, start: u64, count: u64) -> Self {
+        Self { start: self.start + start, count, ..*self }
+    }
+
+    /// The elements as contiguous runs of the tensor: the first index, and the number of elements.
+    pub(crate) fn runs(&self) -> Vec<(u64, u64)> {
+        match self.shard {
+            Some(shard) => shard.runs(self.start..self.start + self.count).collect(),
+            None => vec![(self.start, self.count)],
+        }
+    }
 }
 
 impl Fill {
-    /// An exact fill from element 0.
+    /// The whole tensor of an initialiser and a shape, in exact arithmetic.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Init::sampler`].
+    pub fn new(key: Key, init: impl Into<Init>, shape: &Shape) -> Result<Self> {
+        Ok(Self::from_sampler(key, init.into().sampler(shape)?, shape.elements()))
+    }
+
+    /// A tensor of `elements` elements of a sampler, in exact arithmetic. Dimensions do not matter, except to a
+    /// [`Matrix`](crate::Matrix), which knows its own.
+    ///
+    /// ```
+    /// use seedtensors::{Fill, Key, Sampler, cpu};
+    ///
+    /// let fill = Fill::from_sampler(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 }, 10);
+    /// let weights: Vec<f32> = cpu::tensor(&fill)?;
+    /// assert_eq!(weights.len(), 10);
+    /// # Ok::<(), seedtensors::Error>(())
+    /// ```
     #[must_use]
-    pub const fn new(key: Key, sampler: Sampler) -> Self {
-        Self { key, sampler, shard: None, start: 0, arithmetic: Arithmetic::Exact }
+    pub const fn from_sampler(key: Key, sampler: Sampler, elements: u64) -> Self {
+        let selection = Selection::run(key, 0, elements);
+        Self { sampler, selection, whole: elements, arithmetic: Arithmetic::Exact }
     }
 
-    /// The same values, of a shard alone.
+    /// A range of these elements, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] for a range that ends before it begins, or behind the last element.
+    pub fn range(&self, range: Range<u64>) -> Result<Self> {
+        if range.start > range.end || range.end > self.elements() {
+            return Err(Error::bad(
+                &format!("a range must lie inside its {} elements", self.elements()),
+                format!("{range:?}"),
+            ));
+        }
+        let selection = self.selection.part(range.start, range.end - range.start);
+        Ok(Self { selection, ..*self })
+    }
+
+    /// A rectangle of the tensor, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`] for a shard of a tensor of another size, and where these are not the whole tensor's
+    /// elements.
+    pub fn shard(&self, shard: &Shard) -> Result<Self> {
+        let Selection { shard: other, start, count, key } = self.selection;
+        if shard.whole() != self.whole || other.is_some() || start != 0 || count != self.whole {
+            return Err(Error::bad(
+                &format!("a shard must be of the fill's whole tensor, of {} elements", self.whole),
+                format!("a shard of a tensor of {} elements, of a fill of {count} from {start} on", shard.whole()),
+            ));
+        }
+        let selection = if shard.dims().is_empty() {
+            Selection::run(key, if shard.elements() == 0 { 0 } else { shard.index(0) }, shard.elements())
+        } else {
+            Selection { key, shard: Some(*shard), start: 0, count: shard.elements() }
+        };
+        Ok(Self { selection, ..*self })
+    }
+
+    /// The same elements by other functions.
     #[must_use]
-    pub const fn of_shard(self, shard: Shard) -> Self {
-        Self { shard: Some(shard), ..self }
+    pub const fn with_arithmetic(self, arithmetic: Arithmetic) -> Self {
+        Self { arithmetic, ..self }
     }
 
-    /// Refuses a range of elements whose indices do not fit in 64 bits, or that leaves its shard, and takes a
-    /// shard that the tensor has in one piece as the range that it is.
-    pub(crate) fn of_range(&self, count: u64) -> Result<Self> {
-        let end = self.start.checked_add(count);
-        let end =
-            end.ok_or_else(|| Error::ShapeOverflow { what: format!("start {} + {count} elements", self.start) })?;
-        match self.shard {
-            Some(shard) if end > shard.elements() => Err(Error::bad(
-                &format!("a range must lie inside its shard of {} elements", shard.elements()),
-                format!("start {} + {count} elements", self.start),
-            )),
-            Some(shard) if shard.sides().is_empty() => {
-                Ok(Self { shard: None, start: shard.index(0) + self.start, ..*self })
-            }
-            _ => Ok(*self),
-        }
+    /// The number of elements to fill.
+    #[must_use]
+    pub const fn elements(&self) -> u64 {
+        self.selection.count
     }
 
-    /// The first `count` elements as runs in a row of the tensor: the first index, and the number of elements.
-    pub(crate) fn runs(&self, count: u64) -> Vec<(u64, u64)> {
-        match self.shard {
-            Some(shard) => shard.runs(self.start..self.start + count).collect(),
-            None => vec![(self.start, count)],
-        }
+    /// The tensor's key.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.selection.key
+    }
+
+    /// The distribution of the tensor's values.
+    #[must_use]
+    pub const fn sampler(&self) -> Sampler {
+        self.sampler
+    }
+
+    /// The functions that turn words into normals.
+    #[must_use]
+    pub const fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
+    pub(crate) const fn selection(&self) -> &Selection {
+        &self.selection
     }
 }

@@ -1,6 +1,6 @@
 //! Initialisers: how a shape's fans become a sampler. Constants are worked out in f64 and rounded once.
 
-use crate::coefficients::round;
+use crate::bits::round;
 use crate::{Error, Matrix, Result, Sampler, Shape};
 
 /// The factor by which an activation's weights are enlarged (PyTorch's `calculate_gain`).

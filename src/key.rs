@@ -1,7 +1,8 @@
-//! What a tensor's values hang on: a seed and an offset, as in PyTorch's stateless generator.
+//! Keys: a seed and an offset, as in PyTorch's stateless generator. A tensor's key decides all its random words.
 
 use sha2::{Digest, Sha256};
 
+use crate::bits::words;
 use crate::philox::philox4x32_10;
 
 /// A key: the seed of a Philox stream and the counter at which it begins.
@@ -47,7 +48,7 @@ impl Key {
     }
 
     /// The key of a tensor by its name: `fold_in(h)`, `h` the first 8 bytes, little-endian, of SHA-256
-    /// of the name's UTF-8 bytes. No other tensor of the model has a part in it.
+    /// of the name's UTF-8 bytes. Other tensors of the model do not affect it.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
@@ -64,10 +65,4 @@ impl Key {
         let [low, high] = words(self.offset.wrapping_add(b));
         philox4x32_10([low, high, 0, 0], words(self.seed))
     }
-}
-
-/// A 64-bit value as (low, high) words.
-#[expect(clippy::cast_possible_truncation, reason = "the halves are taken apart")]
-pub(crate) const fn words(value: u64) -> [u32; 2] {
-    [value as u32, (value >> 32) as u32]
 }

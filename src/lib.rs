@@ -1,17 +1,16 @@
 //! Weight initialisation on the GPU and the CPU: same seed, same bits, everywhere.
 //!
-//! A tensor's values are a pure function of its [`Key`], its [`Sampler`] and its [`Dtype`]: the same on every
-//! device, whole or in parts. An [`Init`] such as [`Init::he_normal`] works a sampler out from a [`Shape`]; a
-//! [`Fill`] joins it with a key; [`cpu::fill`] and [`gpu::Gpu::fill`] carry it out, for the whole tensor or a
-//! [`Shard`] of it. [`Layer`] knows what PyTorch's layers begin with.
+//! A tensor's values are a pure function of its [`Key`], its [`Sampler`] and its [`Dtype`]. They are the same on every
+//! device, for the whole tensor or a part of it. An [`Init`] such as [`Init::he_normal`] makes a sampler from a [`Shape`]. A
+//! [`Fill`] joins key, sampler and elements. [`cpu::fill`] and `gpu::Gpu::fill` execute it. A [`Layer`] lists the parameters
+//! of a PyTorch layer with PyTorch's defaults.
 //!
 //! ```
 //! use seedtensors::{Fill, Init, Key, Shape, cpu};
 //!
 //! let shape = Shape::new(&[4, 3])?;
-//! let fill = Fill::new(Key::new(42).named("weight"), Init::xavier_uniform().sampler(&shape)?);
-//! let mut weights = [0.0_f32; 12];
-//! cpu::fill(&fill, &mut weights)?;
+//! let fill = Fill::new(Key::new(42).named("weight"), Init::xavier_uniform(), &shape)?;
+//! let weights: Vec<f32> = cpu::tensor(&fill)?;
 //! let bound = (6.0_f32 / 7.0).sqrt();
 //! assert!(weights.iter().all(|w| (-bound..bound).contains(w)));
 //! # Ok::<(), seedtensors::Error>(())
@@ -19,57 +18,61 @@
 //!
 //! # Scope
 //!
-//! Random values for weights, from words to buffers. Random numbers for anything else are `rand`'s, which
-//! [`Philox`] feeds; tensors, their storage and their arithmetic are the caller's.
+//! Random values for weights, from random words to filled buffers. For other random numbers use `rand` with [`Philox`] as
+//! its generator. Tensors, their storage and their arithmetic belong to the caller.
 //!
 //! # Features
 //!
-//! `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
+//! - `gpu` (default): the module `gpu`, by wgpu. Without it nothing of wgpu is built.
+//! - `rayon` (default): the CPU fills on every core. Without it, on the calling thread.
+//! - `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
+//! - `serde`: `Serialize` and `Deserialize` for initialisers, layers, shapes, samplers and dtypes, as recipes write them.
 //!
 //! # Errors
 //!
 //! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
 
-mod box_muller;
+mod bits;
 mod coefficients;
 pub mod cpu;
 mod dtype;
 mod error;
 mod fill;
+mod generator;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 mod init;
-mod inverse_normal;
+mod kernel;
 mod key;
-mod lanes;
 mod layer;
 mod matrix;
 mod philox;
+pub mod reference;
 mod sampler;
-mod scalar;
 mod shape;
 mod shard;
+#[cfg(feature = "gpu")]
 #[doc(hidden)]
-pub mod twins;
-mod vector;
-mod weft;
+pub mod testing;
 mod window;
 
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use fill::{Arithmetic, Fill};
+pub use generator::Philox;
 pub use init::{Bounds, Distribution, Gain, Init, Mode};
 pub use key::Key;
 pub use layer::{Layer, Parameter, Recurrent};
 pub use matrix::Matrix;
-pub use philox::{Philox, philox_bump, philox_round, philox4x32_10};
 pub use sampler::Sampler;
-pub use scalar::{box_muller, cos_sin, inverse_normal, radius};
 pub use shape::{Fans, Layout, Shape};
 pub use shard::Shard;
+#[cfg(feature = "gpu")]
+pub use wgpu;
 
-/// The version of what every value is. Another version may give other values; this one never will.
+/// The version of the definition of every value. Values of one version never change; another version may give others.
 pub const VALUES_VERSION: u32 = 1;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "gpu"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

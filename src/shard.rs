@@ -1,10 +1,10 @@
-//! Rectangles of a tensor: which of its elements a shard holds, and in which order.
+//! Rectangles of a tensor: the elements that a shard holds, and their order.
 
 use std::ops::Range;
 
 use crate::{Error, Result, Shape};
 
-/// Dimensions of a shard at most.
+/// The largest number of dimensions of a shard. It keeps `Shard` a `Copy` type without a heap.
 const MOST_DIMS: usize = 8;
 
 /// A rectangle of a tensor: a start and an extent in every dimension of the whole shape, made by
@@ -14,31 +14,31 @@ const MOST_DIMS: usize = 8;
 /// use seedtensors::{Fill, Init, Key, Shape, cpu};
 ///
 /// let shape = Shape::new(&[4, 6])?;
-/// let fill = Fill::new(Key::new(42), Init::he_normal().sampler(&shape)?);
-/// let mut whole = [0.0_f32; 24];
-/// cpu::fill(&fill, &mut whole)?;
+/// let fill = Fill::new(Key::new(42), Init::he_normal(), &shape)?;
+/// let whole: Vec<f32> = cpu::tensor(&fill)?;
 ///
 /// // columns 2 and 3 of rows 1 to 3
-/// let mut part = [0.0_f32; 6];
-/// cpu::fill(&fill.of_shard(shape.shard(&[1, 2], &[3, 2])?), &mut part)?;
+/// let part: Vec<f32> = cpu::tensor(&fill.shard(&shape.shard(&[1, 2], &[3, 2])?)?)?;
 /// assert_eq!(part, [whole[8], whole[9], whole[14], whole[15], whole[20], whole[21]]);
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard {
     elements: u64,
+    /// Elements of the whole tensor.
+    whole: u64,
     /// Index in the whole of the shard's first element.
     first: u64,
-    /// Elements in a row that stand in a row in the whole, too.
+    /// Length of a contiguous run: elements consecutive in both the shard and the tensor.
     run: u64,
-    /// The other dimensions, the innermost first: those that the whole has in one piece are merged.
-    sides: [Side; MOST_DIMS],
+    /// The dimensions over the runs, the innermost first. Dimensions that are contiguous in the tensor are merged.
+    dims: [Dim; MOST_DIMS],
     rank: usize,
 }
 
-/// A dimension: so many steps, each so many elements of the whole apart.
+/// A dimension of a shard: its extent, and the distance of two neighbours in the tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Side {
+pub(crate) struct Dim {
     pub(crate) extent: u64,
     pub(crate) stride: u64,
 }
@@ -78,7 +78,7 @@ impl Shape {
         if !start.iter().zip(extent).zip(dims).all(inside) {
             return Err(Error::bad(&format!("a shard must lie inside shape {dims:?}"), given()));
         }
-        let mut shard = Shard { elements: 0, first: 0, run: 1, sides: [Side::default(); MOST_DIMS], rank: 0 };
+        let mut shard = Shard { elements: 0, whole: self.elements(), first: 0, run: 1, dims: [Dim::default(); MOST_DIMS], rank: 0 };
         if extent.contains(&0) {
             return Ok(shard);
         }
@@ -86,7 +86,7 @@ impl Shape {
         let mut stride = 1;
         for ((&start, &extent), &dim) in start.iter().zip(extent).zip(dims).rev() {
             shard.first += start * stride;
-            shard.push(Side { extent, stride });
+            shard.push(Dim { extent, stride });
             stride *= dim;
         }
         Ok(shard)
@@ -100,59 +100,64 @@ impl Shard {
         self.elements
     }
 
-    /// Adds the next dimension outwards, merged with the one before where the whole has both in one piece.
-    fn push(&mut self, side: Side) {
-        if side.extent == 1 {
+    /// Adds the next outer dimension. It is merged with the one before where the two are contiguous in the tensor.
+    fn push(&mut self, dim: Dim) {
+        if dim.extent == 1 {
             return;
         }
-        match self.sides[..self.rank].last_mut() {
-            None if side.stride == self.run => self.run *= side.extent,
-            Some(last) if last.extent * last.stride == side.stride => last.extent *= side.extent,
+        match self.dims[..self.rank].last_mut() {
+            None if dim.stride == self.run => self.run *= dim.extent,
+            Some(last) if last.extent * last.stride == dim.stride => last.extent *= dim.extent,
             _ => {
-                self.sides[self.rank] = side;
+                self.dims[self.rank] = dim;
                 self.rank += 1;
             }
         }
     }
 
-    /// Elements in a row that stand in a row in the whole, too.
+    /// Elements of the whole tensor.
+    pub(crate) const fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// Length of a contiguous run: elements consecutive in both the shard and the tensor.
     pub(crate) const fn run(&self) -> u64 {
         self.run
     }
 
     /// The dimensions over the runs, the innermost first.
-    pub(crate) fn sides(&self) -> &[Side] {
-        &self.sides[..self.rank]
+    pub(crate) fn dims(&self) -> &[Dim] {
+        &self.dims[..self.rank]
     }
 
     /// Whether every run begins and ends with a block of four.
     pub(crate) fn is_of_blocks(&self) -> bool {
         let whole = |count: u64| count.is_multiple_of(4);
-        whole(self.first) && whole(self.run) && self.sides().iter().all(|side| whole(side.stride))
+        whole(self.first) && whole(self.run) && self.dims().iter().all(|dim| whole(dim.stride))
     }
 
     /// The index in the whole of an element of the shard.
     pub(crate) fn index(&self, element: u64) -> u64 {
         let mut rest = element / self.run;
         let mut index = self.first + element % self.run;
-        for side in self.sides() {
-            index += rest % side.extent * side.stride;
-            rest /= side.extent;
+        for dim in self.dims() {
+            index += rest % dim.extent * dim.stride;
+            rest /= dim.extent;
         }
         index
     }
 
-    /// The element of the shard that has this index in the whole, if one has.
+    /// The element of the shard at an index of the whole, if the shard holds it.
     pub(crate) fn element(&self, index: u64) -> Option<u64> {
         let mut rest = index.checked_sub(self.first)?;
         let mut element = 0;
-        for side in self.sides().iter().rev() {
-            let step = rest / side.stride;
-            if step >= side.extent {
+        for dim in self.dims().iter().rev() {
+            let step = rest / dim.stride;
+            if step >= dim.extent {
                 return None;
             }
-            element = element * side.extent + step;
-            rest -= step * side.stride;
+            element = element * dim.extent + step;
+            rest -= step * dim.stride;
         }
         (rest < self.run && self.elements > 0).then(|| element * self.run + rest)
     }
@@ -162,23 +167,23 @@ impl Shard {
         let mut at = range.start;
         let mut steps = [0; MOST_DIMS];
         let mut rest = at / self.run;
-        for (step, side) in steps.iter_mut().zip(self.sides()) {
-            *step = rest % side.extent;
-            rest /= side.extent;
+        for (step, dim) in steps.iter_mut().zip(self.dims()) {
+            *step = rest % dim.extent;
+            rest /= dim.extent;
         }
         let mut row = if at < range.end { self.index(at - at % self.run) } else { 0 };
         std::iter::from_fn(move || {
             let (skip, left) = (at % self.run, range.end.checked_sub(at).filter(|&left| left > 0)?);
             let run = (row + skip, (self.run - skip).min(left));
             at += run.1;
-            // the next row, like an odometer
-            for (step, side) in steps.iter_mut().zip(self.sides()) {
+            // advance the innermost coordinate, and carry
+            for (step, dim) in steps.iter_mut().zip(self.dims()) {
                 *step += 1;
-                row += side.stride;
-                if *step < side.extent {
+                row += dim.stride;
+                if *step < dim.extent {
                     break;
                 }
-                row -= *step * side.stride;
+                row -= *step * dim.stride;
                 *step = 0;
             }
             Some(run)
@@ -194,11 +199,11 @@ mod tests {
     fn dimensions_that_the_whole_has_in_one_piece_are_merged() {
         let shape = Shape::new(&[5, 6, 7, 8]).unwrap();
         let rows = shape.shard(&[1, 0, 0, 0], &[3, 6, 7, 8]).unwrap();
-        assert_eq!((rows.first, rows.run(), rows.sides()), (336, 1008, &[][..]));
+        assert_eq!((rows.first, rows.run(), rows.dims()), (336, 1008, &[][..]));
         let middle = shape.shard(&[1, 2, 0, 0], &[3, 2, 7, 8]).unwrap();
-        assert_eq!((middle.run(), middle.sides()), (112, &[Side { extent: 3, stride: 336 }][..]));
+        assert_eq!((middle.run(), middle.dims()), (112, &[Dim { extent: 3, stride: 336 }][..]));
         let column = shape.shard(&[0, 0, 0, 3], &[5, 6, 7, 1]).unwrap();
-        assert_eq!((column.run(), column.sides()), (1, &[Side { extent: 210, stride: 8 }][..]));
+        assert_eq!((column.run(), column.dims()), (1, &[Dim { extent: 210, stride: 8 }][..]));
         let corner = shape.shard(&[4, 5, 6, 7], &[1, 1, 1, 1]).unwrap();
         assert_eq!((corner.first, corner.run(), corner.elements()), (1679, 1, 1));
     }

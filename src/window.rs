@@ -1,14 +1,14 @@
-//! The window of a truncated normal as the samplers' numbers, worked out on the host in f64 by add, subtract,
-//! multiply and divide alone, so that every host gets the same.
+//! The window of a truncated normal, in standard deviations. It is worked out on the host in f64 by additions, subtractions,
+//! multiplications and divisions alone, so that every host gets the same numbers.
 
-use crate::coefficients::round;
-use crate::inverse_normal::CENTRE;
+/// The boundary between the quantile's centre and its tails: 0.1 * 2^32, for the high words of 64-bit probabilities.
+pub(crate) const CENTRE: u32 = 0x1999_999a;
 
 /// Windows whose width times `max(1, |middle|)`, in standard deviations, is at most this are narrow.
 const NARROW: f64 = 1.0 / 16.0;
-/// Below this probability of the nearer tail a window is far out: its integers are scaled.
+/// A window whose nearer tail has a smaller probability than this is far out: its integers are scaled.
 const FAR: f64 = 1.0 / 16.0;
-/// The least probability of a window: f32's smallest normal number.
+/// The smallest probability of a window: f32's smallest normal number.
 const LEAST_MASS: f64 = f32::MIN_POSITIVE as f64;
 
 /// How the words of a window become values.
@@ -16,19 +16,19 @@ const LEAST_MASS: f64 = f32::MIN_POSITIVE as f64;
 pub(crate) enum Window {
     /// By the inverse of the distribution function.
     Wide(Wide),
-    /// By its series about the window's middle, where a value has more digits than its quantile.
+    /// By a series about the window's middle. A value needs more bits there than the quantile has.
     Narrow(Narrow),
 }
 
-/// Element `w` has the quantile of probability `base + w range 2^-32`, in units of 2^-octaves.
+/// The value of word `w` is the quantile of probability `base + w range 2^-32`, in units of 2^-exponent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Wide {
     pub(crate) base: u64,
     pub(crate) range: u64,
-    pub(crate) octaves: f32,
-    /// The least high word of a probability that is near a half.
+    pub(crate) exponent: u32,
+    /// High words from this one on are near a half.
     pub(crate) centre: u32,
-    /// Whether the window stands mirrored, because it lies above the mean.
+    /// Whether the window is mirrored, because it lies above the mean.
     pub(crate) mirrored: bool,
 }
 
@@ -55,18 +55,47 @@ impl Window {
         if above - below < LEAST_MASS {
             return None;
         }
-        // far windows are scaled to between 2^62 and 2^63, whose top bit says "below a half"
-        let mut octaves = 64.0;
+        // far windows are scaled to between 2^62 and 2^63: the top bit stays 0, which means below a half
+        let mut exponent = 64;
         let mut scale = TWO_64;
         while above < FAR && above * scale < TWO_64 / 4.0 {
-            octaves += 1.0;
+            exponent += 1;
             scale *= 2.0;
         }
         let range = integer((above - below) * scale);
         let base = integer(below * scale) + (range >> 33);
-        let centre = if octaves == 64.0 { CENTRE } else { u32::MAX };
-        Some(Self::Wide(Wide { base, range, octaves: round(octaves), centre, mirrored }))
+        let centre = if exponent == 64 { CENTRE } else { u32::MAX };
+        Some(Self::Wide(Wide { base, range, exponent, centre, mirrored }))
     }
+}
+
+impl Wide {
+    /// The quantiles of the first and the last word, in standard deviations: the smallest and the largest value.
+    pub(crate) fn ends(&self) -> [f64; 2] {
+        let unit = (0..self.exponent).fold(1.0, |unit, _| unit * 0.5);
+        let quantile = |p: u64| {
+            let x = quantile((p as f64 + 0.5) * unit);
+            if self.mirrored { -x } else { x }
+        };
+        let last = self.base.saturating_add(self.range - (self.range >> 32));
+        let (first, last) = (quantile(self.base), quantile(last));
+        if self.mirrored { [last, first] } else { [first, last] }
+    }
+}
+
+/// The x at which the distribution function is p, by bisection.
+fn quantile(p: f64) -> f64 {
+    let (mut low, mut high) = (-40.0, 40.0);
+    // 2^-50 * 80 is far below what a bound's rounding to f32 changes
+    for _ in 0..50 {
+        let middle = (low + high) / 2.0;
+        if probability(middle) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
 }
 
 impl Narrow {
@@ -167,8 +196,8 @@ mod tests {
             (0.7, 0.758036347776927, 0.31225393336676127),
             (5.0, 0.9999997133484281, 1.4867195147342977e-06),
         ];
-        for (x, law, slope) in values {
-            assert!((probability(x) / law - 1.0).abs() < 2f64.powi(-45), "{x}: {:e}", probability(x));
+        for (x, expected, slope) in values {
+            assert!((probability(x) / expected - 1.0).abs() < 2f64.powi(-45), "{x}: {:e}", probability(x));
             assert!((density(x) / slope - 1.0).abs() < 2f64.powi(-45), "{x}: {:e}", density(x));
         }
         assert_eq!(probability(f64::NEG_INFINITY), 0.0);

@@ -1,213 +1,267 @@
-//! The check of a device: fills of every sampler and dtype against the CPU's bits, before the first use of each.
+//! The check of a device: before the first use of each kernel its fills are compared with the CPU's bits.
+//!
+//! Kernels are compared when a fill needs them. A device is first compared with the fastest form of the shaders that is known
+//! for it, and where that differs with the safest form. The form that gave the CPU's bits is the one that the kernel runs.
 
-use std::sync::{MutexGuard, PoisonError};
-use std::time::Instant;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use half::{bf16, f16};
-use rayon::prelude::*;
-
-use super::Gpu;
-use super::fill::{Step, record};
+use super::context::Context;
+use super::form::Form;
 use super::pipeline::{Entry, Variant};
 use super::plan::{Bounds, plan};
-use super::probes::{self, Family, Probe};
-use crate::sampler::{Coefficients, Kind, Work};
-use crate::{Arithmetic, Dtype, Element, Error, Result, cpu};
+use super::probes::{self, Probe};
+use super::record::Step;
+use crate::coefficients::Coefficients;
+use crate::cpu::Filler;
+use crate::kernel::{Kernel, KernelKind};
+use crate::{Dtype, Error, Result};
 
-/// The first element at which a device's fill differed.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Difference {
-    kind: Kind,
-    dtype: Dtype,
-    error: Error,
+/// A kernel in a dtype.
+type Checked = (KernelKind, Dtype);
+
+/// The result of a comparison.
+#[derive(Clone, Debug)]
+enum Verdict {
+    /// This form gave the CPU's bits.
+    Exact(Form),
+    /// No form did. The error names the first element that differed.
+    Inexact(Error),
 }
 
-/// The state of a device's check: the kernels and dtypes that were checked, and the differences that were found.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    kernels: Vec<(Kind, Dtype)>,
-    inexact: Vec<Difference>,
+/// The comparisons of a device's kernels so far.
+#[derive(Debug)]
+pub(super) struct Checks {
+    /// The forms that are tried, in this order.
+    forms: Vec<Form>,
+    verdicts: Mutex<HashMap<Checked, Verdict>>,
 }
 
-/// Whether a fill is compared when a device is opened: each kernel in f32, and each dtype's rounding. The others, whose
-/// kernels take longer to compile, are compared before their first use, or where nothing can wait for them, with these.
-fn is_first(probe: &Probe) -> bool {
-    let first = [(Family::Normal, Dtype::BF16), (Family::Centred, Dtype::F16)];
-    probe.dtype == Dtype::F32 || first.contains(&(probe.family, probe.dtype)) || cfg!(target_arch = "wasm32")
+/// The entry point of the checked pipelines. The others run the same functions.
+const ENTRY: Entry = Entry::Slots { coordinates: None, even: true };
+
+impl Checks {
+    /// A device of which nothing was compared yet.
+    pub(super) fn new(forms: Vec<Form>) -> Self {
+        Self { forms, verdicts: Mutex::default() }
+    }
+
+    /// The form that is tried first.
+    pub(super) fn first_form(&self) -> Form {
+        self.forms.first().copied().unwrap_or(Form::SAFEST)
+    }
+
+    /// Whether every comparison so far gave the CPU's bits.
+    pub(super) fn is_exact(&self) -> bool {
+        self.verdicts().values().all(|verdict| matches!(verdict, Verdict::Exact(_)))
+    }
+
+    /// The form in which a kernel that was checked runs.
+    pub(super) fn form(&self, kind: KernelKind, dtype: Dtype) -> Result<Form> {
+        if kind != KernelKind::NormalNative {
+            return self.verdict((kind, dtype));
+        }
+        // a device that regroups rounds uniforms wrongly in f32, too; one that does so only in this dtype rounds it wrongly
+        if dtype != Dtype::F32 && self.verdict((KernelKind::Uniform, Dtype::F32)).is_ok() {
+            self.verdict((KernelKind::Uniform, dtype))?;
+        }
+        self.verdict((KernelKind::Words, Dtype::F32))
+    }
+
+    fn verdict(&self, checked: Checked) -> Result<Form> {
+        match self.verdicts().get(&checked) {
+            Some(Verdict::Exact(form)) => Ok(*form),
+            Some(Verdict::Inexact(error)) => Err(error.clone()),
+            None => Err(Error::Wgpu(format!("{} in {} was not checked", checked.0.name(), checked.1))),
+        }
+    }
+
+    fn verdicts(&self) -> MutexGuard<'_, HashMap<Checked, Verdict>> {
+        // it only ever grows, so a panic of another thread leaves it whole
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Compares the kernels that were not compared yet, and waits for the device. Refuses a kernel that differs.
+    pub(super) fn check(&self, context: &Context, needed: impl Iterator<Item = Checked> + Clone) -> Result<()> {
+        let mut missing = Vec::new();
+        for checked in needed.clone().flat_map(|(kind, dtype)| basis(kind, dtype)) {
+            if !missing.contains(&checked) && !self.verdicts().contains_key(&checked) {
+                missing.push(checked);
+            }
+        }
+        if !missing.is_empty() {
+            pollster::block_on(self.compare(context, missing))?;
+        }
+        for (kind, dtype) in needed {
+            self.form(kind, dtype)?;
+        }
+        Ok(())
+    }
+
+    /// Compares every kernel in every dtype. A kernel that differs is no error here.
+    pub(super) async fn check_all(&self, context: &Context) -> Result<()> {
+        let mut all = Vec::new();
+        for comparison in comparisons(|_| true)? {
+            let checked = (comparison.kind, comparison.probe.dtype);
+            if !all.contains(&checked) && !self.verdicts().contains_key(&checked) {
+                all.push(checked);
+            }
+        }
+        self.compare(context, all).await
+    }
+
+    /// Compares kernels, in one form after the other until none differs.
+    async fn compare(&self, context: &Context, mut kernels: Vec<Checked>) -> Result<()> {
+        for (i, &form) in self.forms.iter().enumerate() {
+            let comparisons = comparisons(|checked| kernels.contains(&checked))?;
+            let mut different = differences(context, form, &kernels, &comparisons).await?;
+            let is_last = i + 1 == self.forms.len();
+            for checked in std::mem::take(&mut kernels) {
+                let verdict = match different.remove(&checked) {
+                    None => Verdict::Exact(form),
+                    Some(error) if is_last => Verdict::Inexact(error),
+                    Some(_) => {
+                        kernels.push(checked);
+                        continue;
+                    }
+                };
+                self.verdicts().insert(checked, verdict);
+            }
+            if kernels.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// A fill that is compared, with what carries it out.
+/// The comparisons that a kernel's use depends on. Native normals have no promised bits, but their words and their rounding
+/// have.
+fn basis(kind: KernelKind, dtype: Dtype) -> Vec<Checked> {
+    match (kind, dtype) {
+        (KernelKind::NormalNative, Dtype::F32) => vec![(KernelKind::Words, Dtype::F32)],
+        (KernelKind::NormalNative, _) => {
+            vec![(KernelKind::Words, Dtype::F32), (KernelKind::Uniform, Dtype::F32), (KernelKind::Uniform, dtype)]
+        }
+        _ => vec![(kind, dtype)],
+    }
+}
+
+/// A fill that is compared, with its kernel.
 struct Comparison {
     probe: Probe,
-    kind: Kind,
+    kind: KernelKind,
     coefficients: Coefficients,
 }
 
 impl Comparison {
-    /// Nothing for a matrix, which no shader makes.
-    fn new(probe: Probe) -> Result<Option<Self>> {
-        Ok(match probe.sampler().work(probe.dtype, Arithmetic::Exact)? {
-            Work::Words(kind, coefficients) => Some(Self { probe, kind, coefficients }),
-            Work::Matrix(_) => None,
-        })
-    }
-
     const fn bytes(&self) -> u64 {
         self.probe.count * self.probe.dtype.size()
     }
 }
 
-/// The same device, checked.
-pub(super) async fn check(mut gpu: Gpu) -> Result<Gpu> {
-    let begin = Instant::now();
-    gpu.compare_all(probes::long().chain(probes::short()).filter(is_first)).await?;
-    gpu.check_time = begin.elapsed();
-    Ok(gpu)
-}
-
-/// The first difference between a device's words and the CPU's.
-fn compare(device: &str, comparison: &Comparison, found: &[u32]) -> Result<Option<Difference>> {
-    match comparison.probe.dtype {
-        Dtype::F32 => compare_as::<f32>(device, comparison, found),
-        Dtype::F16 => compare_as::<f16>(device, comparison, found),
-        Dtype::BF16 => compare_as::<bf16>(device, comparison, found),
+/// The fills that compare the wanted kernels.
+fn comparisons(wanted: impl Fn(Checked) -> bool) -> Result<Vec<Comparison>> {
+    let mut found = Vec::new();
+    for probe in probes::long().chain(probes::short()) {
+        if let Kernel::Elementwise(kind, coefficients) = probe.kernel()?
+            && wanted((kind, probe.dtype))
+        {
+            found.push(Comparison { probe, kind, coefficients });
+        }
     }
+    Ok(found)
 }
 
-fn compare_as<T: Element>(device: &str, comparison: &Comparison, found: &[u32]) -> Result<Option<Difference>> {
-    let Comparison { probe, kind, .. } = comparison;
-    let found: &[u8] = bytemuck::cast_slice(found);
-    let mut expected = vec![T::zeroed(); found.len() / size_of::<T>()];
-    cpu::fill(&probe.fill(), &mut expected)?;
-    let expected: &[u8] = bytemuck::cast_slice(&expected);
-    let elements = |bytes| <[u8]>::chunks_exact(bytes, size_of::<T>());
-    let different = (0..).zip(elements(expected).zip(elements(found))).find(|(_, (expected, found))| expected != found);
-    Ok(different.map(|(element, (expected, found))| Difference {
-        kind: *kind,
+/// Runs fills in a form and returns the first difference of each kernel that differs from the CPU.
+async fn differences(
+    context: &Context,
+    form: Form,
+    kernels: &[Checked],
+    comparisons: &[Comparison],
+) -> Result<HashMap<Checked, Error>> {
+    compile(context, form, kernels)?;
+    let words = comparisons.iter().map(Comparison::bytes).sum::<u64>() / 4;
+    let buffer = context.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
+    let mut encoder = context.encoder()?;
+    context.record(&mut encoder, &steps(context, form, comparisons, &buffer)?)?;
+    context.submit(encoder)?;
+    let found: Vec<u32> = context.read(&buffer, 0, words).await?;
+    let mut rest: &[u8] = bytemuck::cast_slice(&found);
+    let mut different = HashMap::new();
+    for comparison in comparisons {
+        let part;
+        (part, rest) = rest.split_at(comparison.bytes() as usize);
+        if let Some(error) = difference(&context.info.name, comparison, part)? {
+            different.entry((comparison.kind, comparison.probe.dtype)).or_insert(error);
+        }
+    }
+    Ok(different)
+}
+
+/// Compiles the pipelines of kernels, on every core.
+#[cfg(feature = "rayon")]
+fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
+    use rayon::prelude::*;
+
+    kernels.par_iter().try_for_each(|&(kind, dtype)| {
+        context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop)
+    })
+}
+
+/// Compiles the pipelines of kernels.
+#[cfg(not(feature = "rayon"))]
+fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
+    kernels.iter().try_for_each(|&(kind, dtype)| {
+        context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop)
+    })
+}
+
+/// The dispatches of all fills, one after the other in one binding of a buffer.
+fn steps<'a>(
+    context: &Context,
+    form: Form,
+    comparisons: &[Comparison],
+    buffer: &'a wgpu::Buffer,
+) -> Result<Vec<Step<'a>>> {
+    let bounds = Bounds::from(&context.device.limits());
+    let mut steps = Vec::with_capacity(comparisons.len());
+    let mut slot: u64 = 0;
+    for comparison in comparisons {
+        let Comparison { probe, kind, coefficients } = comparison;
+        for mut dispatch in plan(&probe.selection(), probe.dtype, *coefficients, 0, bounds) {
+            dispatch.binding = 0..buffer.size();
+            dispatch.params.first +=
+                u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
+            let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: probe.dtype };
+            let pipeline = context.pipeline(form, variant)?;
+            steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer));
+        }
+        slot += comparison.bytes() / 16;
+    }
+    Ok(steps)
+}
+
+/// The first difference between a device's bytes and the CPU's.
+fn difference(device: &str, comparison: &Comparison, found: &[u8]) -> Result<Option<Error>> {
+    let Comparison { probe, kind, coefficients } = comparison;
+    let mut expected = vec![0; found.len()];
+    let kernel = Kernel::Elementwise(*kind, *coefficients);
+    Filler::from_kernel(kernel, probe.selection(), probe.dtype).fill_bytes(0, &mut expected)?;
+    let size = probe.dtype.size() as usize;
+    let pairs = expected.chunks_exact(size).zip(found.chunks_exact(size));
+    let different = (0..).zip(pairs).find(|(_, (expected, found))| expected != found);
+    Ok(different.map(|(element, (expected, found))| Error::InexactDevice {
+        device: device.to_owned(),
+        sampler: kind.name().to_owned(),
         dtype: probe.dtype,
-        error: Error::InexactDevice {
-            device: device.to_owned(),
-            sampler: kind.name().to_owned(),
-            dtype: probe.dtype,
-            element: 4 * u64::from(probe.block) + element,
-            expected: bits(expected),
-            found: bits(found),
-        },
+        element: 4 * u64::from(probe.block) + element,
+        expected: bits(expected),
+        found: bits(found),
     }))
 }
 
 /// An element's bits.
 fn bits(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
-}
-
-/// The entry point of the checked pipelines.
-const ENTRY: Entry = Entry::Slots { digits: None, even: true };
-
-impl Gpu {
-    /// Compares fills with the CPU's bits and keeps what differs.
-    async fn compare_all(&self, probes: impl Iterator<Item = Probe>) -> Result<()> {
-        let comparisons = probes.map(Comparison::new).filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
-        let kernels = self.compile_checked(&comparisons)?;
-        let words = comparisons.iter().map(Comparison::bytes).sum::<u64>() / 4;
-        let buffer = self.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
-        let steps = self.checked_steps(&comparisons, &buffer)?;
-        let (groups, stride) = self.bind(&steps)?;
-        let mut encoder = self.encoder()?;
-        self.scoped(0, || record(&mut encoder, &steps, &groups, stride))??;
-        self.scoped(0, || self.queue.submit([encoder.finish()]))?;
-        let found: Vec<u32> = self.read_async(&buffer, 0, words).await?;
-        let mut rest = found.as_slice();
-        let mut parts = Vec::with_capacity(comparisons.len());
-        for comparison in &comparisons {
-            let part;
-            (part, rest) = rest.split_at((comparison.bytes() / 4) as usize);
-            parts.push((comparison, part));
-        }
-        let name = &self.info.name;
-        let different: Result<Vec<_>> =
-            parts.par_iter().map(|(comparison, found)| compare(name, comparison, found)).collect();
-        let mut checked = self.checked();
-        checked.inexact.extend(different?.into_iter().flatten());
-        checked.kernels.extend(kernels);
-        Ok(())
-    }
-
-    /// Compiles the fills' pipelines, on every core, and returns their kernels and dtypes.
-    fn compile_checked(&self, comparisons: &[Comparison]) -> Result<Vec<(Kind, Dtype)>> {
-        let mut kernels = Vec::new();
-        for Comparison { probe, kind, .. } in comparisons {
-            if !kernels.contains(&(*kind, probe.dtype)) {
-                kernels.push((*kind, probe.dtype));
-            }
-        }
-        let compile = |&(kind, dtype): &(Kind, Dtype)| self.pipeline(Variant { entry: ENTRY, kind, dtype }).map(drop);
-        kernels.par_iter().try_for_each(compile)?;
-        Ok(kernels)
-    }
-
-    /// Checks a kernel in a dtype, where that has not been done.
-    fn check_kernel(&self, kind: Kind, dtype: Dtype) -> Result<()> {
-        if self.checked().kernels.contains(&(kind, dtype)) {
-            return Ok(());
-        }
-        let mut families = Vec::new();
-        for probe in probes::long().filter(|probe| probe.dtype == dtype) {
-            families.extend(Comparison::new(probe)?.filter(|found| found.kind == kind).map(|_| probe.family));
-        }
-        if families.is_empty() {
-            // native normals have no promised bits, so that nothing is compared
-            self.checked().kernels.push((kind, dtype));
-            return Ok(());
-        }
-        let of = |probe: &Probe| probe.dtype == dtype && families.contains(&probe.family);
-        pollster::block_on(self.compare_all(probes::long().chain(probes::short()).filter(of)))
-    }
-
-    fn checked(&self) -> MutexGuard<'_, Checked> {
-        // a panic elsewhere leaves it whole: it only ever grows
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether no exact fill that was checked so far differed.
-    pub(super) fn nothing_differed(&self) -> bool {
-        self.checked().inexact.is_empty()
-    }
-
-    /// The dispatches of all fills, one behind the other in one binding of a buffer.
-    fn checked_steps<'a>(&self, comparisons: &[Comparison], buffer: &'a wgpu::Buffer) -> Result<Vec<Step<'a>>> {
-        let bounds = Bounds::from(&self.device.limits());
-        let mut steps = Vec::with_capacity(comparisons.len());
-        let mut slot: u64 = 0;
-        for comparison in comparisons {
-            let Comparison { probe, kind, coefficients } = comparison;
-            for mut dispatch in plan(&probe.fill(), probe.dtype, *coefficients, 0, probe.count, bounds) {
-                dispatch.binding = 0..buffer.size();
-                dispatch.params.first +=
-                    u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
-                let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind: *kind, dtype: probe.dtype })?;
-                steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer));
-            }
-            slot += comparison.bytes() / 16;
-        }
-        Ok(steps)
-    }
-
-    /// Refuses everything where the words differed, a half-precision dtype where the rounding did, a sampler where its
-    /// values did. Native normals depend on the words and the rounding alone.
-    pub(super) fn check_exact(&self, kind: Kind, dtype: Dtype) -> Result<()> {
-        self.check_kernel(kind, dtype)?;
-        let checked = self.checked();
-        let is_of = |difference: &Difference, kind: Kind| difference.kind.name() == kind.name();
-        let in_f32 = |kind| checked.inexact.iter().any(|other| other.dtype == Dtype::F32 && is_of(other, kind));
-        let differs = |difference: &&Difference| match difference.kind {
-            Kind::Words => true,
-            other if difference.dtype != Dtype::F32 && !in_f32(other) => difference.dtype == dtype,
-            _ => is_of(difference, kind),
-        };
-        match checked.inexact.iter().find(differs) {
-            Some(difference) => Err(difference.error.clone()),
-            None => Ok(()),
-        }
-    }
 }

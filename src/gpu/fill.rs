@@ -1,61 +1,37 @@
-//! Recording fills, and tensors of our own.
+//! Filling the caller's buffers, and buffers of the library's own.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::ops::Range;
-
-use half::{bf16, f16};
-
-use super::Gpu;
-use super::guard::known;
+use super::handle::Gpu;
 use super::pipeline::Variant;
-use super::plan::{Bounds, Dispatch, Params, plan};
-use crate::sampler::Work;
-use crate::{Dtype, Element, Error, Fill, Matrix, Result, Sampler};
+use super::plan::{Bounds, plan};
+use super::record::Step;
+use super::target::Target;
+use crate::cpu::Filler;
+use crate::fill::Selection;
+use crate::kernel::{Kernel, KernelKind};
+use crate::{Arithmetic, Dtype, Error, Fill, Key, Matrix, Result, Sampler};
 
-/// A range of the caller's buffer: `count` elements of `dtype` from byte `offset` on.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// A buffer of the same device, with usage `STORAGE`.
-    pub buffer: &'a wgpu::Buffer,
-    /// Where the range starts; a multiple of 4.
-    pub offset: u64,
-    /// How many elements it holds. An odd number of half-precision elements leaves the other half of the
-    /// last word as it is.
-    pub count: u64,
-    /// The elements' type.
-    pub dtype: Dtype,
+/// A fill that was checked: its kernel, its elements and its target.
+struct Plan<'a> {
+    kernel: Kernel,
+    selection: Selection,
+    target: Target<'a>,
 }
 
-impl Target<'_> {
-    /// The bytes of whole words that the range lies in.
-    fn check(&self, usage: wgpu::BufferUsages) -> Result<()> {
-        check_range(self.buffer, self.offset, self.count, self.dtype.size(), usage).map(drop)
+impl<'a> Plan<'a> {
+    /// Refuses parameters that the sampler refuses, and a target that does not fit.
+    fn new(fill: &Fill, target: &Target<'a>) -> Result<Self> {
+        target.check(fill.elements(), wgpu::BufferUsages::STORAGE)?;
+        let kernel = Kernel::new(&fill.sampler(), target.dtype, fill.arithmetic())?;
+        Ok(Self { kernel, selection: *fill.selection(), target: *target })
     }
-}
 
-/// The end of a range, rounded up to whole words, where it lies in the buffer and the buffer may be used so.
-pub(super) fn check_range(
-    buffer: &wgpu::Buffer,
-    offset: u64,
-    count: u64,
-    size: u64,
-    usage: wgpu::BufferUsages,
-) -> Result<u64> {
-    if !offset.is_multiple_of(4) {
-        return Err(Error::MisalignedRange { offset });
+    /// The kernel and dtype that the device must have been checked for.
+    fn needed(&self) -> Option<(KernelKind, Dtype)> {
+        match self.kernel {
+            Kernel::Elementwise(kind, _) if self.selection.count > 0 => Some((kind, self.target.dtype)),
+            _ => None,
+        }
     }
-    let end = count.checked_mul(size).and_then(|bytes| offset.checked_add(bytes)?.checked_next_multiple_of(4));
-    let end = end.ok_or_else(|| Error::ShapeOverflow {
-        what: format!("the end of {count} elements of {size} bytes from byte {offset}"),
-    })?;
-    if end > buffer.size() {
-        return Err(Error::BufferTooSmall { end, size: buffer.size() });
-    }
-    if !buffer.usage().contains(usage) {
-        return Err(Error::MissingUsage { missing: usage - buffer.usage(), found: buffer.usage() });
-    }
-    Ok(end)
 }
 
 impl Gpu {
@@ -65,7 +41,7 @@ impl Gpu {
     /// # Errors
     ///
     /// [`Error::MisalignedRange`], [`Error::BufferTooSmall`], [`Error::MissingUsage`] and
-    /// [`Error::ShapeOverflow`] for the range, [`Error::BadParameter`] and [`Error::WordsNeedF32`] for the sampler,
+    /// [`Error::ShapeOverflow`] for the range, [`Error::BadParameter`] for the sampler,
     /// [`Error::InexactDevice`] where the device failed the check of this sampler, [`Error::OtherDevice`] for an encoder
     /// or a buffer of another instance, [`Error::Wgpu`] for a buffer that is destroyed or another device's, and
     /// [`Error::DeviceLost`] or [`Error::OutOfMemory`]. On an error nothing was recorded.
@@ -86,9 +62,8 @@ impl Gpu {
     ///     mapped_at_creation: false,
     /// });
     /// let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    /// let fill = Fill::new(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 });
-    /// let target = Target { buffer: &buffer, offset: 256, count: 101, dtype: Dtype::BF16 };
-    /// gpu.fill(&mut encoder, &fill, &target)?;
+    /// let fill = Fill::from_sampler(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 }, 101);
+    /// gpu.fill(&mut encoder, &fill, &Target::new(&buffer, Dtype::BF16).at(256))?;
     /// gpu.queue().submit([encoder.finish()]);
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
@@ -96,10 +71,9 @@ impl Gpu {
         self.fill_all(encoder, &[(*fill, *target)])
     }
 
-    /// Records many fills into the caller's encoder, as if one after the other: their dispatches stand in one
-    /// compute pass (another begins behind a [`Matrix`], which is copied), with the pipelines, the
-    /// bind groups of a buffer and one buffer of parameters shared between them. A whole model is then one
-    /// submission.
+    /// Records many fills into the caller's encoder, as if one after the other. Their dispatches share one compute pass, the
+    /// pipelines, the bind groups of each buffer and one buffer of parameters; a [`Matrix`] is copied, and begins another
+    /// pass. A whole model is then one submission.
     ///
     /// # Errors
     ///
@@ -118,178 +92,99 @@ impl Gpu {
     ///     usage: wgpu::BufferUsages::STORAGE,
     ///     mapped_at_creation: false,
     /// });
-    /// let sampler = Init::xavier_uniform().sampler(&shape)?;
-    /// let layers = (0..100).map(|layer| {
-    ///     let fill = Fill::new(Key::new(42).named(&format!("layers.{layer}.weight")), sampler);
-    ///     let offset = layer * bytes;
-    ///     (fill, Target { buffer: &pool, offset, count: shape.elements(), dtype: Dtype::F32 })
-    /// });
+    /// let mut layers = Vec::new();
+    /// for layer in 0..100 {
+    ///     let key = Key::new(42).named(&format!("layers.{layer}.weight"));
+    ///     let fill = Fill::new(key, Init::xavier_uniform(), &shape)?;
+    ///     layers.push((fill, Target::new(&pool, Dtype::F32).at(layer * bytes)));
+    /// }
     /// let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    /// gpu.fill_all(&mut encoder, &layers.collect::<Vec<_>>())?;
+    /// gpu.fill_all(&mut encoder, &layers)?;
     /// gpu.queue().submit([encoder.finish()]);
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
-        self.check_lost()?;
-        let bounds = Bounds::from(&self.device.limits());
+        self.context.check_lost()?;
+        let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target)).collect::<Result<Vec<_>>>()?;
+        self.checks.check(&self.context, plans.iter().filter_map(Plan::needed))?;
+        let bounds = Bounds::from(&self.context.device.limits());
         let mut steps = Vec::with_capacity(fills.len());
-        for (fill, target) in fills {
-            self.plan(fill, target, bounds, &mut steps)?;
+        for plan in &plans {
+            self.steps(plan, bounds, &mut steps)?;
         }
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let (groups, stride) = self.bind(&steps)?;
-        self.scoped(0, || record(encoder, &steps, &groups, stride))?
+        if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps) }
     }
 
-    /// What a fill takes: its dispatches, or a copy and a dispatch for half of a word.
-    fn plan<'a>(&self, fill: &Fill, target: &Target<'a>, bounds: Bounds, steps: &mut Vec<Step<'a>>) -> Result<()> {
-        target.check(wgpu::BufferUsages::STORAGE)?;
-        let work = fill.sampler.work(target.dtype, fill.arithmetic)?;
-        let fill = fill.of_range(target.count)?;
-        if target.count == 0 {
-            return Ok(());
-        }
-        match work {
-            Work::Words(kind, coefficients) => {
-                self.check_exact(kind, target.dtype)?;
-                for dispatch in plan(&fill, target.dtype, coefficients, target.offset, target.count, bounds) {
-                    let pipeline = self.pipeline(Variant { entry: dispatch.entry, kind, dtype: target.dtype })?;
+    /// Adds the steps of a fill: its dispatches, or a copy and a dispatch for half of a word.
+    fn steps<'a>(&self, plan: &Plan<'a>, bounds: Bounds, steps: &mut Vec<Step<'a>>) -> Result<()> {
+        let Plan { kernel, selection, target } = plan;
+        match kernel {
+            _ if selection.count == 0 => Ok(()),
+            Kernel::Elementwise(kind, coefficients) => {
+                let form = self.checks.form(*kind, target.dtype)?;
+                for dispatch in self::plan(selection, target.dtype, *coefficients, target.offset, bounds) {
+                    let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: target.dtype };
+                    let pipeline = self.context.pipeline(form, variant)?;
                     steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer));
                 }
                 Ok(())
             }
-            Work::Matrix(matrix) => match target.dtype {
-                Dtype::F32 => self.copy::<f32>(&matrix, &fill, target, bounds, steps),
-                Dtype::F16 => self.copy::<f16>(&matrix, &fill, target, bounds, steps),
-                Dtype::BF16 => self.copy::<bf16>(&matrix, &fill, target, bounds, steps),
-            },
+            Kernel::Matrix(matrix) => self.copy(matrix, selection, target, bounds, steps),
         }
     }
 
-    /// A matrix from the CPU: whole words as a copy, half of one as a fill of its value.
-    fn copy<'a, T: Element>(
+    /// Adds the steps of a matrix, which the CPU computes: a copy of whole words, and a fill of the half word that may be left.
+    fn copy<'a>(
         &self,
         matrix: &Matrix,
-        fill: &Fill,
+        selection: &Selection,
         target: &Target<'a>,
         bounds: Bounds,
         steps: &mut Vec<Step<'a>>,
     ) -> Result<()> {
-        target.check(wgpu::BufferUsages::COPY_DST)?;
-        let overflow = |_| Error::ShapeOverflow { what: format!("a Vec of {} elements", target.count) };
-        let mut elements = vec![T::zeroed(); usize::try_from(target.count).map_err(overflow)?];
-        matrix.fill(fill, &mut elements)?;
-        let bytes: &[u8] = bytemuck::cast_slice(&elements);
-        let (whole, half) = bytes.split_at(bytes.len() / 4 * 4);
+        target.check(selection.count, wgpu::BufferUsages::COPY_DST)?;
+        let bytes = selection.count * target.dtype.size();
+        let mut elements = crate::cpu::reserve::<u8>(bytes)?;
+        elements.resize(elements.capacity().min(usize::try_from(bytes).unwrap_or(usize::MAX)), 0);
+        Filler::from_kernel(Kernel::Matrix(*matrix), *selection, target.dtype).fill_bytes(0, &mut elements)?;
+        let (whole, half) = elements.split_at(elements.len() / 4 * 4);
         if !whole.is_empty() {
-            let staging = self.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC)?;
+            let staging = self.context.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC)?;
             steps.push(Step::Copy(staging, target.buffer, target.offset));
         }
-        if !half.is_empty() {
-            let value = elements[elements.len() - 1].to_f32();
-            let last = Target { offset: target.offset + whole.len() as u64, count: 1, ..*target };
-            self.plan(&Fill::new(fill.key, Sampler::Constant { value }), &last, bounds, steps)?;
+        if let &[low, high] = half {
+            let value = target.dtype.half_value(u16::from_ne_bytes([low, high]));
+            let kernel = Kernel::new(&Sampler::Constant { value }, target.dtype, Arithmetic::Exact)?;
+            self.checks.check(&self.context, [(KernelKind::Constant, target.dtype)].into_iter())?;
+            let selection = Selection::run(selection.key, 0, 1);
+            let target = target.at(target.offset + whole.len() as u64);
+            self.steps(&Plan { kernel, selection, target }, bounds, steps)?;
         }
         Ok(())
     }
 
-    /// Every dispatch's parameters in one buffer, a bind group for each buffer and window, and the distance of
-    /// the parameters.
-    pub(super) fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
-        let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
-        let stride = size_of::<Params>().next_multiple_of(alignment);
-        let dispatches = || steps.iter().filter_map(Step::dispatch);
-        let mut contents = vec![0; stride * dispatches().count().max(1)];
-        for (slot, (dispatch, _)) in contents.chunks_exact_mut(stride).zip(dispatches()) {
-            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
-        }
-        let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
-        // one error scope for all: a model has thousands of buffers
-        let groups = self.scoped(0, || self.bind_groups(&params, steps))??;
-        let stride =
-            u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
-        Ok((groups, stride))
-    }
-
-    /// The bind group of each dispatch. Steps with the same window of the same buffer share one.
-    fn bind_groups(&self, params: &wgpu::Buffer, steps: &[Step<'_>]) -> Result<Vec<wgpu::BindGroup>> {
-        #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
-        let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
-        let mut groups = Vec::with_capacity(steps.len());
-        for step in steps {
-            let (buffer, window) = match step {
-                Step::Dispatch(dispatch, _, buffer) => (*buffer, dispatch.binding.clone()),
-                // unused: wgpu would find a fault of the buffer only when the encoder is finished
-                Step::Copy(_, buffer, _) => (*buffer, 0..4),
-            };
-            let group = match made.entry((buffer, window.clone())) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(self.bind_group(params, buffer, window)?),
-            };
-            if step.dispatch().is_some() {
-                groups.push(group.clone());
-            }
-        }
-        Ok(groups)
-    }
-
-    /// A bind group of parameters and a window of a buffer. An error of wgpu's is left to the caller's scope.
-    fn bind_group(&self, params: &wgpu::Buffer, buffer: &wgpu::Buffer, window: Range<u64>) -> Result<wgpu::BindGroup> {
-        let entries = [
-            entry(0, params, 0, size_of::<Params>() as u64),
-            entry(1, buffer, window.start, window.end - window.start),
-        ];
-        let descriptor = wgpu::BindGroupDescriptor {
-            label: Some("seedtensors"),
-            layout: self.pipelines.bindings(),
-            entries: &entries,
-        };
-        known("buffer", || self.device.create_bind_group(&descriptor))
-    }
-
-    /// A buffer that holds its contents from its creation on, so that nothing need be submitted.
-    fn filled_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        let bytes = contents.len() as u64;
-        self.check_size(bytes)?;
-        let buffer = self.scoped(bytes, || {
-            self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("seedtensors"),
-                size: bytes,
-                usage,
-                mapped_at_creation: true,
-            })
-        })?;
-        match buffer.get_mapped_range_mut(..) {
-            Ok(mut view) => view.copy_from_slice(contents),
-            Err(_) => return Err(self.lost_error()),
-        }
-        buffer.unmap();
-        Ok(buffer)
-    }
-
-    /// Allocates a buffer for each fill, of so many elements, fills them all and submits once.
+    /// Allocates a buffer for each fill, fills them all and submits once.
     ///
     /// # Errors
     ///
     /// Those of [`tensor`](Self::tensor), for the first that has one.
-    pub fn tensors(&self, fills: &[(Fill, Dtype, u64)]) -> Result<Vec<wgpu::Buffer>> {
+    pub fn tensors(&self, fills: &[(Fill, Dtype)]) -> Result<Vec<wgpu::Buffer>> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let allocate = |&(_, dtype, count): &(Fill, Dtype, u64)| {
+        let allocate = |(fill, dtype): &(Fill, Dtype)| {
+            let count = fill.elements();
             let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
             let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
-            self.buffer(bytes.ok_or_else(overflow)?, usage)
+            self.context.buffer(bytes.ok_or_else(overflow)?, usage)
         };
         let buffers = fills.iter().map(allocate).collect::<Result<Vec<_>>>()?;
-        let target = |(&(fill, dtype, count), buffer)| (fill, Target { buffer, offset: 0, count, dtype });
-        let mut encoder = self.encoder()?;
+        let target = |(&(fill, dtype), buffer)| (fill, Target::new(buffer, dtype));
+        let mut encoder = self.context.encoder()?;
         self.fill_all(&mut encoder, &fills.iter().zip(&buffers).map(target).collect::<Vec<_>>())?;
-        self.scoped(0, || self.queue.submit([encoder.finish()]))?;
+        self.context.submit(encoder)?;
         Ok(buffers)
     }
 
-    /// Allocates a buffer for `count` elements, fills it and submits.
+    /// Allocates a buffer for the fill's elements, fills it and submits.
     ///
     /// Its size is that of the elements rounded up to 4 bytes, and at least 4; its usages are `STORAGE`,
     /// `COPY_SRC` and `COPY_DST`.
@@ -297,106 +192,35 @@ impl Gpu {
     /// # Errors
     ///
     /// [`Error::BufferTooLarge`], [`Error::OutOfMemory`], and those of [`fill`](Self::fill).
-    pub fn tensor(&self, fill: &Fill, dtype: Dtype, count: u64) -> Result<wgpu::Buffer> {
-        let mut buffers = self.tensors(&[(*fill, dtype, count)])?;
+    pub fn tensor(&self, fill: &Fill, dtype: Dtype) -> Result<wgpu::Buffer> {
+        let mut buffers = self.tensors(&[(*fill, dtype)])?;
         Ok(buffers.swap_remove(0))
     }
 
-    /// An encoder, or why there is none.
-    pub(super) fn encoder(&self) -> Result<wgpu::CommandEncoder> {
-        self.scoped(0, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
-    }
-
-    fn check_size(&self, bytes: u64) -> Result<()> {
-        let limit = self.device.limits().max_buffer_size;
-        if bytes > limit { Err(Error::BufferTooLarge { bytes, limit }) } else { Ok(()) }
-    }
-
-    /// A buffer, or why there is none.
-    pub(super) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        self.check_size(bytes)?;
-        self.scoped(bytes, || {
-            self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("seedtensors"),
-                size: bytes,
-                usage,
-                mapped_at_creation: false,
-            })
-        })
-    }
-}
-
-/// One command of a recorded fill.
-pub(super) enum Step<'a> {
-    Dispatch(Box<Dispatch>, wgpu::ComputePipeline, &'a wgpu::Buffer),
-    /// The whole of the first buffer to a byte of the second.
-    Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
-}
-
-impl<'a> Step<'a> {
-    fn dispatch(&self) -> Option<(&Dispatch, &'a wgpu::Buffer)> {
-        match self {
-            Self::Dispatch(dispatch, _, buffer) => Some((dispatch, buffer)),
-            Self::Copy(..) => None,
+    /// Allocates a buffer of `count` 32-bit words, fills it with the raw random words of a key from word `start` on (mod
+    /// 2^64) and submits. They are the words of [`cpu::words`](crate::cpu::words).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tensor`](Self::tensor), and [`Error::ShapeOverflow`] where the last word's index is above 2^64 - 1.
+    pub fn words(&self, key: Key, start: u64, count: u64) -> Result<wgpu::Buffer> {
+        if start.checked_add(count).is_none() {
+            return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
         }
-    }
-}
-
-/// Records the steps in their order: dispatches that follow each other in one pass.
-///
-/// An encoder of another instance is refused, and nothing has been recorded then: the first thing that it is given is an
-/// object that was made for this recording, so that the other instance has none of its number.
-pub(super) fn record(
-    encoder: &mut wgpu::CommandEncoder,
-    steps: &[Step<'_>],
-    groups: &[wgpu::BindGroup],
-    stride: u32,
-) -> Result<()> {
-    let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
-    for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
-        if let Some(Step::Copy(..)) = steps.first() {
-            known("encoder", || {
-                for step in steps {
-                    if let Step::Copy(from, to, offset) = step {
-                        encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
-                    }
-                }
-            })?;
-            continue;
-        }
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        // the pass ends outside, where an error of its own is no second panic
-        known("encoder", || dispatch_all(&mut pass, steps, &mut bound))?;
-    }
-    Ok(())
-}
-
-/// Records dispatches into a pass.
-fn dispatch_all<'a>(
-    pass: &mut wgpu::ComputePass<'_>,
-    steps: &[Step<'_>],
-    bound: &mut impl Iterator<Item = (u32, &'a wgpu::BindGroup)>,
-) {
-    let mut set = None;
-    for step in steps {
-        if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
-            pass.set_bind_group(0, group, &[offset]);
-            if set != Some(pipeline) {
-                pass.set_pipeline(pipeline);
-                set = Some(pipeline);
-            }
-            pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
-        }
-    }
-}
-
-fn entry(binding: u32, buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindGroupEntry<'_> {
-    wgpu::BindGroupEntry {
-        binding,
-        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer,
-            offset,
-            size: wgpu::BufferSize::new(size),
-        }),
+        let bytes = count.checked_mul(4).ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} words") })?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.context.buffer(bytes.max(4), usage)?;
+        self.checks.check(&self.context, [(KernelKind::Words, Dtype::F32)].into_iter())?;
+        let plan = Plan {
+            kernel: Kernel::words(),
+            selection: Selection::run(key, start, count),
+            target: Target::new(&buffer, Dtype::F32),
+        };
+        let mut steps = Vec::new();
+        self.steps(&plan, Bounds::from(&self.context.device.limits()), &mut steps)?;
+        let mut encoder = self.context.encoder()?;
+        self.context.record(&mut encoder, &steps)?;
+        self.context.submit(encoder)?;
+        Ok(buffer)
     }
 }

@@ -1,8 +1,8 @@
-//! Which of the equivalent forms of the shaders a device runs.
+//! Equivalent forms of the shaders, and the choice of one for a device.
 
 use std::fmt;
 
-/// How the shaders multiply two 32-bit words into 64 bits.
+/// The shaders' product of two 32-bit words in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Multiply {
@@ -27,8 +27,8 @@ pub enum Slot {
     U64Hidden,
 }
 
-/// How products that feed sums are rounded to f32, whatever the compiler fuses. The number is that of the shaders'
-/// `PRODUCTS`.
+/// The rounding of a product that feeds a sum to f32, whatever the compiler fuses. The numbers are those of `PRODUCTS` in the
+/// shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Products {
@@ -45,11 +45,11 @@ pub enum Products {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Form {
-    /// How words are multiplied.
+    /// The product of words.
     pub multiply: Multiply,
-    /// How slots are stored.
+    /// The type of a store.
     pub slot: Slot,
-    /// How products are rounded.
+    /// The rounding of products.
     pub products: Products,
 }
 
@@ -79,6 +79,11 @@ impl Form {
             (true, wgpu::Backend::Vulkan, "NVK") => Self::NVK,
             (true, ..) => Self::SAFEST_U64,
         }
+    }
+
+    /// Whether the form needs `Features::SHADER_INT64`.
+    pub(super) const fn needs_int64(self) -> bool {
+        !matches!((self.multiply, self.slot), (Multiply::U16, Slot::U32))
     }
 
     /// The safest form with the same use of 64-bit integers.
@@ -119,6 +124,7 @@ impl Form {
             include_str!("../../shaders/inverse_normal.wgsl"),
             include_str!("../../shaders/sampler.wgsl"),
             include_str!("../../shaders/dtype.wgsl"),
+            include_str!("../../shaders/shard.wgsl"),
             include_str!("../../shaders/fill.wgsl"),
         ]
         .join("\n")

@@ -1,12 +1,11 @@
-//! wgpu's errors, panics included, as this library's.
+//! wgpu's errors, including its panics, as this library's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Gpu;
 use crate::{Error, Result};
 
-/// Calls `make` and gives its result and the first error that wgpu found in it. wgpu keeps an error scope for each thread, so
-/// that `make` must stay on this one.
+/// Calls `make` and returns its result and the first error that wgpu found in it. wgpu keeps error scopes per thread, so `make`
+/// must stay on this one.
 pub(super) fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
     let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -16,12 +15,11 @@ pub(super) fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T
     (made, errors.into_iter().flatten().next())
 }
 
-/// Calls wgpu with an object of the caller's, which may be another instance's.
+/// Calls wgpu with an object of the caller's, which may belong to another instance.
 ///
-/// wgpu numbers the objects of every instance anew and panics at a number that the instance has not given. The look-up
-/// stands before everything else in a call, so that nothing has changed by then and the panic can be caught; its message is
-/// on stderr where the caller has set no other hook. wgpu has no means to tell an object from one of this instance that
-/// happens to have the same number.
+/// wgpu numbers the objects of each instance from 0 and panics at a number that it has not given out. It looks the number up
+/// before anything else, so nothing has changed when it panics, and the panic can be caught. Its message appears on stderr
+/// unless the caller has set another hook. wgpu cannot detect an object of another instance with a number that is in use.
 pub(super) fn known<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -30,8 +28,8 @@ pub(super) fn known<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T
     })
 }
 
-/// Whether a device is lost: wgpu tells it to the callback alone, and that is the caller's where the device is, but a lost
-/// device maps no new buffer.
+/// Whether a device is lost. wgpu reports it only to the device's callback, which belongs to the caller. But a lost device maps
+/// no new buffer.
 pub(super) fn is_lost(device: &wgpu::Device) -> bool {
     let descriptor = wgpu::BufferDescriptor {
         label: Some("seedtensors probe"),
@@ -39,39 +37,11 @@ pub(super) fn is_lost(device: &wgpu::Device) -> bool {
         usage: wgpu::BufferUsages::COPY_SRC,
         mapped_at_creation: true,
     };
-    // what it would report is what the mapping says
+    // the mapping fails if and only if wgpu reports an error
     captured(device, || device.create_buffer(&descriptor).get_mapped_range_mut(..).is_err()).0
 }
 
-impl Gpu {
-    /// Runs what makes wgpu objects and turns the first error that wgpu finds in it into ours.
-    pub(super) fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
-        self.check_lost()?;
-        let (made, error) = captured(&self.device, make);
-        match error {
-            None => Ok(made),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
-            Some(_) if is_lost(&self.device) => Err(self.lost_error()),
-            Some(other) => Err(Error::Wgpu(other.to_string())),
-        }
-    }
-
-    /// Refuses to go on with a device that is known to be lost.
-    pub(super) fn check_lost(&self) -> Result<()> {
-        match self.lost.get() {
-            Some(reason) => Err(Error::DeviceLost(reason.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// The error for an operation that only a lost device refuses.
-    pub(super) fn lost_error(&self) -> Error {
-        let reason = self.lost.get().map_or("it maps no buffer", String::as_str);
-        Error::DeviceLost(reason.to_owned())
-    }
-}
-
-/// Runs what waits on a thread of its own; on this one where the system has no more threads.
+/// Runs a blocking function on a thread of its own, or on this one where the system has no more threads.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn aside(wait: impl Fn() + Send + Sync + 'static) {
     let wait = std::sync::Arc::new(wait);
@@ -81,7 +51,7 @@ pub(super) fn aside(wait: impl Fn() + Send + Sync + 'static) {
     }
 }
 
-/// The value of a future that is ready; wgpu's error scopes are, outside the browser.
+/// The value of a future that is ready. wgpu's error scopes are ready at once, outside the browser.
 fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {

@@ -1,15 +1,16 @@
-//! How a range of a buffer is cut into dispatches: windows no larger than a binding may be, in each the
-//! 16-byte slots by fours, and the words before and after them; of a shard the slots where its rows are whole
-//! blocks, else its rows one by one where they are long, else its elements.
+//! The dispatches of a fill. A range of a buffer is cut into windows no larger than a binding may be. In each window the
+//! 16-byte slots are filled by one dispatch, and the words before and after them by two more. A shard is filled by slots
+//! where its runs are whole blocks, else run by run where they are long, else element by element.
 
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::pipeline::{Digits, Entry};
-use crate::key::words;
-use crate::sampler::Coefficients;
-use crate::{Dtype, Fill, Shard};
+use super::pipeline::{Coordinates, Entry};
+use crate::bits::words;
+use crate::coefficients::Coefficients;
+use crate::fill::Selection;
+use crate::{Dtype, Shard};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
@@ -17,15 +18,16 @@ pub(crate) const WORKGROUP_SIZE: u32 = 256;
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
 const THREAD: u64 = 4 * SLOT;
-/// Digits of a shard's place that a shader divides by at most.
-pub(super) const MOST_DIGITS: usize = 7;
-/// Elements from which on a fill is worth a dispatch for its slots and others for its ends.
+/// The largest number of a shard's coordinates that a shader divides by: all of 8 dimensions but the outermost.
+pub(crate) const MOST_COORDINATES: usize = 7;
+/// A fill of at least this many elements gets a dispatch for its slots and others for its ends. Fewer are filled word by word:
+/// three dispatches cost more than they save.
 const WORTH_SLOTS: u64 = 1 << 14;
-/// Elements from which on a row of a shard is worth dispatches of its own.
-const LONG_ROW: u64 = 1 << 14;
-/// Places of a shard that the digits of one dispatch count at most, so that a place is below 2^31.
-const MOST_PLACES: u64 = 1 << 30;
-/// On Metal larger bindings miscompute, on Vulkan and DX12 they may not be made.
+/// A run of a shard with at least this many elements gets dispatches of its own.
+const LONG_RUN: u64 = 1 << 14;
+/// The largest number of elements that the coordinates of one dispatch count. An index is then below 2^31.
+const MOST_COUNTED: u64 = 1 << 30;
+/// Larger bindings compute wrongly on Metal, and cannot be made on Vulkan and DX12.
 const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 
 /// The `Params` of shaders/fill.wgsl.
@@ -48,13 +50,13 @@ pub(crate) struct Params {
     pub(crate) space: [u32; 2],
     pub(crate) coefficients: Coefficients,
     pub(crate) gap: [u32; 2],
-    pub(crate) sides: [Side; MOST_DIGITS],
+    pub(crate) dims: [Dim; MOST_COORDINATES],
 }
 
-/// The `Side` of shaders/fill.wgsl.
+/// The `Dim` of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct Side {
+pub(crate) struct Dim {
     pub(crate) extent: u32,
     pub(crate) magic: u32,
     pub(crate) shift: u32,
@@ -63,9 +65,9 @@ pub(crate) struct Side {
     pub(crate) end: [u32; 2],
 }
 
-impl Side {
-    /// A digit of radix `extent` between 2 and 2^30, dividing places below 2^31 by a product (Granlund and
-    /// Montgomery, "Division by invariant integers using multiplication", 1994).
+impl Dim {
+    /// A coordinate with an extent between 2 and 2^30. The magic number divides indices below 2^31 by a product (Granlund
+    /// and Montgomery, "Division by invariant integers using multiplication", 1994).
     fn new(extent: u64, stride: u64) -> Self {
         let bits = extent.next_power_of_two().trailing_zeros();
         let magic = small((1 << (31 + bits)) / extent + u64::from(!extent.is_power_of_two()));
@@ -73,12 +75,12 @@ impl Side {
     }
 }
 
-/// What of a device's limits a plan depends on.
+/// The device's limits that a plan depends on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) binding: u64,
-    pub(super) alignment: u64,
-    pub(super) workgroups: u32,
+pub(crate) struct Bounds {
+    pub(crate) binding: u64,
+    pub(crate) alignment: u64,
+    pub(crate) workgroups: u32,
 }
 
 impl From<&wgpu::Limits> for Bounds {
@@ -93,33 +95,32 @@ impl From<&wgpu::Limits> for Bounds {
 
 /// One dispatch.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Dispatch {
-    pub(super) entry: Entry,
+pub(crate) struct Dispatch {
+    pub(crate) entry: Entry,
     /// The bytes of the buffer to bind.
-    pub(super) binding: Range<u64>,
-    pub(super) params: Params,
-    pub(super) grid: [u32; 2],
+    pub(crate) binding: Range<u64>,
+    pub(crate) params: Params,
+    pub(crate) grid: [u32; 2],
 }
 
-/// The dispatches that fill `count` elements from byte `offset` on.
-pub(super) fn plan(
-    fill: &Fill,
+/// The dispatches that fill a selection's elements from byte `offset` on.
+pub(crate) fn plan(
+    selection: &Selection,
     dtype: Dtype,
     coefficients: Coefficients,
     offset: u64,
-    count: u64,
     bounds: Bounds,
 ) -> Vec<Dispatch> {
     let window = bounds.binding.min(LARGEST_WINDOW) / bounds.alignment * bounds.alignment;
-    let end = offset + count * dtype.size();
+    let end = offset + selection.count * dtype.size();
     let mut dispatches = Vec::new();
     let mut at = offset;
     while at < end {
         let base = at / bounds.alignment * bounds.alignment;
         let limit = end.min(base + window);
         let binding = base..limit.next_multiple_of(4);
-        let mut piece = Piece { fill, dtype, coefficients, offset, bounds, binding, dispatches: &mut dispatches };
-        match fill.shard {
+        let mut piece = Piece { selection, dtype, coefficients, offset, bounds, binding, dispatches: &mut dispatches };
+        match selection.shard {
             None => piece.range(at..limit),
             Some(shard) => piece.shard(&shard, at..limit),
         }
@@ -130,7 +131,7 @@ pub(super) fn plan(
 
 /// One window of a plan.
 struct Piece<'a> {
-    fill: &'a Fill,
+    selection: &'a Selection,
     dtype: Dtype,
     coefficients: Coefficients,
     offset: u64,
@@ -142,10 +143,10 @@ struct Piece<'a> {
 impl Piece<'_> {
     /// The index in the tensor, or its shard, of the element at a byte of the buffer.
     fn element(&self, at: u64) -> u64 {
-        self.fill.start + (at - self.offset) / self.dtype.size()
+        self.selection.start + (at - self.offset) / self.dtype.size()
     }
 
-    /// The whole threads' worth of slots in a range.
+    /// The slots of a range that are a whole number of threads' work.
     fn whole_slots(range: &Range<u64>) -> Range<u64> {
         let begin = range.start.next_multiple_of(SLOT);
         begin..begin + range.end.saturating_sub(begin) / THREAD * THREAD
@@ -156,7 +157,7 @@ impl Piece<'_> {
         self.run(range.clone(), self.element(range.start));
     }
 
-    /// A run of elements in a row of the tensor, the first of this index.
+    /// A run of elements that are contiguous in the tensor, from this index on.
     fn run(&mut self, range: Range<u64>, index: u64) {
         let index_at = |at: u64| index + (at - range.start) / self.dtype.size();
         let slots = Self::whole_slots(&range);
@@ -166,7 +167,7 @@ impl Piece<'_> {
             self.words(range.start..slots.start, index);
             let jump = (last - first) / 16;
             let params = Params { block: self.block(first / 4), jump: words(jump), ..Params::default() };
-            self.slots(slots.clone(), Entry::Slots { digits: None, even: true }, params);
+            self.slots(slots.clone(), Entry::Slots { coordinates: None, even: true }, params);
             self.words(slots.end..range.end, last);
         } else {
             self.words(range, index);
@@ -180,13 +181,13 @@ impl Piece<'_> {
         let in_words = |count: u64| (count * size).is_multiple_of(4);
         if shard.is_of_blocks() && slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
             self.scattered(shard, range.start..slots.start);
-            let places = self.element(slots.start) / 4..self.element(slots.end) / 4;
-            let jump = self.jump(shard, &places);
-            let (digits, params) = self.places(shard, places, 4);
+            let blocks = self.element(slots.start) / 4..self.element(slots.end) / 4;
+            let jump = self.jump(shard, &blocks);
+            let (coordinates, params) = self.coordinates(shard, blocks, 4);
             let params = Params { jump: words(jump.unwrap_or(0)), ..params };
-            self.slots(slots.clone(), Entry::Slots { digits: Some(digits), even: jump.is_some() }, params);
+            self.slots(slots.clone(), Entry::Slots { coordinates: Some(coordinates), even: jump.is_some() }, params);
             self.scattered(shard, slots.end..range.end);
-        } else if shard.run() >= LONG_ROW && in_words(shard.run()) && in_words(elements.start) {
+        } else if shard.run() >= LONG_RUN && in_words(shard.run()) && in_words(elements.start) {
             let mut at = range.start;
             for (index, count) in shard.runs(elements) {
                 self.run(at..at + count * size, index);
@@ -204,36 +205,36 @@ impl Piece<'_> {
             return;
         }
         let first = self.element(range.start);
-        let (digits, params) = self.places(shard, first..first + count, 1);
+        let (coordinates, params) = self.coordinates(shard, first..first + count, 1);
         let params = Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
-        self.dispatch(Entry::Scattered { digits }, count.div_ceil(4), params);
+        self.dispatch(Entry::Scattered { coordinates }, count.div_ceil(4), params);
     }
 
-    /// How many blocks apart the four quarters of a shard's places lie in the tensor, where that is the same for
-    /// each of them and the blocks of a slot lie together: where they are whole rows of an even number of blocks.
-    fn jump(&self, shard: &Shard, places: &Range<u64>) -> Option<u64> {
-        let (row, quarter) = (shard.run() / 4, (places.end - places.start) / 4);
-        let together = self.dtype.size() == 4 || (row.is_multiple_of(2) && places.start.is_multiple_of(2));
-        let [side] = shard.sides() else { return None };
-        (together && quarter.is_multiple_of(row)).then(|| quarter / row * (side.stride / 4))
+    /// The distance in the tensor, in blocks, between the four quarters of a shard's blocks. There is one where every thread
+    /// has the same and the blocks of a slot are contiguous: where the quarters are whole runs of an even number of blocks.
+    fn jump(&self, shard: &Shard, blocks: &Range<u64>) -> Option<u64> {
+        let (row, quarter) = (shard.run() / 4, (blocks.end - blocks.start) / 4);
+        let together = self.dtype.size() == 4 || (row.is_multiple_of(2) && blocks.start.is_multiple_of(2));
+        let [dim] = shard.dims() else { return None };
+        (together && quarter.is_multiple_of(row)).then(|| quarter / row * (dim.stride / 4))
     }
 
-    /// The parameters that say where in the tensor a shard's places lie from this one on, each of `unit`
-    /// elements: the place's digits, the innermost first, of which the shader divides by as many as keep below
-    /// `MOST_PLACES`. The next may overflow once within a window.
-    fn places(&self, shard: &Shard, places: Range<u64>, unit: u64) -> (Digits, Params) {
-        let place = places.start;
-        let row = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
-        let sides = shard.sides().iter().map(|side| (side.extent, side.stride / unit));
-        let sides: Vec<(u64, u64)> = row.into_iter().chain(sides).collect();
-        let mut digits = 0;
+    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor. A unit's number is
+    /// divided into coordinates, the innermost first: as many as count at most `MOST_COUNTED` units. The next coordinate may
+    /// overflow once within a window.
+    fn coordinates(&self, shard: &Shard, units: Range<u64>, unit: u64) -> (Coordinates, Params) {
+        let first = units.start;
+        let run = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
+        let dims = shard.dims().iter().map(|dim| (dim.extent, dim.stride / unit));
+        let dims: Vec<(u64, u64)> = run.into_iter().chain(dims).collect();
+        let mut count = 0;
         let mut below = 1;
-        while digits + 1 < sides.len() && below * sides[digits].0 <= MOST_PLACES {
-            below *= sides[digits].0;
-            digits += 1;
+        while count + 1 < dims.len() && below * dims[count].0 <= MOST_COUNTED {
+            below *= dims[count].0;
+            count += 1;
         }
-        let origin = place % below;
-        let index = shard.index((place - origin) * unit);
+        let origin = first % below;
+        let index = shard.index((first - origin) * unit);
         let mut params = Params {
             block: self.block(index / 4),
             lead: small(index % 4),
@@ -241,22 +242,22 @@ impl Piece<'_> {
             limit: u32::MAX,
             ..Params::default()
         };
-        for (side, &(extent, stride)) in params.sides.iter_mut().zip(&sides).take(digits) {
-            *side = Side::new(extent, stride);
+        for (dim, &(extent, stride)) in params.dims.iter_mut().zip(&dims).take(count) {
+            *dim = Dim::new(extent, stride);
         }
-        if let Some(&(extent, stride)) = sides.get(digits) {
+        if let Some(&(extent, stride)) = dims.get(count) {
             params.last = words(stride);
-            let left = extent - place / below % extent;
-            let next = place - origin + left * below;
-            if digits + 1 < sides.len() && left < u64::from(u32::MAX) && next * unit < shard.elements() {
+            let left = extent - first / below % extent;
+            let next = first - origin + left * below;
+            if count + 1 < dims.len() && left < u64::from(u32::MAX) && next * unit < shard.elements() {
                 params.limit = small(left);
                 params.carry = words((shard.index(next * unit) - index) / unit - left * stride);
             }
         }
-        // the threads behind the last element look one further place up
+        // threads behind the last element work out one unit more
         let wide =
-            (shard.index((places.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
-        (Digits { count: small(digits as u64), wide }, params)
+            (shard.index((units.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
+        (Coordinates { count: small(count as u64), wide }, params)
     }
 
     fn slots(&mut self, range: Range<u64>, entry: Entry, params: Params) {
@@ -285,7 +286,7 @@ impl Piece<'_> {
 
     /// The counter of a block.
     fn block(&self, block: u64) -> [u32; 2] {
-        words(self.fill.key.offset.wrapping_add(block))
+        words(self.selection.key.offset.wrapping_add(block))
     }
 
     fn dispatch(&mut self, entry: Entry, threads: u64, params: Params) {
@@ -296,7 +297,7 @@ impl Piece<'_> {
             entry,
             binding: self.binding.clone(),
             params: Params {
-                key: words(self.fill.key.seed),
+                key: words(self.selection.key.seed),
                 width: columns * WORKGROUP_SIZE,
                 coefficients: self.coefficients,
                 ..params

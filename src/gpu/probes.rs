@@ -1,9 +1,11 @@
-//! The fills by which a device is checked: for each sampler and dtype a long one, and short ones at chosen places of the
-//! stream. If a compiler fuses or regroups one operation, that changes at least 32 of their elements, with few exceptions:
-//! docs/margins.md. `examples/margins` finds the short fills, tests/margins.rs counts.
+//! The fills that check a device: for each sampler and dtype a long one, and short ones at chosen blocks of the stream. If a
+//! compiler fuses or regroups one operation, at least 32 of their elements change, with few exceptions: docs/margins.md. The
+//! tool `margins` finds the short fills, and tests/margins.rs counts.
 
 use super::chosen::CHOSEN;
-use crate::{Dtype, Fill, Key, Sampler};
+use crate::fill::Selection;
+use crate::kernel::Kernel;
+use crate::{Arithmetic, Dtype, Key, Result, Sampler};
 
 /// Elements of a long fill: enough for what a wrong compiler changes often.
 pub(crate) const COUNT: u64 = 8192;
@@ -12,7 +14,7 @@ pub(crate) const SHORT: u64 = 64;
 /// A key whose counters cross 2^32.
 pub(crate) const KEY: Key = Key { seed: 0x0123_4567_89ab_cdef, offset: (1 << 32) - 1024 };
 
-/// The samplers that are checked, each with a parameter by which a value is moved next to where it rounds the other way.
+/// The samplers that are checked. Each has a parameter that moves a value close to where it would round the other way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Random words.
@@ -40,7 +42,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Every one.
+    /// Every family.
     pub const ALL: [Self; 15] = [
         Self::Words,
         Self::Constant,
@@ -71,12 +73,12 @@ impl Family {
         }
     }
 
-    /// The sampler with a parameter.
+    /// The sampler with a parameter; none for the words.
     #[must_use]
-    pub const fn sampler(self, parameter: f32) -> Sampler {
+    pub const fn sampler(self, parameter: f32) -> Option<Sampler> {
         let std = parameter;
-        match self {
-            Self::Words => Sampler::Words,
+        Some(match self {
+            Self::Words => return None,
             Self::Constant => Sampler::Constant { value: -0.3 },
             Self::Uniform => Sampler::Uniform { low: -0.1, high: parameter },
             Self::Normal => Sampler::Normal { mean: 0.001, std },
@@ -92,36 +94,43 @@ impl Family {
             Self::NarrowResidue => {
                 Sampler::TruncatedNormal { mean: -0.05, std: 0.05, low: 0.000_012_3, high: parameter }
             }
-        }
+        })
     }
 }
 
 /// A fill of the check: its family's sampler with a parameter, its dtype, and the elements from the first of a block on.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// What is filled with.
+    /// The sampler's family.
     pub family: Family,
     /// The parameter's bits.
     pub parameter: u32,
-    /// As what.
+    /// The elements' type.
     pub dtype: Dtype,
     /// The block of the key at which the fill begins.
     pub block: u32,
-    /// How many elements.
+    /// The number of elements.
     pub count: u64,
 }
 
 impl Probe {
-    /// The sampler.
+    /// The sampler; none for the words.
     #[must_use]
-    pub const fn sampler(&self) -> Sampler {
+    pub const fn sampler(&self) -> Option<Sampler> {
         self.family.sampler(f32::from_bits(self.parameter))
     }
 
-    /// The fill.
-    #[must_use]
-    pub const fn fill(&self) -> Fill {
-        Fill { start: 4 * self.block as u64, ..Fill::new(KEY, self.sampler()) }
+    /// The kernel in exact arithmetic.
+    pub(crate) fn kernel(&self) -> Result<Kernel> {
+        match self.sampler() {
+            Some(sampler) => Kernel::new(&sampler, self.dtype, Arithmetic::Exact),
+            None => Ok(Kernel::words()),
+        }
+    }
+
+    /// The elements.
+    pub(crate) const fn selection(&self) -> Selection {
+        Selection::run(KEY, 4 * self.block as u64, self.count)
     }
 }
 
@@ -129,9 +138,12 @@ impl Probe {
 pub(crate) fn long() -> impl Iterator<Item = Probe> {
     let of = |family: Family| {
         let parameter = family.parameter().to_bits();
-        Dtype::ALL.map(|dtype| Probe { family, parameter, dtype, block: 0, count: COUNT })
+        Dtype::ALL.iter().map(move |&dtype| Probe { family, parameter, dtype, block: 0, count: COUNT })
     };
-    Family::ALL.into_iter().flat_map(of).filter(|probe| probe.sampler().check(probe.dtype).is_ok())
+    Family::ALL.into_iter().flat_map(of).filter(|probe| match probe.sampler() {
+        Some(sampler) => sampler.check(probe.dtype).is_ok(),
+        None => probe.dtype == Dtype::F32,
+    })
 }
 
 /// The short fills.

@@ -2,34 +2,22 @@
 
 use futures_intrusive::channel::shared::oneshot_channel;
 
-use super::Gpu;
-use super::fill::check_range;
+use super::context::Context;
 use super::guard::known;
+use super::target::check_range;
 use crate::{Error, Result};
 
 /// Bytes copied back at a time, so that a read needs little memory beside its result.
 const PIECE: usize = 64 << 20;
 
-impl Gpu {
+impl Context {
     /// Copies `count` elements back from byte `offset` on, once all that was submitted before is done.
-    /// `T` is any plain type, such as `f32`, `half::bf16` or `u32`.
-    ///
-    /// # Errors
-    ///
-    /// [`MisalignedRange`](Error::MisalignedRange), [`BufferTooSmall`](Error::BufferTooSmall),
-    /// [`MissingUsage`](Error::MissingUsage) (it needs `COPY_SRC`), [`OtherDevice`](Error::OtherDevice),
-    /// [`Wgpu`](Error::Wgpu) for a buffer that is mapped or destroyed,
-    /// [`OutOfMemory`](Error::OutOfMemory), [`DeviceLost`](Error::DeviceLost).
-    pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
-        pollster::block_on(self.read_async(buffer, offset, count))
-    }
-
-    /// The same, without blocking; any executor will do, the device is polled on a thread of its own.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`read`](Self::read).
-    pub async fn read_async<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
+    pub(super) async fn read<T: bytemuck::Pod>(
+        &self,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        count: u64,
+    ) -> Result<Vec<T>> {
         let end = check_range(buffer, offset, count, size_of::<T>() as u64, wgpu::BufferUsages::COPY_SRC)?;
         let len =
             usize::try_from(count).map_err(|_| Error::ShapeOverflow { what: format!("a Vec of {count} elements") })?;
@@ -44,7 +32,7 @@ impl Gpu {
         Ok(elements)
     }
 
-    /// Copies whole words from byte `at` on, and of them as many bytes as `piece` takes.
+    /// Copies `size` bytes of whole words from byte `at` on to the host, and as many of them to `piece` as it holds.
     async fn read_piece(&self, buffer: &wgpu::Buffer, at: u64, size: u64, piece: &mut [u8]) -> Result<()> {
         let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let (sender, receiver) = oneshot_channel();
@@ -61,7 +49,7 @@ impl Gpu {
         {
             let device = self.device.clone();
             super::guard::aside(move || {
-                // an error is a device that is lost, and maps nothing
+                // an error means that the device is lost, and then nothing is mapped
                 let _ = device.poll(wgpu::PollType::wait_indefinitely());
             });
         }

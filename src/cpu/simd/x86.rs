@@ -1,28 +1,29 @@
 //! AVX-512 and AVX2.
 //!
-//! A vector unit multiplies 32-bit words in 64-bit lanes. Those of a `Wide` lie in two vectors; its low words side by side,
-//! those of the first vector in the even lanes and those of the second in the odd ones, make a `Vector`. The order of the
-//! numbers in a `Wide` is the one that `weave` undoes with the fewest steps: it transposes four columns within each 128 bits.
+//! These units multiply 32-bit words in 64-bit lanes. `U64s` is two vectors of 64-bit lanes. `narrow` takes the low words
+//! of both: those of the first vector go to the even lanes of a `Vector`, those of the second to the odd lanes.
+//!
+//! The numbers of a `U64s` are not in counting order. `transpose` works within each 128 bits, which is cheap, and the order
+//! is chosen so that it comes out right.
 
 use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT};
 
 use pulp::x86::{V3, V4};
 
-use super::{Unit, Words};
-use crate::dtype::round_f16;
+use super::Simd;
 
 const TO_NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
-/// Of every two words the first twice, and the second twice.
+/// Shuffles that copy the low word of each pair to the high word, and the high word to the low word.
 const LOW_TO_HIGH: i32 = 0b10_10_00_00;
 const HIGH_TO_LOW: i32 = 0b11_11_01_01;
 
-/// The numbers of a `Wide`, counted: those of the first vector and those of the second.
+/// The order of the numbers of a `U64s`: those in the first vector, then those in the second.
 const ORDER_8: [[u64; 4]; 2] = [[0, 4, 1, 5], [2, 6, 3, 7]];
 const ORDER_16: [[u64; 8]; 2] = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]];
 
 /// Methods that are one instruction on two vectors of words.
-macro_rules! of_words {
+macro_rules! word_ops {
     ($vector:ty, $ext:ident: $($name:ident = $instruction:ident),+) => {$(
         #[inline(always)]
         fn $name(self, a: $vector, b: $vector) -> $vector {
@@ -31,8 +32,8 @@ macro_rules! of_words {
     )+};
 }
 
-/// Methods that are one instruction on a vector of words and a count of bits in every lane.
-macro_rules! of_bits {
+/// Methods that are one instruction on a vector of words and a shift count in every lane.
+macro_rules! shift_ops {
     ($vector:ty, $ext:ident: $($name:ident = $instruction:ident),+) => {$(
         #[inline(always)]
         fn $name(self, a: $vector, bits: u32) -> $vector {
@@ -41,8 +42,8 @@ macro_rules! of_bits {
     )+};
 }
 
-/// Methods that are one instruction on vectors of f32; `from` and `to` make f32 of words and words of f32 by name alone.
-macro_rules! of_floats {
+/// Methods that are one instruction on vectors of f32. `from` and `to` reinterpret words as f32 and back at no cost.
+macro_rules! float_ops {
     (
         $vector:ty, $ext:ident, $from:ident, $to:ident:
         $($name:ident = $instruction:ident),+; $fma_ext:ident: $mul_add:ident
@@ -54,14 +55,14 @@ macro_rules! of_floats {
 
         #[inline(always)]
         fn exact_mul_add_f32(self, a: $vector, b: $vector, c: $vector) -> $vector {
-            let unit = self.$ext;
-            unit.$to(self.$fma_ext.$mul_add(unit.$from(a), unit.$from(b), unit.$from(c)))
+            let simd = self.$ext;
+            simd.$to(self.$fma_ext.$mul_add(simd.$from(a), simd.$from(b), simd.$from(c)))
         }
     };
 }
 
-/// What 64-bit lanes do, by their product, sum, shift to the right and number in every lane.
-macro_rules! of_wides {
+/// Methods on 64-bit lanes, from the instructions that multiply, add, shift right and splat them.
+macro_rules! u64_ops {
     ($vector:ty, $ext:ident, $order:ident, $splat_ext:ident: $mul:ident, $add:ident, $shr:ident, $splat:ident) => {
         #[inline(always)]
         fn mul_wide(self, a: $vector, b: $vector) -> [$vector; 2] {
@@ -101,44 +102,45 @@ macro_rules! of_wides {
     };
 }
 
-/// `weave`, by the instructions that interleave the low and the high words, and those of 64 bits, within each 128 bits.
-macro_rules! weave {
+/// `transpose`, from the instructions that interleave 32-bit and 64-bit words within each 128 bits.
+macro_rules! transpose {
     ($vector:ty, $ext:ident: $low:ident, $high:ident, $low_64:ident, $high_64:ident) => {
         #[inline(always)]
-        fn weave(self, [a, b, c, d]: [$vector; 4], out: &mut [u8]) {
-            let unit = self.$ext;
-            let (ab_low, ab_high) = (unit.$low(a, b), unit.$high(a, b));
-            let (cd_low, cd_high) = (unit.$low(c, d), unit.$high(c, d));
+        fn transpose(self, [a, b, c, d]: [$vector; 4], out: &mut [u8]) {
+            let simd = self.$ext;
+            let (ab_low, ab_high) = (simd.$low(a, b), simd.$high(a, b));
+            let (cd_low, cd_high) = (simd.$low(c, d), simd.$high(c, d));
             let rows = [
-                unit.$low_64(ab_low, cd_low),
-                unit.$high_64(ab_low, cd_low),
-                unit.$low_64(ab_high, cd_high),
-                unit.$high_64(ab_high, cd_high),
+                simd.$low_64(ab_low, cd_low),
+                simd.$high_64(ab_low, cd_low),
+                simd.$low_64(ab_high, cd_high),
+                simd.$high_64(ab_high, cd_high),
             ];
             out.copy_from_slice(bytemuck::bytes_of(&rows));
         }
     };
 }
 
-impl Unit for V4 {
+impl Simd for V4 {
     const LANES: usize = 16;
+    const CONVERTS_F16: bool = true;
     type Vector = __m512i;
     type Mask = __mmask16;
-    type Wide = [__m512i; 2];
+    type U64s = [__m512i; 2];
 
-    of_words! {
+    word_ops! {
         __m512i, avx512f: add = _mm512_add_epi32, sub = _mm512_sub_epi32,
         and = _mm512_and_si512, or = _mm512_or_si512, xor = _mm512_xor_si512
     }
-    of_bits! { __m512i, avx512f: shl = _mm512_sllv_epi32, shr = _mm512_srlv_epi32, shr_signed = _mm512_srav_epi32 }
-    of_floats! {
+    shift_ops! { __m512i, avx512f: shl = _mm512_sllv_epi32, shr = _mm512_srlv_epi32, shr_signed = _mm512_srav_epi32 }
+    float_ops! {
         __m512i, avx512f, _mm512_castsi512_ps, _mm512_castps_si512:
         add_f32 = _mm512_add_ps, sub_f32 = _mm512_sub_ps, mul_f32 = _mm512_mul_ps; avx512f: _mm512_fmadd_ps
     }
-    of_wides! {
+    u64_ops! {
         __m512i, avx512f, ORDER_16, avx512f: _mm512_mul_epu32, _mm512_add_epi64, _mm512_srli_epi64, _mm512_set1_epi64
     }
-    weave! {
+    transpose! {
         __m512i, avx512f: _mm512_unpacklo_epi32, _mm512_unpackhi_epi32, _mm512_unpacklo_epi64, _mm512_unpackhi_epi64
     }
 
@@ -180,7 +182,7 @@ impl Unit for V4 {
     }
 
     #[inline(always)]
-    fn wide(self, numbers: &[u64]) -> [__m512i; 2] {
+    fn load_u64s(self, numbers: &[u64]) -> [__m512i; 2] {
         let (numbers, _) = numbers.as_chunks::<8>();
         let (low, high) = (bytemuck::cast(numbers[0]), bytemuck::cast(numbers[1]));
         let [even, odd] = ORDER_16;
@@ -201,34 +203,35 @@ impl Unit for V4 {
     }
 
     #[inline(always)]
-    fn weave_halves(self, [a, b]: [__m512i; 2], out: &mut [u8]) {
-        let unit = self.avx512f;
-        let rows = [unit._mm512_unpacklo_epi32(a, b), unit._mm512_unpackhi_epi32(a, b)];
+    fn transpose_halves(self, [a, b]: [__m512i; 2], out: &mut [u8]) {
+        let simd = self.avx512f;
+        let rows = [simd._mm512_unpacklo_epi32(a, b), simd._mm512_unpackhi_epi32(a, b)];
         let order = bytemuck::cast([0_u64, 2, 4, 6, 1, 3, 5, 7]);
-        let rows = [unit._mm512_permutexvar_epi64(order, rows[0]), unit._mm512_permutexvar_epi64(order, rows[1])];
+        let rows = [simd._mm512_permutexvar_epi64(order, rows[0]), simd._mm512_permutexvar_epi64(order, rows[1])];
         out.copy_from_slice(bytemuck::bytes_of(&rows));
     }
 }
 
-impl Unit for V3 {
+impl Simd for V3 {
     const LANES: usize = 8;
+    const CONVERTS_F16: bool = false;
     type Vector = __m256i;
     type Mask = __m256i;
-    type Wide = [__m256i; 2];
+    type U64s = [__m256i; 2];
 
-    of_words! {
+    word_ops! {
         __m256i, avx2: add = _mm256_add_epi32, sub = _mm256_sub_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256
     }
-    of_bits! { __m256i, avx2: shl = _mm256_sllv_epi32, shr = _mm256_srlv_epi32, shr_signed = _mm256_srav_epi32 }
-    of_floats! {
+    shift_ops! { __m256i, avx2: shl = _mm256_sllv_epi32, shr = _mm256_srlv_epi32, shr_signed = _mm256_srav_epi32 }
+    float_ops! {
         __m256i, avx, _mm256_castsi256_ps, _mm256_castps_si256:
         add_f32 = _mm256_add_ps, sub_f32 = _mm256_sub_ps, mul_f32 = _mm256_mul_ps; fma: _mm256_fmadd_ps
     }
-    of_wides! {
+    u64_ops! {
         __m256i, avx2, ORDER_8, avx: _mm256_mul_epu32, _mm256_add_epi64, _mm256_srli_epi64, _mm256_set1_epi64x
     }
-    weave! {
+    transpose! {
         __m256i, avx2: _mm256_unpacklo_epi32, _mm256_unpackhi_epi32, _mm256_unpacklo_epi64, _mm256_unpackhi_epi64
     }
 
@@ -242,7 +245,7 @@ impl Unit for V3 {
         self.avx2._mm256_cmpeq_epi32(self.avx2._mm256_max_epu32(a, b), a)
     }
 
-    /// The highest bit alone makes a mask.
+    /// A blend reads the highest bit of each lane, so the bit is shifted there.
     #[inline(always)]
     fn bit(self, a: __m256i, bit: u32) -> __m256i {
         self.shl(a, 31 - bit)
@@ -269,13 +272,13 @@ impl Unit for V3 {
 
     #[inline(always)]
     fn to_f16(self, a: __m256i) -> __m256i {
-        round_f16(Words(self, a)).1
+        a
     }
 
     #[inline(always)]
-    fn wide(self, numbers: &[u64]) -> [__m256i; 2] {
+    fn load_u64s(self, numbers: &[u64]) -> [__m256i; 2] {
         let (n, _) = numbers.as_chunks::<8>();
-        // in ORDER_8
+        // the order is ORDER_8
         let [a, b, c, d, e, f, g, h] = n[0];
         [bytemuck::cast([a, e, b, f]), bytemuck::cast([c, g, d, h])]
     }
@@ -291,10 +294,10 @@ impl Unit for V3 {
     }
 
     #[inline(always)]
-    fn weave_halves(self, [a, b]: [__m256i; 2], out: &mut [u8]) {
-        let unit = self.avx2;
-        let rows = [unit._mm256_unpacklo_epi32(a, b), unit._mm256_unpackhi_epi32(a, b)];
-        let rows = [unit._mm256_permute4x64_epi64::<0xd8>(rows[0]), unit._mm256_permute4x64_epi64::<0xd8>(rows[1])];
+    fn transpose_halves(self, [a, b]: [__m256i; 2], out: &mut [u8]) {
+        let simd = self.avx2;
+        let rows = [simd._mm256_unpacklo_epi32(a, b), simd._mm256_unpackhi_epi32(a, b)];
+        let rows = [simd._mm256_permute4x64_epi64::<0xd8>(rows[0]), simd._mm256_permute4x64_epi64::<0xd8>(rows[1])];
         out.copy_from_slice(bytemuck::bytes_of(&rows));
     }
 }

@@ -1,23 +1,31 @@
-//! What stands in the shaders and in Rust both, for the test that compares the two.
+//! Constants, structs and dispatches that the shaders and Rust share, for tests that compare the two and for tools that run the
+//! shaders themselves. Not part of the public API.
 
 use std::mem::offset_of;
 use std::ops::Range;
 
-use crate::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
-use crate::gpu::{self, Form, Params, Products, Side, probes};
-use crate::inverse_normal::{
+use crate::coefficients::{Coefficients, wide_coefficients};
+use crate::cpu::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
+use crate::cpu::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
+use crate::cpu::sampler::window_quantile;
+use crate::cpu::simd::{lane, value};
+use crate::fill::Selection;
+use crate::gpu::pipeline::Variant;
+use crate::gpu::plan::{self, Bounds, Dim, Params};
+use crate::gpu::{Form, Products, probes};
+use crate::kernel::{Kernel, KernelKind};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
-use crate::sampler::{Coefficients, Kind, Work};
+use crate::window::Window;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 pub use crate::gpu::probes::{Family, Probe};
 
 /// Threads of a workgroup.
-pub const WORKGROUP_SIZE: u32 = gpu::WORKGROUP_SIZE;
+pub const WORKGROUP_SIZE: u32 = plan::WORKGROUP_SIZE;
 
-/// The fills that a device is checked by before its first use: the key, the long fills, and the short ones.
+/// The fills that check a device: the key, the long fills, and the short ones.
 #[must_use]
 pub fn probes() -> (Key, Vec<Probe>, Vec<Probe>) {
     (probes::KEY, probes::long().collect(), probes::short().collect())
@@ -83,32 +91,33 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("PRODUCTS_PINNED", Products::Pinned as u32),
         ("PRODUCTS_FMA", Products::Fma as u32),
         ("PRODUCTS_BARE", Products::Bare as u32),
-        ("SAMPLER_WORDS", Kind::Words as u32),
-        ("SAMPLER_CONSTANT", Kind::Constant as u32),
-        ("SAMPLER_UNIFORM", Kind::Uniform as u32),
-        ("SAMPLER_NORMAL", Kind::Normal as u32),
-        ("SAMPLER_NORMAL_NATIVE", Kind::NormalNative as u32),
-        ("SAMPLER_TRUNCATED", Kind::Truncated as u32),
-        ("SAMPLER_TRUNCATED_NARROW", Kind::TruncatedNarrow as u32),
-        ("SAMPLER_NORMAL_CENTRED", Kind::NormalCentred as u32),
+        ("SAMPLER_WORDS", KernelKind::Words as u32),
+        ("SAMPLER_CONSTANT", KernelKind::Constant as u32),
+        ("SAMPLER_UNIFORM", KernelKind::Uniform as u32),
+        ("SAMPLER_NORMAL", KernelKind::Normal as u32),
+        ("SAMPLER_NORMAL_NATIVE", KernelKind::NormalNative as u32),
+        ("SAMPLER_TRUNCATED", KernelKind::Truncated as u32),
+        ("SAMPLER_TRUNCATED_NARROW", KernelKind::TruncatedNarrow as u32),
+        ("SAMPLER_NORMAL_CENTRED", KernelKind::NormalCentred as u32),
         ("DTYPE_F32", Dtype::F32 as u32),
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),
-        ("WORKGROUP_SIZE", gpu::WORKGROUP_SIZE),
+        ("WORKGROUP_SIZE", plan::WORKGROUP_SIZE),
     ]
 }
 
-/// The quantile at `(q + 1/2) 2^-octaves`, `q` below 2^63 scaled as in a far window, for those who count its
-/// error.
+/// The quantile at `(q + 1/2) 2^-exponent`, with `q` below 2^63 scaled as in a far window, for measuring its error.
 #[must_use]
-pub fn tail_quantile(q: u64, octaves: u32) -> f32 {
-    crate::scalar::tail_quantile(q, octaves as f32)
+pub fn tail_quantile(q: u64, exponent: u32) -> f32 {
+    crate::reference::tail_quantile(q, exponent as f32)
 }
 
 /// The quantiles of words in a wide window, in standard deviations; none where the window is empty or narrow.
 #[must_use]
 pub fn window_quantiles(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
-    crate::coefficients::window_quantiles_of(low, high)
+    let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
+    let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
+    Some(move |w| value(window_quantile(lane(w ^ c.flip), &c)) * c.scale)
 }
 
 /// A struct's name, its members' names and offsets in bytes, and its size.
@@ -128,13 +137,13 @@ pub fn structs() -> Vec<Layout> {
             bias,
             top,
             bottom,
-            lift,
-            pattern,
+            scale_exponent,
+            bits,
             flip,
             centre,
             base,
             range,
-            octaves,
+            exponent,
             residue,
             shift,
             start,
@@ -144,7 +153,7 @@ pub fn structs() -> Vec<Layout> {
             series_4,
             series_5
         }),
-        layout!(Side { extent, magic, shift, stride }),
+        layout!(Dim { extent, magic, shift, stride }),
         layout!(Params {
             key,
             block,
@@ -159,12 +168,12 @@ pub fn structs() -> Vec<Layout> {
             carry,
             jump,
             coefficients,
-            sides
+            dims
         }),
     ]
 }
 
-/// One dispatch of a fill, for those who run the shaders themselves.
+/// One dispatch of a fill, for tools that run the shaders themselves.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     /// The entry point.
@@ -179,28 +188,52 @@ pub struct Dispatch {
     pub grid: [u32; 2],
 }
 
-/// The dispatches that fill `count` elements from byte `offset` of a buffer on, on a device with WebGPU's default limits
-/// and bindings as large as they may be.
+/// The dispatches that fill a fill's elements from byte `offset` of a buffer on, on a device with WebGPU's default limits and
+/// bindings as large as they may be.
 ///
 /// # Errors
 ///
 /// Those of [`Sampler::check`]; [`Error::BadParameter`] for a matrix, which no shader makes.
-pub fn dispatches(fill: &Fill, dtype: Dtype, offset: u64, count: u64, form: Form) -> Result<Vec<Dispatch>> {
-    let Work::Words(kind, coefficients) = fill.sampler.work(dtype, fill.arithmetic)? else {
-        return Err(Error::bad("a shader's sampler is made of words", format!("{:?}", fill.sampler)));
-    };
-    let fill = fill.of_range(count)?;
-    Ok(gpu::dispatches(&fill, kind, dtype, coefficients, offset..offset + count * dtype.size(), form))
+pub fn dispatches(fill: &Fill, dtype: Dtype, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
+    let kernel = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())?;
+    of_kernel(&kernel, fill.selection(), dtype, offset, form)
 }
 
-/// What the shaders are told of a sampler: the number of its kind, and the bytes of its `Coefficients`.
+/// The dispatches that fill raw words, as [`dispatches`].
+///
+/// # Errors
+///
+/// None for words.
+pub fn word_dispatches(key: Key, start: u64, count: u64, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
+    of_kernel(&Kernel::words(), &Selection::run(key, start, count), Dtype::F32, offset, form)
+}
+
+fn of_kernel(kernel: &Kernel, selection: &Selection, dtype: Dtype, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
+    let Kernel::Elementwise(kind, coefficients) = *kernel else { return Err(no_shader(kernel)) };
+    let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
+    let each = |dispatch: plan::Dispatch| Dispatch {
+        entry_point: dispatch.entry.name(),
+        constants: Variant { entry: dispatch.entry, kind, dtype }.constants(form).to_vec(),
+        binding: dispatch.binding,
+        params: bytemuck::bytes_of(&dispatch.params).to_vec(),
+        grid: dispatch.grid,
+    };
+    Ok(plan::plan(selection, dtype, coefficients, offset, bounds).into_iter().map(each).collect())
+}
+
+fn no_shader(kernel: &Kernel) -> Error {
+    Error::bad("a shader makes elementwise samplers alone", format!("{kernel:?}"))
+}
+
+/// The number of a sampler's kernel in the shaders, and the bytes of its `Coefficients`. None is the words.
 ///
 /// # Errors
 ///
 /// Those of [`Sampler::check`]; [`Error::BadParameter`] for a matrix, which no shader makes.
-pub fn coefficients(sampler: &Sampler, dtype: Dtype, arithmetic: Arithmetic) -> Result<(u32, Vec<u8>)> {
-    match sampler.work(dtype, arithmetic)? {
-        Work::Words(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
-        Work::Matrix(matrix) => Err(Error::bad("a shader's sampler is made of words", format!("{matrix:?}"))),
+pub fn coefficients(sampler: Option<&Sampler>, dtype: Dtype, arithmetic: Arithmetic) -> Result<(u32, Vec<u8>)> {
+    let kernel = sampler.map_or(Ok(Kernel::words()), |sampler| Kernel::new(sampler, dtype, arithmetic))?;
+    match kernel {
+        Kernel::Elementwise(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
+        Kernel::Matrix(_) => Err(no_shader(&kernel)),
     }
 }

@@ -1,23 +1,23 @@
-//! No vector unit: one lane.
+//! One lane: plain arithmetic, where there is no vector unit that this crate knows.
 
-use super::{Unit, Words};
-use crate::dtype::round_f16;
-use crate::key::words;
+use super::Simd;
+use crate::bits::words;
 
-/// One lane: plain arithmetic.
+/// Scalar lane: plain arithmetic.
 #[derive(Clone, Copy)]
-pub(crate) struct One;
+pub(crate) struct Scalar;
 
 #[inline(always)]
 fn f32(a: u32) -> f32 {
     f32::from_bits(a)
 }
 
-impl Unit for One {
+impl Simd for Scalar {
     const LANES: usize = 1;
+    const CONVERTS_F16: bool = false;
     type Vector = u32;
     type Mask = bool;
-    type Wide = u64;
+    type U64s = u64;
 
     #[inline(always)]
     fn splat(self, word: u32) -> u32 {
@@ -116,7 +116,7 @@ impl Unit for One {
 
     #[inline(always)]
     fn to_f16(self, a: u32) -> u32 {
-        round_f16(Words(self, a)).1
+        a
     }
 
     #[inline(always)]
@@ -125,7 +125,7 @@ impl Unit for One {
     }
 
     #[inline(always)]
-    fn wide(self, numbers: &[u64]) -> u64 {
+    fn load_u64s(self, numbers: &[u64]) -> u64 {
         numbers[0]
     }
 
@@ -160,13 +160,13 @@ impl Unit for One {
     }
 
     #[inline(always)]
-    fn weave(self, columns: [u32; 4], out: &mut [u8]) {
+    fn transpose(self, columns: [u32; 4], out: &mut [u8]) {
         out.copy_from_slice(bytemuck::bytes_of(&columns));
     }
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the halves of a word")]
-    fn weave_halves(self, [a, b]: [u32; 2], out: &mut [u8]) {
+    fn transpose_halves(self, [a, b]: [u32; 2], out: &mut [u8]) {
         out.copy_from_slice(bytemuck::bytes_of(&[a as u16, (a >> 16) as u16, b as u16, (b >> 16) as u16]));
     }
 }

@@ -1,12 +1,12 @@
-//! Two vectors of a unit as one, so that two chains of steps that wait for each other are under way at once.
+//! Two vectors at a time. Two independent chains of operations then run side by side, which hides their latency.
 
-use super::Unit;
+use super::Simd;
 
-/// Twice the lanes, the first half before the second.
+/// Two vectors of a unit as one vector of twice the lanes. The first vector holds the first half.
 #[derive(Clone, Copy)]
-pub(crate) struct Twice<U>(pub(crate) U);
+pub(crate) struct Pair<U>(pub(crate) U);
 
-/// Methods that do the same to both halves.
+/// Methods that do the same to both vectors.
 macro_rules! on_both {
     ($($name:ident($($pair:ident: $Type:ident),+ $(; $word:ident)?) -> $Result:ident,)+) => {$(
         #[inline(always)]
@@ -16,11 +16,12 @@ macro_rules! on_both {
     )+};
 }
 
-impl<U: Unit> Unit for Twice<U> {
+impl<U: Simd> Simd for Pair<U> {
     const LANES: usize = 2 * U::LANES;
+    const CONVERTS_F16: bool = U::CONVERTS_F16;
     type Vector = [U::Vector; 2];
     type Mask = [U::Mask; 2];
-    type Wide = [U::Wide; 2];
+    type U64s = [U::U64s; 2];
 
     on_both! {
         add(a: Vector, b: Vector) -> Vector,
@@ -41,11 +42,11 @@ impl<U: Unit> Unit for Twice<U> {
         below_f32(a: Vector, b: Vector) -> Mask,
         to_f32(a: Vector) -> Vector,
         to_f16(a: Vector) -> Vector,
-        mul_low(a: Wide; b) -> Wide,
-        xor_high(a: Wide, word: Vector, b: Wide) -> Wide,
-        high(a: Wide) -> Wide,
-        narrow(a: Wide) -> Vector,
-        narrow_high(a: Wide) -> Vector,
+        mul_low(a: U64s; b) -> U64s,
+        xor_high(a: U64s, word: Vector, b: U64s) -> U64s,
+        high(a: U64s) -> U64s,
+        narrow(a: U64s) -> Vector,
+        narrow_high(a: U64s) -> Vector,
     }
 
     #[inline(always)]
@@ -60,31 +61,31 @@ impl<U: Unit> Unit for Twice<U> {
     }
 
     #[inline(always)]
-    fn count_from(self, first: u64) -> Self::Wide {
+    fn count_from(self, first: u64) -> Self::U64s {
         [self.0.count_from(first), self.0.count_from(first.wrapping_add(U::LANES as u64))]
     }
 
     #[inline(always)]
-    fn wide(self, numbers: &[u64]) -> Self::Wide {
-        [self.0.wide(&numbers[..U::LANES]), self.0.wide(&numbers[U::LANES..])]
+    fn load_u64s(self, numbers: &[u64]) -> Self::U64s {
+        [self.0.load_u64s(&numbers[..U::LANES]), self.0.load_u64s(&numbers[U::LANES..])]
     }
 
     #[inline(always)]
-    fn zero(self) -> Self::Wide {
+    fn zero(self) -> Self::U64s {
         [self.0.zero(); 2]
     }
 
     #[inline(always)]
-    fn weave(self, [a, b, c, d]: [Self::Vector; 4], out: &mut [u8]) {
+    fn transpose(self, [a, b, c, d]: [Self::Vector; 4], out: &mut [u8]) {
         let (first, second) = out.split_at_mut(16 * U::LANES);
-        self.0.weave([a[0], b[0], c[0], d[0]], first);
-        self.0.weave([a[1], b[1], c[1], d[1]], second);
+        self.0.transpose([a[0], b[0], c[0], d[0]], first);
+        self.0.transpose([a[1], b[1], c[1], d[1]], second);
     }
 
     #[inline(always)]
-    fn weave_halves(self, [a, b]: [Self::Vector; 2], out: &mut [u8]) {
+    fn transpose_halves(self, [a, b]: [Self::Vector; 2], out: &mut [u8]) {
         let (first, second) = out.split_at_mut(8 * U::LANES);
-        self.0.weave_halves([a[0], b[0]], first);
-        self.0.weave_halves([a[1], b[1]], second);
+        self.0.transpose_halves([a[0], b[0]], first);
+        self.0.transpose_halves([a[1], b[1]], second);
     }
 }

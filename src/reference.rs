@@ -1,28 +1,17 @@
-//! The functions of the vector files, one lane at a time: for callers, and for those who count the errors.
+//! The exact functions, one value at a time. They are for tests of other implementations, and for measuring errors.
 
-use crate::box_muller as normal;
-use crate::inverse_normal::{CENTRE, signed_quantile, upper_quantile};
-use crate::key::words;
-use crate::sampler::{Coefficients, window_quantile};
-use crate::vector::{Floats, One, Words};
-use crate::weft::Nothing;
+use crate::bits::words;
+use crate::cpu::simd::{lane, value};
+use crate::cpu::{box_muller as normal, inverse_normal as quantile};
+use crate::window::CENTRE;
 
-/// A word in the only lane.
-#[inline(always)]
-pub(crate) const fn lane(word: u32) -> Words<One> {
-    Words(One, word)
-}
-
-#[inline(always)]
-const fn value(lane: Floats<One>) -> f32 {
-    f32::from_bits(lane.1)
-}
+pub use crate::philox::{philox_bump, philox_round, philox4x32_10};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`, from 2^-16 to 6.77, with an error of at most 1.15 * 2^-24 of it.
 #[must_use]
 #[inline(always)]
 pub fn radius(w: u32) -> f32 {
-    value(normal::radius(lane(w), &mut Nothing))
+    value(normal::radius(lane(w)).solve())
 }
 
 /// `(cos t, sin t)` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
@@ -38,7 +27,7 @@ pub fn cos_sin(w: u32) -> (f32, f32) {
 /// Both are finite, between -6.77 and 6.77, and at most `r * 2^-22` from the true value.
 ///
 /// ```
-/// let (a, b) = seedtensors::box_muller(0x8000_0000, 0);
+/// let (a, b) = seedtensors::reference::box_muller(0x8000_0000, 0);
 /// let r = 2.0_f64.ln().sqrt() * 2.0_f64.sqrt();
 /// assert!((a as f64 - r).abs() < 3e-7);
 /// assert!((b as f64).abs() < 1e-8);
@@ -46,16 +35,17 @@ pub fn cos_sin(w: u32) -> (f32, f32) {
 #[must_use]
 #[inline(always)]
 pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
-    normal::box_muller(lane(w_even), lane(w_odd), &mut Nothing).map(value).into()
+    let (r, (cos, sin)) = (radius(w_even), cos_sin(w_odd));
+    (r * cos, r * sin)
 }
 
 /// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and
 /// 9.13, and at most `|x| * 2^-22` from the true value.
 ///
-/// The sampler of truncated normals takes p from the window; this is the whole line.
+/// The sampler of truncated normals takes p from its window. This function takes any p.
 ///
 /// ```
-/// use seedtensors::inverse_normal;
+/// use seedtensors::reference::inverse_normal;
 ///
 /// assert!(inverse_normal(1 << 63).abs() < 1e-18);
 /// let p = 0.975 * 2f64.powi(64);
@@ -66,16 +56,11 @@ pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
 #[inline(always)]
 pub fn inverse_normal(p: u64) -> f32 {
     let [low, high] = words(p);
-    value(signed_quantile(lane(high), lane(low), 64.0, CENTRE))
+    value(quantile::signed_quantile(lane(high), lane(low), 64.0, CENTRE))
 }
 
-/// The quantile at `(q + 1/2) 2^-octaves`, `q` below 2^63.
-pub(crate) fn tail_quantile(q: u64, octaves: f32) -> f32 {
+/// The quantile at `(q + 1/2) 2^-exponent`, `q` below 2^63.
+pub(crate) fn tail_quantile(q: u64, exponent: f32) -> f32 {
     let [low, high] = words(q);
-    value(upper_quantile(lane(high), lane(low), octaves, u32::MAX))
-}
-
-/// The quantile of a word's probability in the window of a sampler of truncated normals.
-pub(crate) fn quantile_of(w: u32, c: &Coefficients) -> f32 {
-    value(window_quantile(lane(w), c))
+    value(quantile::upper_quantile(lane(high), lane(low), exponent, u32::MAX))
 }

@@ -1,0 +1,74 @@
+//! f32 bits to the bytes of a dtype's elements, by rounding on bits. Twin: shaders/dtype.wgsl.
+
+use super::simd::{Simd, Words};
+use crate::Dtype;
+
+/// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
+#[inline(always)]
+fn round_f16<U: Simd>(bits: Words<U>) -> Words<U> {
+    let x = bits & 0x7fff_ffff;
+    let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
+    let infinite = normal.at_least(bits.all(0x7c00));
+    // below 2^-14: units of 2^-24, which are those of an f32 from a half on
+    let subnormal = (x.as_f32() + 0.5).bits() - 0x3f00_0000;
+    let normal = infinite.words(bits.all(0x7c00), normal);
+    let magnitude = x.at_least(bits.all(0x3880_0000)).words(normal, subnormal);
+    ((bits >> 16) & 0x8000) | magnitude
+}
+
+/// f32 bits (no NaN) to f16 bits, by the unit's instruction where it has one.
+#[inline(always)]
+fn to_f16<U: Simd>(bits: Words<U>) -> Words<U> {
+    if U::CONVERTS_F16 { bits.to_f16() } else { round_f16(bits) }
+}
+
+/// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
+#[inline(always)]
+fn round_bf16<U: Simd>(bits: Words<U>) -> Words<U> {
+    (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
+}
+
+/// The size of a block's four elements in bytes.
+#[expect(clippy::cast_possible_truncation, reason = "at most 16")]
+pub(crate) const fn block_size(dtype: Dtype) -> usize {
+    4 * dtype.size() as usize
+}
+
+/// Writes the elements of a vector of blocks as bytes, each rounded once. They come as f32 bits; none is a NaN.
+#[inline(always)]
+pub(crate) fn store<U: Simd>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mut [u8]) {
+    match dtype {
+        Dtype::F32 => a.0.transpose([a.1, b.1, c.1, d.1], out),
+        Dtype::F16 => store_halves([to_f16(a), to_f16(b), to_f16(c), to_f16(d)], out),
+        Dtype::BF16 => store_halves([round_bf16(a), round_bf16(b), round_bf16(c), round_bf16(d)], out),
+    }
+}
+
+#[inline(always)]
+fn store_halves<U: Simd>([a, b, c, d]: [Words<U>; 4], out: &mut [u8]) {
+    let (ab, cd) = (a | (b << 16), c | (d << 16));
+    a.0.transpose_halves([ab.1, cd.1], out);
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+    use crate::cpu::simd::lane;
+
+    #[test]
+    fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {
+        let near_ties = (0..=0xffff_u32)
+            .flat_map(|high| [0, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001].map(|low| high << 16 | low));
+        for bits in (0..=u32::MAX).step_by(8191).chain(near_ties) {
+            let value = f32::from_bits(bits);
+            if value.is_nan() || value.is_infinite() {
+                continue;
+            }
+            let [f16_bits, bf16_bits] = [round_f16(lane(bits)), round_bf16(lane(bits))].map(|rounded| rounded.1);
+            assert_eq!(f16_bits, f16::from_f32(value).to_bits().into(), "f16 of {bits:#x}");
+            assert_eq!(bf16_bits, bf16::from_f32(value).to_bits().into(), "bf16 of {bits:#x}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Opening a device, or taking the caller's.
+
+use std::sync::{Arc, OnceLock};
+
+use super::check::Checks;
+use super::context::Context;
+use super::devices::{Select, adapters, select};
+use super::form::Form;
+use super::handle::Gpu;
+use super::pipeline::Source;
+use super::requirements::{check_limits, check_queue};
+use crate::{Error, Result};
+
+impl Gpu {
+    /// Opens a device with its largest limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAdapter`], [`Error::DeviceLimit`], and [`Error::Wgpu`] where the driver refuses the device.
+    pub fn open(which: &Select) -> Result<Self> {
+        pollster::block_on(Self::open_async(which))
+    }
+
+    /// [`open`](Self::open) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub async fn open_async(which: &Select) -> Result<Self> {
+        let adapter = select(adapters().await, which)?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("seedtensors"),
+            required_features: adapter.features() & wgpu::Features::SHADER_INT64,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) =
+            adapter.request_device(&descriptor).await.map_err(|error| Error::Wgpu(error.to_string()))?;
+        let lost = Arc::new(OnceLock::new());
+        let reason = Arc::clone(&lost);
+        device.set_device_lost_callback(move |why, message| {
+            // the first reason is kept
+            let _ = reason.set(format!("{why:?}: {message}"));
+        });
+        Self::with_fastest_form(device, queue, lost).await
+    }
+
+    /// Takes the caller's device and queue.
+    ///
+    /// 64-bit integers are used where the device was made with `Features::SHADER_INT64`. The device is not changed: its
+    /// callbacks stay the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceLost`], [`Error::DeviceLimit`], [`Error::OtherDevice`] for a queue that is another device's, and
+    /// [`Error::Wgpu`].
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        pollster::block_on(Self::from_wgpu_async(device, queue))
+    }
+
+    /// [`from_wgpu`](Self::from_wgpu) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_wgpu`](Self::from_wgpu).
+    pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        check_queue(&device, &queue).await?;
+        Self::with_fastest_form(device, queue, Arc::default()).await
+    }
+
+    /// The same device with a form of the shaders chosen by hand. Nothing of it is checked yet, and no other form is tried.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wgpu`] where the form needs 64-bit integers and the device has none.
+    pub fn with_form(self, form: Form) -> Result<Self> {
+        if form.needs_int64() && !self.device().features().contains(wgpu::Features::SHADER_INT64) {
+            return Err(Error::Wgpu(format!("the device has no 64-bit integers, which {form} needs")));
+        }
+        Ok(Self { checks: Checks::new(vec![form]), ..self })
+    }
+
+    /// A device with the fastest form that is known for it, and the safest form to fall back on.
+    async fn with_fastest_form(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<OnceLock<String>>) -> Result<Self> {
+        check_limits(&device.limits())?;
+        let form = Form::of(&device);
+        let mut forms = vec![form];
+        if form != form.safest() {
+            forms.push(form.safest());
+        }
+        let gpu = Self::new(device, queue, lost, forms, Form::source)?;
+        // a browser cannot wait for a comparison later
+        if cfg!(target_arch = "wasm32") {
+            gpu.check_all_async().await?;
+        }
+        Ok(gpu)
+    }
+
+    /// A device that runs shaders of this source.
+    pub(super) fn new(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        lost: Arc<OnceLock<String>>,
+        forms: Vec<Form>,
+        source: Source,
+    ) -> Result<Self> {
+        Ok(Self { context: Context::new(device, queue, lost, source)?, checks: Checks::new(forms) })
+    }
+}

@@ -1,0 +1,147 @@
+//! Commands of fills, and their recording into an encoder.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use super::context::Context;
+use super::guard::known;
+use super::plan::{Dispatch, Params};
+use crate::{Error, Result};
+
+/// One command of a fill.
+pub(super) enum Step<'a> {
+    Dispatch(Box<Dispatch>, wgpu::ComputePipeline, &'a wgpu::Buffer),
+    /// A copy of the whole first buffer to an offset of the second.
+    Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
+}
+
+impl<'a> Step<'a> {
+    fn dispatch(&self) -> Option<(&Dispatch, &'a wgpu::Buffer)> {
+        match self {
+            Self::Dispatch(dispatch, _, buffer) => Some((dispatch, buffer)),
+            Self::Copy(..) => None,
+        }
+    }
+}
+
+impl Context {
+    /// Records the steps in their order. On an error nothing was recorded.
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>]) -> Result<()> {
+        let (groups, stride) = self.bind(steps)?;
+        self.scoped(0, || record_bound(encoder, steps, &groups, stride))?
+    }
+
+    /// Writes every dispatch's parameters into one buffer and makes a bind group for each buffer and window. Returns the
+    /// groups and the distance of the parameters in bytes.
+    fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
+        let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
+        let stride = size_of::<Params>().next_multiple_of(alignment);
+        let dispatches = || steps.iter().filter_map(Step::dispatch);
+        let mut contents = vec![0; stride * dispatches().count().max(1)];
+        for (slot, (dispatch, _)) in contents.chunks_exact_mut(stride).zip(dispatches()) {
+            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
+        }
+        let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
+        // one error scope for all of them: a model has thousands of buffers
+        let groups = self.scoped(0, || self.bind_groups(&params, steps))??;
+        let stride =
+            u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
+        Ok((groups, stride))
+    }
+
+    /// The bind group of each dispatch. Steps with the same window of the same buffer share one.
+    fn bind_groups(&self, params: &wgpu::Buffer, steps: &[Step<'_>]) -> Result<Vec<wgpu::BindGroup>> {
+        #[expect(clippy::mutable_key_type, reason = "a buffer is hashed by its identity")]
+        let mut made: HashMap<(&wgpu::Buffer, Range<u64>), wgpu::BindGroup> = HashMap::new();
+        let mut groups = Vec::with_capacity(steps.len());
+        for step in steps {
+            let (buffer, window) = match step {
+                Step::Dispatch(dispatch, _, buffer) => (*buffer, dispatch.binding.clone()),
+                // not used: without it wgpu would find a fault of the buffer only when the encoder is finished
+                Step::Copy(_, buffer, _) => (*buffer, 0..4),
+            };
+            let group = match made.entry((buffer, window.clone())) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.bind_group(params, buffer, window)?),
+            };
+            if step.dispatch().is_some() {
+                groups.push(group.clone());
+            }
+        }
+        Ok(groups)
+    }
+
+    /// A bind group of parameters and a window of a buffer. An error of wgpu's is left to the caller's scope.
+    fn bind_group(&self, params: &wgpu::Buffer, buffer: &wgpu::Buffer, window: Range<u64>) -> Result<wgpu::BindGroup> {
+        let entries = [
+            entry(0, params, 0, size_of::<Params>() as u64),
+            entry(1, buffer, window.start, window.end - window.start),
+        ];
+        let descriptor = wgpu::BindGroupDescriptor {
+            label: Some("seedtensors"),
+            layout: self.pipelines.bindings(),
+            entries: &entries,
+        };
+        known("buffer", || self.device.create_bind_group(&descriptor))
+    }
+}
+
+/// Records the steps in their order. Consecutive dispatches share one pass.
+///
+/// An encoder of another instance is refused before anything is recorded: the first object that it gets was just made, so
+/// the other instance has not given out its number yet.
+fn record_bound(
+    encoder: &mut wgpu::CommandEncoder,
+    steps: &[Step<'_>],
+    groups: &[wgpu::BindGroup],
+    stride: u32,
+) -> Result<()> {
+    let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
+    for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
+        if let Some(Step::Copy(..)) = steps.first() {
+            known("encoder", || {
+                for step in steps {
+                    if let Step::Copy(from, to, offset) = step {
+                        encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
+                    }
+                }
+            })?;
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        // the pass must end outside of `known`: its end may panic, too
+        known("encoder", || dispatch_all(&mut pass, steps, &mut bound))?;
+    }
+    Ok(())
+}
+
+/// Records dispatches into a pass.
+fn dispatch_all<'a>(
+    pass: &mut wgpu::ComputePass<'_>,
+    steps: &[Step<'_>],
+    bound: &mut impl Iterator<Item = (u32, &'a wgpu::BindGroup)>,
+) {
+    let mut set = None;
+    for step in steps {
+        if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
+            pass.set_bind_group(0, group, &[offset]);
+            if set != Some(pipeline) {
+                pass.set_pipeline(pipeline);
+                set = Some(pipeline);
+            }
+            pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+        }
+    }
+}
+
+fn entry(binding: u32, buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindGroupEntry<'_> {
+    wgpu::BindGroupEntry {
+        binding,
+        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer,
+            offset,
+            size: wgpu::BufferSize::new(size),
+        }),
+    }
+}

@@ -1,0 +1,108 @@
+//! The kernel that executes a sampler: its kind, with the coefficients that it takes.
+
+use crate::bits::round;
+use crate::coefficients::{Coefficients, SMALL_STD, Truncated, constant, normal, truncated, uniform};
+use crate::fill::Arithmetic;
+use crate::matrix::{Matrix, Structure};
+use crate::{Dtype, Result, Sampler};
+
+/// The code that makes values from words. The numbers are those of `SAMPLER` in the shaders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub(crate) enum KernelKind {
+    /// The raw words.
+    Words,
+    Constant,
+    Uniform,
+    Normal,
+    /// A normal by the device's own functions.
+    NormalNative,
+    Truncated,
+    /// A truncated normal whose window is narrow: see [`window`](crate::window).
+    TruncatedNarrow,
+    /// A normal of mean 0 without tiny values, which needs no bias and no flush. Initialisers ask for these.
+    NormalCentred,
+}
+
+impl KernelKind {
+    /// The sampler's name in messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Constant => "constant",
+            Self::Uniform => "uniform",
+            Self::Normal | Self::NormalCentred => "normal",
+            Self::NormalNative => "native normal",
+            Self::Truncated | Self::TruncatedNarrow => "truncated normal",
+        }
+    }
+}
+
+/// How a sampler is executed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kernel {
+    /// Each element from its own block of words.
+    Elementwise(KernelKind, Coefficients),
+    /// A structured matrix, computed on the CPU.
+    Matrix(Matrix),
+}
+
+impl Kernel {
+    /// The raw words.
+    pub(crate) fn words() -> Self {
+        Self::Elementwise(KernelKind::Words, Coefficients::default())
+    }
+
+    /// Checks a sampler's parameters against the dtype and works out its kernel.
+    pub(crate) fn new(sampler: &Sampler, dtype: Dtype, arithmetic: Arithmetic) -> Result<Self> {
+        let exact = arithmetic == Arithmetic::Exact;
+        let (kind, coefficients) = match *sampler {
+            Sampler::Constant { value } => (KernelKind::Constant, constant(value, dtype)?),
+            Sampler::Uniform { low, high } => (KernelKind::Uniform, uniform(low, high, dtype)?),
+            Sampler::Normal { mean, std } => {
+                let kind = match (exact, mean == 0.0 && std >= SMALL_STD) {
+                    (false, _) => KernelKind::NormalNative,
+                    (true, true) => KernelKind::NormalCentred,
+                    (true, false) => KernelKind::Normal,
+                };
+                (kind, normal(mean, std, dtype, exact)?)
+            }
+            Sampler::TruncatedNormal { mean, std, low, high } => match truncated(mean, std, [low, high], dtype)? {
+                Truncated::Wide(coefficients) => (KernelKind::Truncated, coefficients),
+                Truncated::Narrow(coefficients) => (KernelKind::TruncatedNarrow, coefficients),
+            },
+            Sampler::Matrix(matrix) => return Self::matrix(matrix, dtype),
+        };
+        Ok(Self::Elementwise(kind, coefficients))
+    }
+
+    /// Refuses a matrix with values that the dtype cannot hold.
+    fn matrix(matrix: Matrix, dtype: Dtype) -> Result<Self> {
+        match matrix.structure() {
+            Structure::Sparse { .. } => normal(0.0, round(matrix.gain()), dtype, true)?,
+            // no element of the others is above the gain
+            _ => constant(round(matrix.gain()), dtype)?,
+        };
+        Ok(Self::Matrix(matrix))
+    }
+}
+
+impl Sampler {
+    /// Refuses what a fill of this dtype would refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadParameter`](crate::Error::BadParameter) names the rule and the value.
+    ///
+    /// ```
+    /// use seedtensors::{Dtype, Sampler};
+    ///
+    /// let sampler = Sampler::Constant { value: 1e6 };
+    /// assert!(sampler.check(Dtype::F32).is_ok());
+    /// let error = sampler.check(Dtype::F16).unwrap_err();
+    /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
+    /// ```
+    pub fn check(&self, dtype: Dtype) -> Result<()> {
+        Kernel::new(self, dtype, Arithmetic::Exact).map(drop)
+    }
+}
