@@ -1,11 +1,11 @@
 import { defineConfig } from "@playwright/test";
 
-// Debian's Chromium with its software WebGPU, which needs no GPU; CHROMIUM names another.
+// Debian's Chromium with its software WebGPU, which needs no GPU. The variable CHROMIUM names another browser.
 export default defineConfig({
   testDir: "tests",
   workers: 1,
   timeout: 600_000,
-  // the page's device is checked on the CPU: longer than the 5 s that are usual where other work shares its two cores
+  // the software device is checked on the CPU, which takes longer than the default of 5 s on two shared cores
   expect: { timeout: 60_000 },
   reporter: "list",
   use: {

@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// The package: one module; what it depends on stays outside.
+// The package: one module. Its dependencies are not bundled.
 export default defineConfig({
   build: {
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "seedtensors" },

@@ -1,9 +1,9 @@
-// The picture: how the values lie, and the promised density as a line over it.
+// The histogram of the values, with the expected density as a line over it.
 
 import type { Dtype } from "../src/index.ts";
 import { histogramOf, stepOf } from "./statistics.ts";
 
-/** Cells of the histogram, about. */
+/** The approximate number of cells of the histogram. */
 const CELLS = 192;
 
 export function draw(
@@ -24,7 +24,8 @@ export function draw(
     context.fillStyle = context.strokeStyle = resolve(style, name);
   };
 
-  // cells of whole steps of the dtype, between its values, so that each has as many of them
+  // a cell spans whole steps of the dtype and begins between two values, so that each cell has the same number of
+  // values
   const [least, greatest] = min < max ? [min, max] : [min - 1, max + 1];
   const step = stepOf(dtype, Math.max(Math.abs(least), Math.abs(greatest)));
   const cell = Math.max(Math.round((greatest - least) / CELLS / step), 1) * step;
@@ -61,7 +62,7 @@ export function draw(
   canvas.ariaLabel = `Histogram of the values from ${min} to ${max}${density ? ", with the promised density" : ""}`;
 }
 
-/** A custom property's colour in the scheme that is on. */
+/** The colour of a custom property in the active colour scheme. */
 function resolve(style: CSSStyleDeclaration, name: string): string {
   const probe = document.createElement("span");
   probe.style.color = style.getPropertyValue(name);

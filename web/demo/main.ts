@@ -1,10 +1,10 @@
-// The page: a form to a tensor to its picture, hashes and file.
+// The page: a form describes a tensor; the page shows its histogram and hashes and offers its file.
 
 import * as st from "../src/index.ts";
 import { draw } from "./histogram.ts";
 import { densityOf, statisticsOf, valuesOf } from "./statistics.ts";
 
-/** An initialiser of the form: its parameters with their first values, and what they make. */
+/** An initialiser of the form: its parameters with their default values, and the function that makes it. */
 interface Choice {
   parameters: Record<string, string | string[]>;
   make: (parameters: Record<string, string>) => st.Init;
@@ -132,7 +132,7 @@ async function fill(gpu: st.Gpu): Promise<void> {
   const buffer = await gpu.tensor(what);
   await gpu.device.queue.onSubmittedWorkDone();
 
-  // once more, into a buffer that is there and by a pipeline that is compiled
+  // fill once more for the time, with the buffer allocated and the pipeline compiled
   const encoder = gpu.device.createCommandEncoder();
   gpu.fill(encoder, what, { buffer, count, dtype });
   const begin = performance.now();
@@ -175,7 +175,7 @@ async function fill(gpu: st.Gpu): Promise<void> {
   draw(element<HTMLCanvasElement>("histogram"), values, dtype, [min, max], densityOf(sampler));
 }
 
-/** Runs one thing at a time, and shows what it throws. */
+/** Runs one fill at a time, and shows its error. */
 async function run(gpu: st.Gpu): Promise<void> {
   const error = element("error");
   button.disabled = true;

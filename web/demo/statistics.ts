@@ -1,14 +1,14 @@
-// What a tensor's values are, counted; and what was promised of them.
+// Statistics of a tensor's values, and the density that its sampler promises.
 
 import type { Dtype, Sampler } from "../src/index.ts";
 
-/** Elements as numbers. */
+/** Decodes elements to numbers. */
 export function valuesOf(bytes: ArrayBuffer, dtype: Dtype): Float32Array {
   if (dtype === "f32") {
     return new Float32Array(bytes);
   }
   const halves = new Uint16Array(bytes);
-  // every pattern's value once: there are 65,536
+  // a table of the values of all 65,536 bit patterns
   const table = Float32Array.from({ length: 65536 }, (_, bits) => (dtype === "bf16" ? bfloat16(bits) : float16(bits)));
   return Float32Array.from(halves, (bits) => table[bits]!);
 }
@@ -25,7 +25,7 @@ function float16(bits: number): number {
   return sign * (exponent ? (1024 + mantissa) * 2 ** (exponent - 25) : mantissa * 2 ** -24);
 }
 
-/** How far apart values of a dtype lie at most up to a magnitude. */
+/** The largest distance between neighbouring values of a dtype, up to a magnitude. */
 export function stepOf(dtype: Dtype, magnitude: number): number {
   return 2 ** (Math.floor(Math.log2(magnitude)) - { f32: 23, f16: 10, bf16: 7 }[dtype]);
 }
@@ -39,7 +39,7 @@ export interface Statistics {
 
 export function statisticsOf(values: Float32Array): Statistics {
   let [sum, squares, min, max] = [0, 0, Infinity, -Infinity];
-  // about the first value, so that a small std keeps its digits beside a large mean
+  // relative to the first value, so that a small std stays accurate beside a large mean
   const shift = values[0] ?? 0;
   for (const value of values) {
     sum += value - shift;
@@ -51,7 +51,7 @@ export function statisticsOf(values: Float32Array): Statistics {
   return { mean: mean + shift, std: Math.sqrt(Math.max(squares / values.length - mean * mean, 0)), min, max };
 }
 
-/** The share of the values in each cell between two ends. */
+/** The fraction of the values in each cell between `from` and `to`. */
 export function histogramOf(values: Float32Array, from: number, to: number, cells: number): Float64Array {
   const counts = new Float64Array(cells);
   const scale = cells / (to - from);
@@ -62,7 +62,7 @@ export function histogramOf(values: Float32Array, from: number, to: number, cell
   return counts;
 }
 
-/** The density that a sampler promises; none for one value and for words. */
+/** The density of a sampler; undefined for a constant and for words. */
 export function densityOf(sampler: Sampler): ((x: number) => number) | undefined {
   switch (sampler.kind) {
     case "uniform": {
@@ -73,7 +73,7 @@ export function densityOf(sampler: Sampler): ((x: number) => number) | undefined
       return sampler.std > 0 ? (x) => bell((x - sampler.mean) / sampler.std) / sampler.std : undefined;
     case "truncated_normal": {
       const { mean, std, low, high } = sampler;
-      // Simpson's rule over what is not negligible
+      // Simpson's rule, over the part of the window within 40 std
       const [a, b] = [Math.max((low - mean) / std, -40), Math.min((high - mean) / std, 40)];
       const peak = bell(Math.min(Math.max(0, a), b));
       const steps = 20_000;

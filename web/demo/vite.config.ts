@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// The demo page; the shaders lie outside of it.
+// The demo page. The server may read the shaders, which are outside its folder.
 export default defineConfig({
   base: "./",
   build: { target: "es2022" },

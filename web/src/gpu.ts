@@ -1,4 +1,4 @@
-// A WebGPU device that fills buffers. Twins: src/gpu/.
+// A WebGPU device that fills buffers. Rust counterpart: src/gpu/.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -11,30 +11,30 @@ import { type Arithmetic, KINDS, type Sampler, type Work, workOf } from "./sampl
 import { SOURCE } from "./shaders.ts";
 import type { Shard } from "./shape.ts";
 
-/** The values of a run of elements: a key, a sampler, and where in the tensor the run begins. */
+/** A run of a tensor's elements: a key, a sampler, and the index at which the run begins. */
 export interface Fill {
   key: Key;
   sampler: Sampler;
-  /** Which part of the tensor; none is the whole. */
+  /** A rectangle of the tensor; without it, the whole tensor. */
   shard?: Shard | undefined;
-  /** Row-major index, in the tensor or its shard, of the first element; 0 unless given. */
+  /** Row-major index of the first element, in the tensor or its shard. Default: 0. */
   start?: number;
-  /** "exact" unless given. */
+  /** Default: "exact". */
   arithmetic?: Arithmetic;
 }
 
-/** A range of a buffer. An odd number of half-precision elements leaves the other half of the last word as it is. */
+/** A range of a buffer. An odd number of 2-byte elements leaves the other 2 bytes of the last word unchanged. */
 export interface Target {
   /** A buffer with usage `STORAGE`. */
   buffer: GPUBuffer;
-  /** The byte at which the range starts, a multiple of 4; 0 unless given. */
+  /** Byte offset of the range, a multiple of 4. Default: 0. */
   offset?: number;
-  /** How many elements it holds. */
+  /** Number of elements. */
   count: number;
   dtype: Dtype;
 }
 
-/** A tensor to be allocated and filled. */
+/** A tensor to allocate and fill. */
 export interface TensorFill extends Fill {
   dtype: Dtype;
   count: number;
@@ -58,7 +58,7 @@ export class Gpu {
   #lost: GPUDeviceLostInfo | undefined;
 
   private constructor(
-    /** The device, to be used for anything else, too. */
+    /** The WebGPU device. You may use it for other work, too. */
     readonly device: GPUDevice,
   ) {
     device.lost.then((info) => {
@@ -78,8 +78,8 @@ export class Gpu {
   }
 
   /**
-   * Opens the browser's preferred device with its largest buffers and checks it, as {@link Gpu.from} does.
-   * @throws {SeedTensorsError} where there is no WebGPU or no adapter, and what `from` throws.
+   * Opens the browser's preferred device with its largest buffers, and checks it as {@link Gpu.from} does.
+   * @throws {SeedTensorsError} if there is no WebGPU or no adapter, or if the check of `from` fails.
    */
   static async open(options: GPURequestAdapterOptions = { powerPreference: "high-performance" }): Promise<Gpu> {
     const webgpu = globalThis.navigator?.gpu as GPU | undefined;
@@ -96,8 +96,8 @@ export class Gpu {
   }
 
   /**
-   * Takes a device of the caller's, and checks it: a small fill of every sampler and dtype against known bits.
-   * @throws {SeedTensorsError} where the device differs.
+   * Takes a device of yours and checks it: it compares a small fill of each sampler and dtype with known bits.
+   * @throws {SeedTensorsError} if the device differs.
    */
   static async from(device: GPUDevice): Promise<Gpu> {
     const gpu = new Gpu(device);
@@ -119,14 +119,14 @@ export class Gpu {
     return gpu;
   }
 
-  /** Records a fill into an encoder: nothing outside the target's range is written. */
+  /** Records a fill into an encoder. The fill writes nothing outside the target's range. */
   fill(encoder: GPUCommandEncoder, fill: Fill, target: Target): void {
     this.fillAll(encoder, [[fill, target]]);
   }
 
   /**
-   * Records many fills into an encoder, in one compute pass: a whole model is then one submission.
-   * @throws {SeedTensorsError} for the first that it refuses; nothing was recorded then.
+   * Records many fills into an encoder, in one compute pass, so that a whole model takes one submission.
+   * @throws {SeedTensorsError} for the first invalid fill; nothing is recorded then.
    */
   fillAll(encoder: GPUCommandEncoder, fills: readonly (readonly [Fill, Target])[]): void {
     this.#checkLost();
@@ -161,16 +161,16 @@ export class Gpu {
   }
 
   /**
-   * Allocates a buffer, of the elements' bytes rounded up to 4, fills it and submits; its usages are `STORAGE`,
-   * `COPY_SRC` and `COPY_DST`.
-   * @throws {SeedTensorsError} for a fill that it refuses, a buffer that is too large, and memory that is not there.
+   * Allocates a buffer, fills it and submits the work. The buffer has the bytes of the elements, rounded up to a
+   * multiple of 4, and the usages `STORAGE`, `COPY_SRC` and `COPY_DST`.
+   * @throws {SeedTensorsError} for an invalid fill, a buffer that is too large, and a lack of memory.
    */
   async tensor(fill: TensorFill): Promise<GPUBuffer> {
     const [buffer] = await this.tensors([fill]);
     return buffer!;
   }
 
-  /** {@link Gpu.tensor} for many, in one submission. */
+  /** Does {@link Gpu.tensor} for many tensors, in one submission. */
   async tensors(fills: readonly TensorFill[]): Promise<GPUBuffer[]> {
     this.#checkLost();
     const sizes = fills.map(({ count, dtype }) => align(Math.max(checkCount(count) * sizeOf(dtype), 4), 4));
@@ -200,7 +200,10 @@ export class Gpu {
     return buffers;
   }
 
-  /** Reads a buffer with usage `COPY_SRC` back: `size` bytes from `offset` on, both multiples of 4; all of it unless told. */
+  /**
+   * Reads `size` bytes at `offset` of a buffer with usage `COPY_SRC`. Both are multiples of 4. Default: the whole
+   * buffer.
+   */
   async read(buffer: GPUBuffer, offset = 0, size: number = buffer.size - offset): Promise<ArrayBuffer> {
     this.#checkLost();
     const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
@@ -225,7 +228,7 @@ export class Gpu {
     }
   }
 
-  /** A fill's dispatches with their pipelines. */
+  /** Checks a fill and returns its dispatches with their pipelines. */
   #plan(fill: Fill, { buffer, offset = 0, count, dtype }: Target) {
     const { key, sampler, shard, start = 0, arithmetic = "exact" } = fill;
     checkCount(count);
@@ -249,14 +252,14 @@ export class Gpu {
       alignment: Math.max(limits.minStorageBufferOffsetAlignment, 16),
       workgroups: limits.maxComputeWorkgroupsPerDimension,
     };
-    // a shard that the tensor has in one piece is a run of it
+    // a shard that is contiguous in the tensor is a run of the tensor
     const whole = shard && shard.sides.length === 0;
     const place = whole ? { shard: undefined, start: shard.index(0) + start } : { shard, start };
     const dispatches = plan({ key, dtype, coefficients, count, offset, ...place }, bounds);
     return dispatches.map((dispatch) => ({ dispatch, buffer, pipeline: this.#pipeline(dispatch, kind, dtype) }));
   }
 
-  /** The pipeline of a variant, compiled if this is its first use. */
+  /** The pipeline of a variant. Its first use compiles it. */
   #pipeline({ entry }: Dispatch, kind: Work["kind"], dtype: Dtype): GPUComputePipeline {
     const name = JSON.stringify([entry, kind, dtype]);
     let pipeline = this.#pipelines.get(name);

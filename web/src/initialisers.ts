@@ -1,23 +1,28 @@
-// Initialisers: how a shape's fans become a sampler. Twin: src/init.rs. In double precision, rounded once.
+// Initialisers: a shape's fans become a sampler. The arithmetic is in double precision, and the results are rounded
+// once. Rust counterpart: src/init.rs.
 
 import { bad } from "./error.ts";
 import { bound, finite } from "./f32.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Shape } from "./shape.ts";
 
-/** Which fan a variance is divided by: "fan_avg" is the mean of both, "fan_geo_avg" the root of their product. */
+/**
+ * The fan that divides a variance. "fan_avg" is the mean of both fans, "fan_geo_avg" the square root of their product.
+ */
 export type Mode = "fan_in" | "fan_out" | "fan_avg" | "fan_geo_avg";
 
-/** The law of variance scaling. The truncated normal is cut at two of its own std and has the variance it promises. */
+/**
+ * The distribution of variance scaling. The truncated normal is cut at two std of the normal before the cut; its own
+ * variance is the requested one.
+ */
 export type Distribution = "uniform" | "normal" | "truncated_normal";
 
-/** The factor by which an activation's weights are enlarged, as PyTorch's `calculate_gain`. */
+/** The factor that an activation function needs on its weights' std, as in PyTorch's `calculate_gain`. */
 export type Gain = "linear" | "conv" | "sigmoid" | "tanh" | "relu" | "selu" | number | { leakyRelu: number };
 
 /**
- * An initialiser; the functions below make them. What a shape and bounds in std make of its numbers is worked out in
- * double precision, and rounded to the nearest f32 before any value is drawn: one that is then not finite, such as 1e39,
- * is refused.
+ * An initialiser, made by one of the functions below. Its numbers are combined with the shape in double precision, and
+ * the results are rounded to the nearest f32. A result that is then not finite, such as 1e39, is refused.
  */
 export type Init =
   | { kind: "constant"; value: number }
@@ -26,7 +31,7 @@ export type Init =
   | { kind: "truncated_normal"; mean: number; std: number; low: number; high: number; bounds: "absolute" | "std" }
   | { kind: "variance_scaling"; scale: number; mode: Mode; distribution: Distribution };
 
-/** The factor of a gain. */
+/** Returns the factor of a gain. */
 export function gainOf(gain: Gain): number {
   if (typeof gain === "number") {
     return gain;
@@ -37,41 +42,44 @@ export function gainOf(gain: Gain): number {
   return { linear: 1, conv: 1, sigmoid: 1, tanh: 5 / 3, relu: Math.sqrt(2), selu: 0.75 }[gain];
 }
 
-/** 0 everywhere. */
+/** Zeros. */
 export const zeros = (): Init => constant(0);
-/** 1 everywhere. */
+/** Ones. */
 export const ones = (): Init => constant(1);
-/** One value everywhere. */
+/** One value for all elements. */
 export const constant = (value: number): Init => ({ kind: "constant", value });
-/** From `low` on, below `high`, which is never reached in any dtype. */
+/** Uniform in [low, high). No element is `high`, in any dtype. */
 export const uniform = (low = 0, high = 1): Init => ({ kind: "uniform", low, high });
-/** A normal. */
+/** Normal with a mean and a std. */
 export const normal = (mean = 0, std = 1): Init => ({ kind: "normal", mean, std });
 
-/** A normal kept inside [low, high], in values, or with `bounds: "std"` in std from the mean; both may be infinite. */
+/**
+ * Normal, truncated to [low, high]. With `bounds: "std"`, the bounds are multiples of std from the mean. They may be
+ * infinite.
+ */
 export const truncatedNormal = (
   parameters: { mean?: number; std?: number; low?: number; high?: number; bounds?: "absolute" | "std" } = {},
 ): Init => ({ kind: "truncated_normal", mean: 0, std: 1, low: -2, high: 2, bounds: "absolute", ...parameters });
 
-/** Variance scale / n, with n the fan of the mode. */
+/** Variance scaling: the variance is scale / n, where n is the fan that the mode names. */
 export const varianceScaling = (
   parameters: { scale?: number; mode?: Mode; distribution?: Distribution } = {},
 ): Init => ({ kind: "variance_scaling", scale: 1, mode: "fan_in", distribution: "normal", ...parameters });
 
 interface XavierOptions {
-  /** 1 unless given. */
+  /** Default: 1. */
   gain?: Gain;
 }
 
 interface HeOptions {
-  /** "fan_in" unless given. */
+  /** Default: "fan_in". */
   mode?: Mode;
-  /** "relu" unless given. */
+  /** Default: "relu". */
   gain?: Gain;
 }
 
 interface NormalOptions {
-  /** "normal" unless given, as in PyTorch; JAX and Keras mean "truncated_normal". */
+  /** Default: "normal", as in PyTorch. JAX and Keras use "truncated_normal". */
   distribution?: Distribution;
 }
 
@@ -83,10 +91,10 @@ export const xavierUniform = ({ gain = 1 }: XavierOptions = {}): Init =>
 /** Normal, variance gain^2 / fan_avg (Glorot and Bengio, 2010). */
 export const xavierNormal = ({ gain = 1, distribution = "normal" }: XavierOptions & NormalOptions = {}): Init =>
   varianceScaling({ scale: squared(gain), mode: "fan_avg", distribution });
-/** Uniform, variance gain^2 / fan, 2 / fan_in unless told (He, Zhang, Ren, Sun, 2015). */
+/** Uniform, variance gain^2 / fan, by default 2 / fan_in (He, Zhang, Ren, Sun, 2015). */
 export const heUniform = ({ mode = "fan_in", gain }: HeOptions = {}): Init =>
   varianceScaling({ scale: gain === undefined ? 2 : squared(gain), mode, distribution: "uniform" });
-/** Normal, variance gain^2 / fan, 2 / fan_in unless told (He, Zhang, Ren, Sun, 2015). */
+/** Normal, variance gain^2 / fan, by default 2 / fan_in (He, Zhang, Ren, Sun, 2015). */
 export const heNormal = ({ mode = "fan_in", gain, distribution = "normal" }: HeOptions & NormalOptions = {}): Init =>
   varianceScaling({ scale: gain === undefined ? 2 : squared(gain), mode, distribution });
 /** Uniform, variance 1 / fan_in (LeCun, Bottou, Orr, Müller, 1998). */
@@ -99,8 +107,8 @@ export const lecunNormal = ({ distribution = "normal" }: NormalOptions = {}): In
 const STD_WITHIN_TWO = 0.8796256610342398;
 
 /**
- * The sampler that gives an initialiser's values for a tensor of this whole shape, its numbers rounded to f32.
- * @throws {SeedTensorsError} for a parameter that it refuses, and where it needs fans that the shape does not have.
+ * Returns the sampler of an initialiser for a tensor of this whole shape. Its numbers are rounded to f32.
+ * @throws {SeedTensorsError} for an invalid parameter, and for a shape without the fans that the initialiser needs.
  */
 export function samplerOf(init: Init, shape: Shape): Sampler {
   if (shape.elements === 0) {
@@ -158,7 +166,7 @@ function scaled(scale: number, mode: Mode, distribution: Distribution, shape: Sh
       return { kind: "normal", mean: 0, std: finite("the normal's std", std) };
     case "truncated_normal": {
       const before = std / STD_WITHIN_TWO;
-      // nothing is left of a variance of 0 to be cut
+      // a variance of 0 leaves only the value 0
       return std === 0 ? { kind: "constant", value: 0 } : truncated(0, before, -2 * before, 2 * before);
     }
   }

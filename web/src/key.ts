@@ -1,4 +1,4 @@
-// What a tensor's values hang on: a seed and an offset. Twins: src/key.rs, src/philox.rs.
+// Keys: the seed and the offset of a tensor's random words. Rust counterparts: src/key.rs, src/philox.rs.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bad } from "./error.ts";
@@ -6,7 +6,7 @@ import { bad } from "./error.ts";
 const MASK_32 = 0xffff_ffffn;
 const MASK_64 = 0xffff_ffff_ffff_ffffn;
 
-/** The four words of a Philox4x32-10 block (Salmon, Moraes, Dror, Shaw, SC11). */
+/** Returns the four words of a Philox4x32-10 block (Salmon, Moraes, Dror, Shaw, SC11). */
 export function philox4x32_10(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter.map(BigInt) as [bigint, bigint, bigint, bigint];
   let [k0, k1] = key.map(BigInt) as [bigint, bigint];
@@ -24,26 +24,26 @@ export function words(value: bigint): [number, number] {
 }
 
 /**
- * The seed of a Philox stream and the counter at which it begins: the pair, with the derivations, of PyTorch's
- * stateless generator (`torch.func._random`, torch 2.12 and later).
+ * The seed of a Philox stream and the counter at which it begins. It is the same pair as a key of PyTorch's stateless
+ * generator (`torch.func._random`, torch 2.12 and later), with the same derivations.
  *
  * ```ts
  * const key = new Key(42).named("fc1.weight");
  * ```
  */
 export class Key {
-  /** Philox's key, below 2^64. */
+  /** The key of Philox, below 2^64. */
   readonly seed: bigint;
   /** The counter of the stream's first block, below 2^64. */
   readonly offset: bigint;
 
-  /** @throws {SeedTensorsError} where one is no whole number from 0 to 2^64 - 1. */
+  /** @throws {SeedTensorsError} if a number is not a whole number from 0 to 2^64 - 1. */
   constructor(seed: bigint | number, offset: bigint | number = 0n) {
     this.seed = u64("a seed", seed);
     this.offset = u64("an offset", offset);
   }
 
-  /** The four words of block `b`: elements `4 b` to `4 b + 3` of a tensor take them. */
+  /** The four words of block `b`. Elements `4 b` to `4 b + 3` of a tensor use them. */
   block(b: bigint | number): [number, number, number, number] {
     return philox4x32_10([...words((this.offset + u64("a block", b)) & MASK_64), 0, 0], words(this.seed));
   }
@@ -55,8 +55,8 @@ export class Key {
   }
 
   /**
-   * The key of a tensor by its name: `foldIn` of the first 8 bytes, little-endian, of the SHA-256 of its UTF-8.
-   * @throws {SeedTensorsError} for a name with half of a surrogate pair, which has no UTF-8.
+   * The key of a tensor by its name: `foldIn` of the first 8 bytes, little-endian, of the SHA-256 of the name in UTF-8.
+   * @throws {SeedTensorsError} for a name with an unpaired surrogate, which has no UTF-8.
    */
   named(name: string): Key {
     const digest = sha256(new TextEncoder().encode(checkText("a name", name)));
@@ -72,7 +72,9 @@ function u64(what: string, value: bigint | number): bigint {
   return BigInt(value);
 }
 
-/** A text that has a UTF-8 of its own: half of a surrogate pair would be encoded as any other is. */
+/**
+ * Refuses an unpaired surrogate: `TextEncoder` encodes every one of them alike, so different names would have one key.
+ */
 export function checkText(what: string, text: string): string {
   if (/\p{Surrogate}/u.test(text)) {
     throw bad(`${what} must have no half of a surrogate pair`, JSON.stringify(text));

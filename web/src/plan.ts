@@ -1,5 +1,5 @@
-// How a range of a buffer is cut into dispatches. Twin: src/gpu/plan.rs, of which this leaves out what is for speed
-// alone: dispatches of their own for the long rows of a shard.
+// Cuts a range of a buffer into dispatches. Rust counterpart: src/gpu/plan.rs, which also gives the long rows of a
+// shard dispatches of their own. That is only for speed, and is left out here.
 
 import { type Dtype, sizeOf } from "./dtype.ts";
 import type { Key } from "./key.ts";
@@ -13,33 +13,33 @@ const WORKGROUP_SIZE = 256;
 const SLOT = 16;
 /** Bytes that a thread of `fill_slots` writes. */
 const THREAD = 4 * SLOT;
-/** Elements from which on a fill is worth a dispatch for its slots and others for its ends. */
+/** The least number of elements for which a fill gets one dispatch for its slots and others for its ends. */
 const WORTH_SLOTS = 2 ** 14;
-/** Places of a shard that the digits of one dispatch count at most. */
+/** The most positions of a shard that the coordinates of one dispatch count. */
 const MOST_PLACES = 2 ** 30;
-/** Larger bindings miscompute on Metal and may not be made on Vulkan and Direct3D 12. */
+/** The largest binding. Larger ones miscompute on Metal and are not allowed on Vulkan and Direct3D 12. */
 const LARGEST_WINDOW = 2 ** 31 - 1;
 
-/** Bytes of the `Params` of shaders/fill.wgsl. */
+/** Bytes of `Params` in shaders/fill.wgsl. */
 export const PARAMS_SIZE = 400;
 
-/** What of a device's limits a plan depends on. */
+/** The limits of a device that a plan depends on. */
 export interface Bounds {
   binding: number;
   alignment: number;
   workgroups: number;
 }
 
-/** What is filled: a run of elements of a tensor, or of its shard. */
+/** A run of elements of a tensor, or of its shard, and its place in a buffer. */
 export interface Run {
   key: Key;
   dtype: Dtype;
   coefficients: Coefficients;
   shard: Shard | undefined;
-  /** The index, in the tensor or its shard, of the first element. */
+  /** Index of the first element, in the tensor or its shard. */
   start: number;
   count: number;
-  /** The byte of the buffer at which it begins. */
+  /** Byte offset in the buffer. */
   offset: number;
 }
 
@@ -47,7 +47,7 @@ export interface Run {
 export interface Entry {
   entryPoint: "fill_slots" | "fill_words" | "fill_scattered";
   straddle: boolean;
-  /** How many digits of a place are divided by; none where there is no shard. */
+  /** The number of coordinates that the shader computes by division; undefined without a shard. */
   digits: number | undefined;
   wide: boolean;
   even: boolean;
@@ -56,13 +56,13 @@ export interface Entry {
 /** One dispatch. */
 export interface Dispatch {
   entry: Entry;
-  /** The bytes of the buffer to bind. */
+  /** Bytes of the buffer to bind. */
   binding: { offset: number; size: number };
   params: DataView<ArrayBuffer>;
   grid: [number, number];
 }
 
-/** A shader's `Params`, those that differ from 0. */
+/** The shader's `Params`. Missing ones are 0. */
 interface Params {
   block: bigint;
   count: number;
@@ -76,7 +76,7 @@ interface Params {
   sides: { extent: number; stride: number }[];
 }
 
-/** The dispatches that fill a run. */
+/** Returns the dispatches that fill a run. */
 export function plan(run: Run, bounds: Bounds): Dispatch[] {
   const size = sizeOf(run.dtype);
   const window = Math.floor(Math.min(bounds.binding, LARGEST_WINDOW) / bounds.alignment) * bounds.alignment;
@@ -96,7 +96,7 @@ export function plan(run: Run, bounds: Bounds): Dispatch[] {
   return dispatches;
 }
 
-/** One window of a plan; ranges are bytes of the buffer. */
+/** One window of a plan. Its methods take ranges in bytes of the buffer. */
 class Piece {
   readonly size: number;
 
@@ -109,7 +109,7 @@ class Piece {
     this.size = sizeOf(run.dtype);
   }
 
-  /** The index in the tensor, or its shard, of the element at a byte of the buffer. */
+  /** The index, in the tensor or its shard, of the element at a byte of the buffer. */
   element(at: number): number {
     return this.run.start + (at - this.run.offset) / this.size;
   }
@@ -142,7 +142,7 @@ class Piece {
     this.scattered(shard, end, to);
   }
 
-  /** A range of a shard, element by element. */
+  /** Fills a range of a shard element by element. */
   scattered(shard: Shard, from: number, to: number): void {
     const count = (to - from) / this.size;
     if (count > 0) {
@@ -154,8 +154,9 @@ class Piece {
   }
 
   /**
-   * How many blocks apart the four quarters of a shard's places lie in the tensor, where that is the same for each of
-   * them and the blocks of a slot lie together: where they are whole rows of an even number of blocks.
+   * The distance in the tensor, in blocks, between the four quarters of a range of a shard. It is defined where the
+   * distance is the same for each position and the blocks of a slot are contiguous, which holds for whole rows of an
+   * even number of blocks.
    */
   jump(shard: Shard, first: number, last: number): number | undefined {
     const [row, quarter] = [shard.run / 4, (last - first) / 4];
@@ -165,7 +166,7 @@ class Piece {
     return even ? (quarter / row) * (side.stride / 4) : undefined;
   }
 
-  /** The parameters that say where in the tensor a shard's places lie, each of `unit` elements. */
+  /** The parameters by which the shader finds a shard's positions in the tensor. A position has `unit` elements. */
   places(shard: Shard, from: number, to: number, unit: number) {
     const row = shard.run / unit > 1 ? [{ extent: shard.run / unit, stride: 1 }] : [];
     const sides = [...row, ...shard.sides.map(({ extent, stride }) => ({ extent, stride: stride / unit }))];
@@ -186,7 +187,7 @@ class Piece {
     const above = sides[digits];
     if (above) {
       params.last = above.stride;
-      // the digit above may overflow once within a window
+      // the coordinate above may wrap once within a window
       const left = above.extent - (Math.floor(from / below) % above.extent);
       const next = from - origin + left * below;
       if (digits + 1 < sides.length && left < 2 ** 32 - 1 && next * unit < shard.elements) {
@@ -195,7 +196,7 @@ class Piece {
       }
     }
     const end = shard.index(Math.min(to * unit, shard.elements) - 1);
-    // the threads behind the last element look one further place up
+    // the threads after the last element look up one more position
     return { digits, wide: Math.floor((end - index) / unit) >= 2 ** 32 - 9, params };
   }
 
@@ -207,7 +208,7 @@ class Piece {
     }
   }
 
-  /** A run of the tensor, word by word. */
+  /** Fills a run of the tensor word by word. */
   words(from: number, to: number): void {
     const count = (to - from) / this.size;
     if (count === 0) {
@@ -249,7 +250,7 @@ function bytesOf({ key, coefficients }: Run, width: number, params: Partial<Para
   ints.set([...wordsOf(last), ...wordsOf(carry), ...wordsOf(jump)], 12);
   coefficients.write(view, 80);
   sides.forEach(({ extent, stride }, i) => {
-    // places below 2^31 are divided by a product (Granlund and Montgomery, 1994)
+    // positions below 2^31 are divided by a multiplication (Granlund and Montgomery, 1994)
     const bits = BigInt(32 - Math.clz32(extent - 1));
     const powerOfTwo = 1n << bits === BigInt(extent);
     const magic = (1n << (31n + bits)) / BigInt(extent) + (powerOfTwo ? 0n : 1n);
@@ -263,13 +264,13 @@ function wordsOf(value: number): [number, number] {
   return words(BigInt.asUintN(64, BigInt(value)));
 }
 
-/** The whole threads' worth of slots in a range. */
+/** The part of a range that whole threads of `fill_slots` write. */
 function wholeThreads(from: number, to: number): [number, number] {
   const begin = align(from, SLOT);
   return [begin, begin + Math.floor(Math.max(to - begin, 0) / THREAD) * THREAD];
 }
 
-/** The next multiple. */
+/** Rounds up to a multiple of `alignment`. */
 export function align(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
 }

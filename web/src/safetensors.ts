@@ -1,5 +1,5 @@
-// A tensor as a .safetensors file: the bytes that the command `seedtensors init` writes, which `seedtensors verify`
-// proves. Twins: checkpoint/src/text.rs, record.rs, header.rs.
+// A tensor as a .safetensors file, with the bytes that the command `seedtensors init` writes and `seedtensors verify`
+// accepts. Rust counterparts: checkpoint/src/text.rs, record.rs, header.rs.
 
 import { type Dtype, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
@@ -8,25 +8,27 @@ import { Key, checkText } from "./key.ts";
 import { workOf } from "./sampler.ts";
 import type { Shape, Shard } from "./shape.ts";
 
-/** What every value is; a change of any value is a change of this number. */
+/** The version of the values. A change of any value changes it. */
 export const VALUES_VERSION = 1;
 
-/** A tensor's definition. */
+/** The definition of a tensor. */
 export interface Tensor {
   name: string;
   shape: Shape;
   dtype: Dtype;
   init: Init;
-  /** The part of it that the file holds; none is the whole. */
+  /** The rectangle of the tensor that the file holds; without it, the whole tensor. */
   shard?: Shard | undefined;
 }
 
 /**
- * The tensor as a recipe: TOML that `seedtensors init` reads, its numbers as they were given, in double precision.
- * @throws {SeedTensorsError} for a name that files may not have, and an initialiser that the shape or the dtype refuses.
+ * Returns the tensor as a recipe: TOML that `seedtensors init` reads. Numbers stay as they were given, in double
+ * precision.
+ * @throws {SeedTensorsError} for a name that a file may not have, and an initialiser that does not suit the shape or
+ * the dtype.
  */
 export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
-  // the command would refuse the text
+  // throws where the command would refuse the recipe
   workOf(samplerOf(init, shape), dtype, "exact");
   const { layout = "out_in", groups = 1, transposed = false, fans } = shape.options;
   const lines = [
@@ -55,8 +57,8 @@ export function recipeOf({ name, shape, dtype, init, shard }: Tensor): string {
 }
 
 /**
- * A file of one tensor: everything before the tensor's bytes. The file is this and the bytes, nothing else.
- * @throws {SeedTensorsError} for what `recipeOf` refuses, a seed that is none, and 2^53 bytes or more.
+ * Returns the part of a one-tensor file that comes before the tensor's bytes. The file is this part and the bytes.
+ * @throws {SeedTensorsError} for what `recipeOf` refuses, an invalid seed, and 2^53 bytes or more.
  */
 export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<ArrayBuffer> {
   const dims = tensor.shard?.extent ?? tensor.shape.dims;
@@ -66,12 +68,12 @@ export function headerOf(tensor: Tensor, seed: bigint | number): Uint8Array<Arra
   if (!Number.isSafeInteger(bytes)) {
     throw bad("a tensor's bytes must be below 2^53", bytes);
   }
-  // pairs: an object puts a key such as "0" before all others
+  // pairs, because an object orders a key such as "0" before all others
   const header: [string, object][] = [
     ["__metadata__", {
       format: "pt",
       "seedtensors.arithmetic": "exact",
-      // the digest and the number of the whole checkpoint's tensors
+      // a digest of all tensors of the checkpoint; `seedtensors.tensors` is their number
       "seedtensors.checkpoint": new Key(0).named(recipe).seed.toString(16).padStart(16, "0"),
       "seedtensors.recipe": recipe,
       "seedtensors.seed": String(new Key(seed).seed),
@@ -113,7 +115,7 @@ function initText(init: Init): string {
   }
 }
 
-/** The shortest decimal that reads back as the same, written as Rust's `{:?}` writes it. */
+/** The shortest decimal that reads back as the same number, in the form of Rust's `{:?}`. */
 function float(value: number): string {
   if (Math.abs(value) === Infinity) {
     return value < 0 ? "-inf" : "inf";
@@ -126,13 +128,13 @@ function float(value: number): string {
   return text.includes(".") ? text : `${text}.0`;
 }
 
-/** A TOML string: in double quotes, or in single ones where it has double ones. */
+/** A TOML string in double quotes, or in single quotes where the name has double quotes. */
 function quoted(name: string): string {
   checkName(name);
   return name.includes('"') ? `'${name}'` : `"${name}"`;
 }
 
-/** The names that both the command and a recipe's text take as they are. */
+/** Refuses a name that the command refuses, or that a recipe's text would have to escape. */
 function checkName(name: string): string {
   if (name === "" || name === "__metadata__") {
     throw bad("a tensor's name must not be empty, nor __metadata__", JSON.stringify(name));

@@ -1,4 +1,4 @@
-// A sampler's parameters checked, and worked out into the shader's numbers. Twins: src/sampler.rs,
+// Checks a sampler's parameters and computes the shader's numbers from them. Rust counterparts: src/sampler.rs,
 // src/coefficients.rs.
 
 import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo, powerOfTwo } from "./dtype.ts";
@@ -8,24 +8,24 @@ import { words } from "./key.ts";
 import { type Narrow, type Wide, probability, windowOf } from "./window.ts";
 
 /**
- * What a tensor's values are; `samplerOf` makes one from an initialiser. Every number is rounded to the nearest f32
- * first, as the library and the command round it: 0.1 stands for 0.10000000149011612. One that is then not finite, such
- * as 1e39, is refused.
+ * The distribution of a tensor's values and its parameters. `samplerOf` makes one from an initialiser. Every number is
+ * rounded to the nearest f32 first, as the library and the command round it: 0.1 means 0.10000000149011612. A number
+ * that is then not finite, such as 1e39, is refused.
  */
 export type Sampler =
-  /** The raw words as 32-bit patterns, for tests of the generator. */
+  /** The raw 32-bit words, for tests of the generator. */
   | { kind: "words" }
   | { kind: "constant"; value: number }
-  /** In [low, high), never `high`. */
+  /** Uniform in [low, high); never `high`. */
   | { kind: "uniform"; low: number; high: number }
   | { kind: "normal"; mean: number; std: number }
-  /** A normal kept inside [low, high], either of which may be infinite, by the inverse of its distribution function. */
+  /** Normal, truncated to [low, high] by the inverse of its distribution function. A bound may be infinite. */
   | { kind: "truncated_normal"; mean: number; std: number; low: number; high: number };
 
-/** "exact" gives the same bits everywhere; "native" normals use the device's own log, sqrt, sin and cos. */
+/** "exact" gives the same bits everywhere. "native" normals use the device's own log, sqrt, sin and cos. */
 export type Arithmetic = "exact" | "native";
 
-/** The numbers of shaders/sampler.wgsl's SAMPLER. */
+/** The kernels, by their numbers in shaders/sampler.wgsl (`SAMPLER`). */
 export const KINDS = {
   words: 0,
   constant: 1,
@@ -34,42 +34,42 @@ export const KINDS = {
   normal_native: 4,
   truncated: 5,
   truncated_narrow: 6,
-  /** A normal of mean 0 whose values are all storable as they are. */
+  /** A normal of mean 0 with no value below 2^-126, so that no value is flushed to 0. */
   normal_centred: 7,
 } as const;
 
-/** What carries a sampler out. */
+/** The execution of a sampler: a kernel and its coefficients. */
 export interface Work {
   kind: keyof typeof KINDS;
   coefficients: Coefficients;
 }
 
-/** The `Coefficients` of shaders/sampler.wgsl, each as its f32 or its words. */
+/** The `Coefficients` of shaders/sampler.wgsl, as f32 values or words. */
 export class Coefficients {
   scale = 0;
   bias = 0;
-  /** Uniform: the largest value of the dtype below `high`; truncated: the largest not above it. */
+  /** Uniform: the largest value of the dtype below `high`. Truncated normal: the largest value not above `high`. */
   top = 0;
-  /** Truncated: the least value of the dtype not below `low`. */
+  /** Truncated normal: the least value of the dtype not below `low`. */
   bottom = 0;
-  /** Values come out times 2^lift, so that no product is subnormal. */
+  /** Scale exponent: the kernel computes values times 2^lift, so that no product is subnormal. */
   lift = 0;
-  /** Constant: its f32 bits. */
+  /** Constant: the bits of its f32. */
   pattern = 0;
-  /** Truncated: what a word is changed by where the window stands mirrored. */
+  /** Truncated normal: the mask that is xored with a word where the window is mirrored. */
   flip = 0;
   centre = 0;
   base = 0n;
   range = 0n;
   octaves = 0;
-  /** Narrow windows: what `bias` lacks of the middle. */
+  /** Narrow window: the middle of the window minus `bias`. */
   residue = 0;
   shift = 0;
   start = 0;
   step = 0;
   series: readonly number[] = [0, 0, 0, 0];
 
-  /** The 96 bytes at `offset` of a shader's parameters. */
+  /** Writes the 96 bytes at `offset` of the shader's parameters. */
   write(view: DataView<ArrayBuffer>, offset: number): void {
     const floats = new Float32Array(view.buffer, offset, 24);
     const ints = new Uint32Array(view.buffer, offset, 24);
@@ -80,11 +80,11 @@ export class Coefficients {
 }
 
 /**
- * Checks a sampler against a dtype and works out the shader's numbers.
- * @throws {SeedTensorsError} for parameters that it refuses.
+ * Checks a sampler for a dtype and computes the shader's numbers.
+ * @throws {SeedTensorsError} for invalid parameters.
  */
 export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): Work {
-  // each rounds its parameters first, and keeps those given for its messages
+  // each case rounds its parameters first, and uses the given ones in its messages
   switch (sampler.kind) {
     case "words":
       if (dtype !== "f32") {
@@ -102,11 +102,11 @@ export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): 
   }
 }
 
-/** A std from which on no normal is below 2^-126: the smallest standard normal is above 2^-47. */
+/** The least std for which no normal is below 2^-126: the smallest standard normal is above 2^-47. */
 const SMALL_STD = powerOfTwo(-79);
-/** By how many powers of two tiny parameters are lifted, so that products stay normal. */
+/** The scale exponent of tiny parameters: products of values times 2^96 stay normal. */
 const LIFT = 96;
-/** The largest standard normal in magnitude: sqrt(66 ln 2) and a rounding. */
+/** The largest magnitude of a standard normal: sqrt(66 ln 2), plus rounding. */
 const LARGEST_NORMAL = 6.764;
 
 function constant(value: number): Coefficients {
@@ -158,7 +158,7 @@ function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype):
   }
   const [low, high] = windowBounds(given);
   const bounds = `[${shown(given.low)}, ${shown(given.high)}]`;
-  // what the dtype has inside
+  // the least and the largest value of the dtype inside the window
   const inside = { bottom: -largestTo(dtype, -low), top: largestTo(dtype, high) };
   if (inside.bottom > inside.top) {
     throw bad(`truncated normal's window must hold a value of ${dtype}`, bounds);
@@ -185,7 +185,7 @@ function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype):
   return { kind: "truncated", coefficients: wide(window, mean, std, inside) };
 }
 
-/** A truncated normal's bounds in f32, one below the other; either may be infinite. */
+/** A truncated normal's bounds in f32, low below high. Either may be infinite. */
 function windowBounds(given: { low: number; high: number }): [number, number] {
   const [low, high] = [bound("truncated normal's low", given.low), bound("truncated normal's high", given.high)];
   if (!(low < high)) {
@@ -195,7 +195,7 @@ function windowBounds(given: { low: number; high: number }): [number, number] {
   return [flushed(low), flushed(high)];
 }
 
-/** The quantiles of the least and the greatest word in a window, in std; by bisection. */
+/** The quantiles of the least and the greatest word in a window, in std, by bisection. */
 function ends(low: number, high: number): number[] {
   const mirrored = low >= 0;
   const [a, b] = mirrored ? [probability(-high), probability(-low)] : [probability(low), probability(high)];
@@ -219,21 +219,24 @@ function wide(window: Wide, mean: number, std: number, inside: Partial<Coefficie
 function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coefficients>): Coefficients {
   const [scale, bias] = [std * window.step, Math.fround(middle)];
   const lift = windowLift(Math.fround(scale), bias);
-  // rounded once lifted, before which it could be subnormal
+  // rounded after scaling; before it, the value could be subnormal
   const up = (value: number) => flush(Math.fround(value * powerOfTwo(lift)));
-  // below 2^-60 of a unit it adds nothing
+  // a term below 2^-60 adds nothing
   const small = (value: number) => (Math.abs(value) < powerOfTwo(-60) ? 0 : Math.fround(value));
   const { start, step, series } = window;
   const own = { bias, start: small(start), step: small(step), series: series.map(small), ...inside };
   return Object.assign(lifted(own, lift), { scale: up(scale), residue: up(middle - bias), shift: up(std * start) });
 }
 
-/** Quantiles within a window are above 2^-66 in magnitude, so that a smaller std would give subnormal products. */
+/**
+ * The scale exponent of a window. Its quantiles are above 2^-66 in magnitude, so a std below 2^-60 may give subnormal
+ * products.
+ */
 function windowLift(std: number, mean: number): number {
   return std < powerOfTwo(-60) && Math.abs(mean) < powerOfTwo(-20) ? LIFT : 0;
 }
 
-/** With what has the unit of a value times 2^lift. */
+/** Multiplies the coefficients that are values (not probabilities or words) by 2^lift. */
 function lifted(values: Partial<Coefficients>, lift: number): Coefficients {
   const largest = (2 - powerOfTwo(-23)) * powerOfTwo(127);
   const up = (value = 0) => Math.min(Math.max(value * powerOfTwo(lift), -largest), largest);
@@ -245,7 +248,7 @@ function with_(values: Partial<Coefficients>): Coefficients {
   return Object.assign(new Coefficients(), values);
 }
 
-/** Positive zero for a zero, a subnormal, or what is not finite. */
+/** Replaces zeros, subnormals and numbers that are not finite with +0. */
 function flush(value: number): number {
   return Number.isFinite(value) && Math.abs(value) >= MIN_POSITIVE ? value : 0;
 }

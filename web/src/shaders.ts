@@ -1,5 +1,5 @@
-// The text that the device runs: the files of shaders/ in the form that every device can run and that no compiler
-// breaks. Twin: `Form::SAFEST` of src/gpu/form.rs.
+// The shader text: the files of shaders/ in the form that every device can run and that every compiler keeps exact.
+// Rust counterpart: `Form::SAFEST` in src/gpu/form.rs.
 
 import boxMuller from "../../shaders/box_muller.wgsl?raw";
 import dtype from "../../shaders/dtype.wgsl?raw";
@@ -11,5 +11,5 @@ import pin from "../../shaders/pin.wgsl?raw";
 import sampler from "../../shaders/sampler.wgsl?raw";
 import slot from "../../shaders/slot_u32.wgsl?raw";
 
-/** The whole WGSL module. */
+/** The complete WGSL module. */
 export const SOURCE: string = [pin, multiply, slot, philox, boxMuller, inverseNormal, sampler, dtype, fill].join("\n");

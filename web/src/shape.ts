@@ -1,30 +1,30 @@
-// A tensor's shape, the fans that it gives, and parts of it. Twins: src/shape.rs, src/shard.rs.
+// The shape of a tensor, its fans, and its shards. Rust counterparts: src/shape.rs, src/shard.rs.
 
 import { SeedTensorsError, bad } from "./error.ts";
 
-/** Which dimensions are inputs and outputs: (out, in, *kernel) as in PyTorch, or (*kernel, in, out) as in JAX. */
+/** The order of dimensions: "out_in" is (out, in, *kernel) as in PyTorch, "in_out" is (*kernel, in, out) as in JAX. */
 export type Layout = "out_in" | "in_out";
 
-/** How many inputs each output sums over, and how many outputs each input feeds. */
+/** The number of inputs of each output, and the number of outputs of each input. */
 export interface Fans {
   fanIn: number;
   fanOut: number;
 }
 
-/** What a layer says about its fans beyond the shape. */
+/** The properties of a layer that affect its fans, beside the shape. */
 export interface ShapeOptions {
-  /** "out_in" unless given. */
+  /** Default: "out_in". */
   layout?: Layout;
-  /** The groups that the channels are split into, which share nothing; 1 unless given. */
+  /** The number of groups that the channels are split into. Default: 1. */
   groups?: number;
-  /** Whether it is a transposed convolution, whose inputs and outputs change places. */
+  /** Whether the layer is a transposed convolution, which swaps inputs and outputs. Default: false. */
   transposed?: boolean;
-  /** The fans outright; the others then have no part in them. */
+  /** The fans themselves; the other options then have no effect on them. */
   fans?: Fans;
 }
 
 /**
- * The whole tensor's shape.
+ * The shape of a whole tensor.
  *
  * ```ts
  * new Shape([8, 4, 3, 3]).fans(); // { fanIn: 36, fanOut: 72 }
@@ -37,8 +37,8 @@ export class Shape {
   readonly options: Readonly<ShapeOptions>;
 
   /**
-   * @throws {SeedTensorsError} where a dimension, `groups` or a fan is no whole number, or there are 2^53 elements or
-   * more.
+   * @throws {SeedTensorsError} if a dimension, `groups` or a fan is not a whole number, or if there are 2^53 elements
+   * or more.
    */
   constructor(dims: readonly number[], options: ShapeOptions = {}) {
     const { groups = 1, fans } = options;
@@ -53,8 +53,8 @@ export class Shape {
   }
 
   /**
-   * The fans: those given, or those of the shape.
-   * @throws {SeedTensorsError} below two dimensions, and where `groups` does not divide the channels.
+   * The given fans, or those of the shape.
+   * @throws {SeedTensorsError} for fewer than two dimensions, and where `groups` does not divide the channels.
    */
   fans(): Fans {
     const { layout = "out_in", groups = 1, transposed = false, fans } = this.options;
@@ -66,7 +66,7 @@ export class Shape {
     if (first === undefined || second === undefined) {
       throw bad("fans need at least 2 dimensions", `shape [${this.dims.join(", ")}]`);
     }
-    // `first` counts every group's channels, `second` one group's
+    // `first` counts the channels of all groups, `second` those of one group
     if (groups < 1 || first % groups !== 0) {
       throw bad(`groups must divide the ${first} channels of shape [${this.dims.join(", ")}]`, groups);
     }
@@ -75,8 +75,8 @@ export class Shape {
   }
 
   /**
-   * A rectangle of it: the first element and the extent in every dimension.
-   * @throws {SeedTensorsError} where it does not lie inside the shape, or has more than 8 dimensions.
+   * A rectangle of the tensor: the start and the extent in each dimension.
+   * @throws {SeedTensorsError} if it does not lie inside the shape, or has more than 8 dimensions.
    */
   shard(start: readonly number[], extent: readonly number[]): Shard {
     const given = `start [${start.join(", ")}] and extent [${extent.join(", ")}]`;
@@ -95,22 +95,22 @@ export class Shape {
   }
 }
 
-/** A digit of an element's place in a shard. */
+/** A dimension of a shard, above its contiguous runs. */
 export interface Side {
   extent: number;
-  /** How far apart two of its values lie in the tensor, in elements. */
+  /** The distance in the tensor, in elements, between neighbours along this dimension. */
   stride: number;
 }
 
-/** A rectangle of a tensor, made by {@link Shape.shard}. */
+/** A rectangle of a tensor. {@link Shape.shard} makes it. */
 export class Shard {
   readonly start: readonly number[];
   readonly extent: readonly number[];
   /** The number of elements. */
   readonly elements: number;
-  /** Elements in a row that stand in a row in the whole, too. */
+  /** Length of a contiguous run: elements that are consecutive in both the shard and the tensor. */
   readonly run: number = 1;
-  /** The dimensions over the runs, the innermost first, those that the whole has in one piece merged. */
+  /** The dimensions above the runs, innermost first. Dimensions that are contiguous in the tensor are merged. */
   readonly sides: readonly Side[];
   readonly #first: number = 0;
 
@@ -124,7 +124,7 @@ export class Shard {
       this.#first += start[i]! * stride;
       const last = sides.at(-1);
       if (extent[i] === 1) {
-        // adds nothing
+        // a dimension of extent 1 needs no coordinate
       } else if (!last && stride === this.run) {
         this.run *= extent[i]!;
       } else if (last && last.extent * last.stride === stride) {
@@ -137,12 +137,12 @@ export class Shard {
     this.sides = sides;
   }
 
-  /** Whether every run begins and ends with a block of four. */
+  /** Whether every run begins and ends at a multiple of four elements, so that it consists of whole blocks. */
   get isOfBlocks(): boolean {
     return [this.#first, this.run, ...this.sides.map((side) => side.stride)].every((count) => count % 4 === 0);
   }
 
-  /** The index in the whole of an element of the shard. */
+  /** The index in the tensor of an element of the shard. */
   index(element: number): number {
     let rest = Math.floor(element / this.run);
     let index = this.#first + (element % this.run);

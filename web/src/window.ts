@@ -1,31 +1,31 @@
-// The window of a truncated normal as the samplers' numbers, in double precision by add, subtract, multiply and
-// divide alone, in the order of its twin, src/window.rs, so that every host gets the same.
+// The window of a truncated normal as the kernels' numbers. The arithmetic is in double precision, with only add,
+// subtract, multiply and divide, in the same order as in src/window.rs, so that every host gets the same numbers.
 
 import { powerOfTwo } from "./dtype.ts";
 
 /** Windows whose width times max(1, |middle|), in std, is at most this are narrow. */
 const NARROW = 1 / 16;
-/** Below this probability of the nearer tail a window is far out: its integers are scaled. */
+/** A window whose nearer tail has a probability below this one lies far out, and its integers are scaled. */
 const FAR = 1 / 16;
-/** The least probability of a window: f32's smallest normal number. */
+/** The least probability of a window: the smallest normal f32. */
 const LEAST_MASS = powerOfTwo(-126);
-/** Between a half's neighbourhood and the tails: 0.1 * 2^32. */
+/** The border between the centre, near probability 1/2, and the tails: 0.1 * 2^32. */
 const CENTRE = 0x1999999a;
 const TWO_64 = powerOfTwo(64);
 
-/** Element `w` has the quantile of probability `base + w range 2^-32`, in units of 2^-octaves. */
+/** A wide window: word `w` gives the quantile of the probability `base + w range 2^-32`, in units of 2^-octaves. */
 export interface Wide {
   kind: "wide";
   base: bigint;
   range: bigint;
   octaves: number;
-  /** The least high word of a probability that is near a half. */
+  /** The least high word of a probability in the centre. */
   centre: number;
-  /** Whether the window stands mirrored, because it lies above the mean. */
+  /** Whether the window is mirrored, because it lies above the mean. */
   mirrored: boolean;
 }
 
-/** With t in (-1/2, 1/2), `y = start + step t` and `x = middle + y (1 + series[0] y + ...)`, in std. */
+/** A narrow window: `y = start + step t` for t in (-1/2, 1/2), and `x = middle + y (1 + series[0] y + ...)`, in std. */
 export interface Narrow {
   kind: "narrow";
   start: number;
@@ -33,7 +33,7 @@ export interface Narrow {
   series: [number, number, number, number];
 }
 
-/** The window [low, high] in std from the mean; none where its probability is below 2^-126. */
+/** Returns the window [low, high], in std from the mean, or undefined where its probability is below 2^-126. */
 export function windowOf(low: number, high: number): Wide | Narrow | undefined {
   const middle = low + (high - low) / 2;
   if ((high - low) * Math.max(Math.abs(middle), 1) <= NARROW) {
@@ -44,7 +44,7 @@ export function windowOf(low: number, high: number): Wide | Narrow | undefined {
   if (!(above - below >= LEAST_MASS)) {
     return undefined;
   }
-  // far windows are scaled to between 2^62 and 2^63, whose top bit says "below a half"
+  // a far window is scaled to between 2^62 and 2^63: its top bit then says "below 1/2"
   let octaves = 64;
   let scale = TWO_64;
   while (above < FAR && above * scale < TWO_64 / 4) {
@@ -56,7 +56,7 @@ export function windowOf(low: number, high: number): Wide | Narrow | undefined {
   return { kind: "wide", base, range, octaves, centre: octaves === 64 ? CENTRE : 0xffffffff, mirrored };
 }
 
-/** The quantile's series about the window's middle. */
+/** The series of the quantile about the window's middle. */
 function narrow(low: number, high: number): Narrow {
   const m = low + (high - low) / 2;
   const h = (high - low) / 2;
@@ -71,12 +71,12 @@ function narrow(low: number, high: number): Narrow {
   };
 }
 
-/** A value below 2^64 rounded down; the probability 1 as the largest integer. */
+/** Rounds a value below 2^64 down. The probability 1, which is 2^64, becomes the largest integer. */
 function integer(value: number): bigint {
   return value >= TWO_64 ? 0xffff_ffff_ffff_ffffn : BigInt(Math.floor(value));
 }
 
-/** The standard normal's distribution function, to 2^-45 of itself below 0. */
+/** The distribution function of the standard normal, with a relative error of 2^-45 below 0. */
 export function probability(x: number): number {
   return x > 0 ? 1 - tail(x) : tail(-x);
 }
@@ -106,7 +106,7 @@ function tail(x: number): number {
   return density(x) / fraction;
 }
 
-/** The standard normal's density, below 40 std to 2^-45 of itself. */
+/** The density of the standard normal, with a relative error of 2^-45 below 40 std. */
 export function density(x: number): number {
   const y = (x * x) / 2;
   if (y > 800) {

@@ -1,4 +1,4 @@
-// The built package in a browser against the Rust library's tensors, hash by hash; and the page.
+// Compares the built package's tensors in a browser with the Rust library's, by their hashes, and tests the page.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ const root = new URL("../..", import.meta.url).pathname;
 const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8"));
 const PACKAGE = `/@fs${root}web/dist/seedtensors.js`;
 
-/** Fills in the page, with one device; each gives the SHA-256 of its bytes, or what was thrown. */
+/** Runs fills in the page, with one device, and returns the SHA-256 of the bytes of each. */
 async function hashes(page: Page, fills: unknown[]): Promise<string[]> {
   return page.evaluate(
     async ([path, fills]) => {
@@ -67,7 +67,7 @@ test("fills in a buffer of the caller's leave what is beside them", async ({ pag
     gpu.device.queue.writeBuffer(buffer, 0, before);
     const fill = { key: new st.Key(1), sampler: { kind: "normal", mean: 0, std: 1 } as const };
     const encoder = gpu.device.createCommandEncoder();
-    // side by side in one submission: an odd number of halves, then floats, then some in a shard
+    // three fills in one submission: an odd number of 2-byte elements, f32 elements, and a shard
     gpu.fillAll(encoder, [
       [fill, { buffer, offset: 4, count: 20_001, dtype: "bf16" }],
       [{ ...fill, start: 3 }, { buffer, offset: 40_020, count: 50_000, dtype: "f32" }],
@@ -134,7 +134,7 @@ test("a device that computes wrongly is refused", async ({ page }) => {
     const st: typeof import("../src/index.ts") = await import(path);
     const adapter = await navigator.gpu.requestAdapter();
     const device = await adapter!.requestDevice();
-    // the compiler of this one loses a bit of every product
+    // this device's compiler clears the lowest bit of every product that passes a barrier
     const create = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) =>
       create({ ...descriptor, code: descriptor.code.replace("bitcast<vec4<u32>>(x) |", "(bitcast<vec4<u32>>(x) & vec4(~1u)) |") });
@@ -143,7 +143,7 @@ test("a device that computes wrongly is refused", async ({ page }) => {
   expect(message).toMatch(/^this device does not give the exact values of (uniform|normal|truncated_normal) in f32$/);
 });
 
-/** Fills the form in and waits for its result. */
+/** Fills in the form and waits for the result. */
 async function fillForm(page: Page, values: Record<string, string>): Promise<void> {
   await expect(page.locator("button")).toBeEnabled();
   for (const [name, value] of Object.entries(values)) {
@@ -182,7 +182,7 @@ test.describe("the page", () => {
       await download.saveAs(join(folder, "page.safetensors"));
       const ours = readFileSync(join(folder, "page.safetensors"));
 
-      // the recipe and the command of the page, word for word
+      // run the command that the page shows, with the recipe that it shows
       writeFileSync(join(folder, "tensor.toml"), (await page.locator("#recipe").textContent())!);
       const line = (await page.locator("#command").textContent())!.replace(/^seedtensors/, command);
       const sum = execFileSync("sh", ["-c", line], { cwd: folder, encoding: "utf8" }).split(" ")[0];

@@ -1,6 +1,6 @@
-// The fills of vectors.json on any WebGPU: in Node, Deno or a page.
+// Runs the fills of vectors.json on any WebGPU: in Node, in Deno or in a page.
 
-/** SHA-256 of the bytes of a fill on a device, in hexadecimal. */
+/** Returns the SHA-256 of the bytes of a fill on a device, in hexadecimal. */
 async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
   // JSON has no infinities
   const bound = (value) => (typeof value === "string" ? (value === "inf" ? Infinity : -Infinity) : value);
@@ -19,8 +19,8 @@ async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
 }
 
 /**
- * Compares every fill with its hash, and the first a second time with a hash of which one bit is flipped: `noticed` says
- * that this one counts as different.
+ * Compares every fill with its hash. Then compares the first fill with a hash that has one bit flipped: `noticed` says
+ * whether that comparison failed, as it must.
  */
 export async function compare(st, gpu, fills) {
   const differs = async (fill) => (await digest(st, gpu, fill)) !== fill.sha256;
@@ -35,7 +35,7 @@ export async function compare(st, gpu, fills) {
   return { fills: fills.length, elements, differing, noticed };
 }
 
-/** An adapter in words. */
+/** Returns the description of an adapter. */
 export function named({ vendor, architecture, device, description }) {
   return [vendor, architecture, device, description].filter(Boolean).join(", ");
 }

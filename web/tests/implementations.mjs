@@ -1,9 +1,10 @@
-// Runs vectors.json's fills with the built package on Dawn in Node or on Deno's wgpu, and prints the outcome as JSON:
+// Runs the fills of vectors.json with the built package, on Dawn in Node or on wgpu in Deno, and prints the result as
+// JSON:
 //
 //     node web/tests/implementations.mjs path/to/webgpu/index.js
 //     deno run --allow-all --unstable-webgpu web/tests/implementations.mjs
 //
-// scripts/implementations installs both and runs it.
+// scripts/implementations installs Dawn and Deno and runs this file.
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -28,4 +29,4 @@ const gpu = await st.Gpu.from(device);
 const { fills } = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8"));
 console.log(JSON.stringify({ adapter: named(adapter.info), ...(await compare(st, gpu, fills)) }));
 device.destroy();
-process.exit(0); // Dawn's threads would keep Node alive
+process.exit(0); // Dawn's threads would keep Node running

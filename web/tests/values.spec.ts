@@ -14,7 +14,7 @@ const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url)
   ["inf", "-inf", "NaN"].includes(value) ? Number(value.replace("inf", "Infinity")) : value,
 );
 
-/** What something gives, or null where it throws an error that says why. */
+/** Returns the result of `make`, or null where it throws an error of this package that names a rule. */
 function orNull<T>(make: () => T): T | null {
   try {
     return make();
@@ -51,11 +51,11 @@ test("a seed that is no whole number below 2^64 is refused", () => {
   }
 });
 
-/** A sampler or an initialiser for a message. */
+/** A sampler or an initialiser as text, for messages. */
 const textOf = (value: unknown) =>
   JSON.stringify(value, (_, value) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value));
 
-/** What web/ makes of a sampler, or of what gives one, as vectors.json has it. */
+/** The kernel number and coefficients that web/ computes for a sampler, in the form of vectors.json. */
 const found = (sampler: () => Sampler, dtype: Dtype, arithmetic: Arithmetic) =>
   orNull(() => {
     const { kind, coefficients } = workOf(sampler(), dtype, arithmetic);
@@ -64,7 +64,7 @@ const found = (sampler: () => Sampler, dtype: Dtype, arithmetic: Arithmetic) =>
     return [KINDS[kind], Buffer.from(bytes.buffer).toString("hex").replace(/0+$/, "")];
   });
 
-/** The vectors' samplers of which web/ makes something else, by what gives them to it. */
+/** The samplers of vectors.json for which web/ computes other coefficients. `given` maps each sampler first. */
 const differing = (given: (sampler: Sampler) => Sampler) =>
   vectors.coefficients.flatMap(({ sampler, native, ...exact }: any) => {
     const forms = [["f32", "native", native], ...DTYPES.map((dtype) => [dtype, "exact", exact[dtype]])];
