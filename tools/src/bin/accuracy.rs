@@ -10,11 +10,7 @@
 //! quantile that a step of Halley's (or Newton's, near the middle) finds from one that is off by e is off by less
 //! than x^2 e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22, and a worse start would show as an error itself. Between
 //! quantiles found so, 256 words apart, others are their series, to five terms and below 2^-42 of themselves.
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::print_stdout,
-    reason = "words are cut on purpose, a tool prints"
-)]
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "words are cut on purpose, a tool prints")]
 
 use std::f64::consts::PI;
 
