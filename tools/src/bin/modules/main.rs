@@ -51,16 +51,21 @@ fn check(root: &Path) -> Result<Report> {
     let roots = Graph::new(&edges, |module| source.files[module].root_module());
     let name = root.strip_prefix(std::env::current_dir()?).unwrap_or(root).display();
     let mut text = format!("{name}: {} modules, {} dependencies", source.files.len(), files.pairs());
-    let mut cycles = 0;
+    let mut found: Vec<Vec<String>> = Vec::new();
     for (graph, kind) in [(&files, "files"), (&roots, "root modules")] {
         for cycle in graph.cycles() {
+            // root modules that are one file each form the same cycle twice
+            if found.contains(&cycle) {
+                continue;
+            }
             text += &format!("\n  cycle of {} {kind}: {}", cycle.len(), cycle.join(", "));
             for edge in graph.inside(&cycle) {
                 text += &format!("\n    {edge}");
             }
-            cycles += 1;
+            found.push(cycle);
         }
     }
+    let cycles = found.len();
     text += if cycles == 0 { ", no cycle\n" } else { "\n" };
     Ok(Report { text, cycles })
 }

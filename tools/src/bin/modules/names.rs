@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use syn::visit::{self, Visit};
-use syn::{Item, ItemUse, UseTree, Visibility};
-
-use crate::source::is_test;
+use syn::{Attribute, Item, ItemUse, Meta, UseTree, Visibility};
 
 /// The thing that a name stands for. One name can stand for several: a module and a function, or one item for each target.
 #[derive(Clone, Debug)]
@@ -143,7 +141,7 @@ fn defined(item: &Item) -> Option<String> {
     Some(ident.to_string())
 }
 
-pub(crate) fn attributes(item: &Item) -> &[syn::Attribute] {
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -158,4 +156,16 @@ pub(crate) fn attributes(item: &Item) -> &[syn::Attribute] {
         Item::Use(item) => &item.attrs,
         _ => &[],
     }
+}
+
+/// Whether an item is for tests alone.
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("cfg") => {
+            let condition = list.tokens.to_string();
+            condition == "test" || (condition.starts_with("all") && condition.contains("test"))
+        }
+        Meta::Path(path) => path.is_ident("test"),
+        _ => false,
+    })
 }

@@ -28,7 +28,7 @@ impl Crate {
             "super" => self.modules[module].parent.map(Target::Module).into_iter().collect(),
             name => self.name(module, name, followed),
         };
-        starts.into_iter().flat_map(|start| self.walk(start, rest, followed)).collect()
+        self.walk_all(starts, rest, followed)
     }
 
     fn walk(&self, start: Target, rest: &[String], followed: &mut Followed) -> Vec<Target> {
@@ -42,7 +42,16 @@ impl Crate {
             // a macro makes this item
             return vec![Target::Item(module)];
         }
-        found.into_iter().flat_map(|target| self.walk(target, rest, followed)).collect()
+        self.walk_all(found, rest, followed)
+    }
+
+    /// Follows the rest of a path from each start. A function of the same name as a module has no names in it.
+    fn walk_all(&self, mut starts: Vec<Target>, rest: &[String], followed: &mut Followed) -> Vec<Target> {
+        let is_module = |target: &Target| matches!(target, Target::Module(_));
+        if !rest.is_empty() && starts.iter().any(is_module) {
+            starts.retain(is_module);
+        }
+        starts.into_iter().flat_map(|start| self.walk(start, rest, followed)).collect()
     }
 
     /// The things that a name stands for in a module.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use syn::{Attribute, Item, ItemMod, Meta};
 
-use crate::names::{Definition, Names, collect};
+use crate::names::{Definition, Names, collect, is_test};
 
 /// A file, which is one module. Modules that are written inside it belong to it.
 pub(crate) struct File {
@@ -126,17 +126,5 @@ fn given_path(attributes: &[Attribute]) -> Option<String> {
             _ => None,
         },
         _ => None,
-    })
-}
-
-/// Whether an item is for tests alone.
-pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("cfg") => {
-            let condition = list.tokens.to_string();
-            condition == "test" || (condition.starts_with("all") && condition.contains("test"))
-        }
-        Meta::Path(path) => path.is_ident("test"),
-        _ => false,
     })
 }

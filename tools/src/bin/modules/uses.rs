@@ -6,9 +6,9 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ImplItemFn, Item, ItemFn, ItemMod, ItemUse, Macro, PatIdent, Path, VisRestricted};
 
-use crate::names::{Definition, attributes, imports, is_reexport};
+use crate::names::{Definition, attributes, imports, is_reexport, is_test};
 use crate::resolve::Target;
-use crate::source::{Crate, is_test};
+use crate::source::Crate;
 
 /// A line of one file that names an item of another.
 #[derive(Clone, Debug)]
