@@ -1,6 +1,6 @@
 //! Fills on the CPU and the GPU, in elements and bytes a second.
 //!
-//! `cargo bench --bench fill`, then `scripts/figures` for the table. A name is
+//! `cargo bench --bench fill`, then `scripts/bench/figures` for the table. A name is
 //! `where/sampler/dtype/elements`: `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the
 //! queue's end, `gpu-pass` the compute pass alone by timestamps. `store` is the floor: on the GPU a shader that
 //! stores a constant, one slot a thread, on the CPU `slice::fill`. 2^23 elements are shards of an 8192 x 8192 tensor

@@ -1,7 +1,7 @@
-//! The targets of checkpoint/examples/fuzz.rs, one function each, for libFuzzer.
+//! The targets of tools/src/bin/fuzz.rs, one function each, for libFuzzer.
 
 #[allow(dead_code, reason = "the example has use for more")]
-#[path = "../checkpoint/examples/fuzz.rs"]
+#[path = "../tools/src/bin/fuzz.rs"]
 mod fuzz;
 
 use std::sync::OnceLock;

@@ -1,8 +1,8 @@
 """Programs that scripts run and install: a failure says the command and what it printed."""
 import os
 import pathlib
-import shutil
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Seconds, after which a program hangs. The longest, Dawn on SwiftShader, takes 80 of a core.
@@ -33,14 +33,15 @@ def run(*command, status=(0,), cwd=ROOT, **environment):
     return done.stdout
 
 
-def as_root(*command):
-    require(shutil.which("apt-get"), f"there is no apt-get for `{' '.join(command)}`; this script is for Debian")
-    run(*([] if os.geteuid() == 0 else ["sudo"]), "env", "DEBIAN_FRONTEND=noninteractive", *command)
+def install(*packages):
+    """Installs packages, or reads apt's lists anew where there are none. It may ask on the terminal; see install.sh."""
+    script = pathlib.Path(sys.argv[0]).name
+    done = subprocess.run(["bash", ROOT / "scripts/install.sh", script, *packages], check=False)
+    require(done.returncode == 0, f"{' '.join(packages) or 'lists of packages'}: not installed")
 
 
 def installed(paths, *packages):
     if not all(pathlib.Path(path).exists() for path in paths):
-        as_root("apt-get", "update", "-qq")
-        as_root("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+        install(*packages)
     missing = [path for path in paths if not pathlib.Path(path).exists()]
     require(not missing, f"{', '.join(packages)} are installed, but there is no {', '.join(missing)}")

@@ -1,7 +1,7 @@
-//! The exact normals against double precision; examples/accuracy.rs goes through every word.
+//! The exact normals against double precision; tools/src/bin/accuracy.rs goes through every word.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
-#[path = "../examples/accuracy.rs"]
+#[path = "../tools/src/bin/accuracy.rs"]
 mod accuracy;
 
 use accuracy::{

@@ -1,6 +1,6 @@
 //! The margin of a device's check: every operation that a compiler could fuse or regroup, rewritten so alone, changes at
 //! least 32 of the checked elements, in every sampler and dtype, but for those that hardly change any value at all.
-//! `examples/margins` prints the table and finds the fills.
+//! `cargo run --release -p seedtensors-tools --bin margins` prints the table and finds the fills.
 
 #[path = "common/graph.rs"]
 mod graph;

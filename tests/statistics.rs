@@ -1,6 +1,6 @@
-//! examples/statistics.rs on 2^22 words of each stream, and values of each law and dtype; tails on 2^26.
+//! tools/src/bin/statistics.rs on 2^22 words of each stream, and values of each law and dtype; tails on 2^26.
 
-#[path = "../examples/statistics.rs"]
+#[path = "../tools/src/bin/statistics.rs"]
 mod statistics;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Fans, gains, stds and bounds against PyTorch's and JAX's, in the file that scripts/vectors.py makes.
+//! Fans, gains, stds and bounds against PyTorch's and JAX's, in the file that scripts/generate/vectors.py makes.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 use seedtensors::{Distribution, Fans, Gain, Init, Layer, Layout, Mode, Recurrent, Sampler, Shape};

@@ -8,7 +8,7 @@
     reason = "numbers of a test are known to fit, and those that it found are worth reading"
 )]
 
-#[path = "../examples/accuracy.rs"]
+#[path = "../tools/src/bin/accuracy.rs"]
 mod accuracy;
 
 use accuracy::upper;

@@ -11,9 +11,9 @@ use crate::{Checkpoint, Config, Entry, Recipe, Tensor};
 
 /// The rules where none are given: by model type, and then by name alone.
 pub const DEFAULT_RULES: &str = concat!(
-    include_str!("../../recipes/like_models.toml"),
-    include_str!("../../recipes/like_unknown.toml"),
-    include_str!("../../recipes/like.toml")
+    include_str!("../recipes/like_models.toml"),
+    include_str!("../recipes/like_unknown.toml"),
+    include_str!("../recipes/like.toml")
 );
 
 /// Tensors that a message names at most.

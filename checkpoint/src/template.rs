@@ -23,7 +23,7 @@ const LARGEST: usize = 64 << 20;
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../recipes/", $name)))),*]
+        &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
     };
 }
 

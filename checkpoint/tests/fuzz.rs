@@ -1,6 +1,6 @@
-//! A short run of examples/fuzz.rs; the long one is made by hand.
+//! A short run of tools/src/bin/fuzz.rs; the long one is made by hand.
 
-#[path = "../examples/fuzz.rs"]
+#[path = "../../tools/src/bin/fuzz.rs"]
 mod fuzz;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The default rules of `like`, against what transformers saves: tests/vectors/like.json, which scripts/like.py makes.
+//! The default rules of `like`, against what transformers saves. scripts/generate/like.py makes tests/vectors/like.json.
 //!
 //! Another file of that kind, of every architecture that can be made small, is tried by
 //! `LIKE_VECTORS=target/like_survey.json cargo test -p seedtensors-checkpoint --test like -- --nocapture`.

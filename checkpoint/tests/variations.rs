@@ -1,5 +1,5 @@
 //! The families' recipes against transformers where a key of the configuration is left out, is null, or has an odd
-//! value (tests/vectors/hf/variations.json, recorded by scripts/variations.py).
+//! value (tests/vectors/hf/variations.json, recorded by scripts/generate/variations.py).
 
 use std::collections::BTreeMap;
 use std::fs;

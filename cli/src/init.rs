@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     how.source = &source;
     let bytes = mine.iter().map(|file| file.values_bytes()).fold(0, u64::saturating_add);
     let tensors = mine.iter().map(|file| file.recipe.tensors.len()).sum();
-    let reporter = Reporter::new(bytes, tensors, arguments.quiet)?;
+    let reporter = Reporter::new(bytes, tensors, arguments.quiet)?.for_files(mine.len());
     let result = write(&plan, &how, &|progress| reporter.report(progress));
     let time = reporter.end();
     result?;

@@ -26,6 +26,7 @@ pub(crate) struct Reporter {
     tensors: AtomicU64,
     all_tensors: u64,
     next_line: Mutex<Instant>,
+    names_files: bool,
 }
 
 impl Reporter {
@@ -51,7 +52,14 @@ impl Reporter {
             tensors: AtomicU64::new(0),
             all_tensors: all_tensors as u64,
             next_line: Mutex::new(begin + PERIOD),
+            names_files: true,
         })
+    }
+
+    /// The reporter of a run that writes this many files. A single file is named when the run ends, and only then.
+    pub(crate) fn for_files(mut self, files: usize) -> Self {
+        self.names_files = files > 1;
+        self
     }
 
     /// Takes note of what was done; `false` where it is to stop.
@@ -78,7 +86,7 @@ impl Reporter {
                 self.bytes.fetch_add(file.values_bytes(), Ordering::Relaxed);
                 self.tensors.fetch_add(file.recipe.tensors.len() as u64, Ordering::Relaxed);
             }
-            Progress::File(file) => {
+            Progress::File(file) if self.names_files => {
                 let count = file.recipe.tensors.len();
                 self.say(&format!("wrote {}: {count} tensors, {}", file.name, DecimalBytes(file.bytes)));
             }

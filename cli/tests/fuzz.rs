@@ -1,6 +1,6 @@
-//! A short run of examples/fuzz_operations, and that it sees what it must.
+//! A short run of tools/src/bin/fuzz_operations, and that it sees what it must.
 
-#[path = "../examples/fuzz_operations/main.rs"]
+#[path = "../../tools/src/bin/fuzz_operations/main.rs"]
 mod fuzz;
 
 use std::path::Path;

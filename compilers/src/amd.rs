@@ -4,6 +4,7 @@
 mod decode;
 mod instruction;
 mod layout;
+mod line;
 mod operand;
 mod scalar;
 mod scalar_decode;

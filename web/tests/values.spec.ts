@@ -1,4 +1,4 @@
-// The host's numbers against the Rust library's: ../checkpoint/examples/web_vectors.rs wrote vectors.json.
+// The host's numbers against the Rust library's: ../tools/src/bin/web_vectors.rs wrote vectors.json.
 
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";

@@ -1,4 +1,5 @@
-//! The same work by this project and by its peers, on the same machine and in turn; `scripts/peers` builds and runs it.
+//! The same work by this project and by its peers, on the same machine and in turn. `scripts/bench/peers` builds and runs
+//! it.
 //!
 //! A contest is a table: each of its entries does its work once, one after the other, and that again for every round.
 //! Times are from the call to the end of the work. What uses the GPU beside us, and what is Python, does so in a process of
@@ -47,8 +48,8 @@ fn main() -> Result<()> {
     }
     let gpu = Gpu::open(&Select::Default).context("the peers need a GPU, llvmpipe at least: run scripts/test")?;
     let kind = if gpu.info().kind == DeviceKind::Software { "software" } else { "hardware" };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/peers.py");
-    let python = std::env::var("PEERS_PYTHON").context("PEERS_PYTHON is not set: run scripts/peers")?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/bench/peers.py");
+    let python = std::env::var("PEERS_PYTHON").context("PEERS_PYTHON is not set: run scripts/bench/peers")?;
     let own = std::env::current_exe()?;
     let peers = Peers {
         burn: Served::start(&own, &["serve-burn", kind])?,

@@ -83,7 +83,7 @@ fn digits(value: f64) -> String {
 
 /// Writes the tables into docs/benchmarks.md, between its marks.
 pub(crate) fn write(machine: &str, tables: &[String]) -> Result<()> {
-    const MARKS: [&str; 2] = ["<!-- scripts/peers writes from here -->\n", "<!-- to here -->"];
+    const MARKS: [&str; 2] = [" writes from here -->\n", "<!-- to here -->"];
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
     let text = std::fs::read_to_string(path)?;
     let (before, rest) = text.split_once(MARKS[0]).with_context(|| format!("{path} has lost its mark"))?;

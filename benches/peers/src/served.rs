@@ -1,5 +1,5 @@
 //! Peers in processes of their own: they read `work elements` from their standard input, do it, and answer with the
-//! seconds that it took. scripts/peers.py is the one for Python.
+//! seconds that it took. scripts/bench/peers.py is the one for Python.
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};

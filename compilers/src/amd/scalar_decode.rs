@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::decode::Line;
 use super::instruction::{Instruction, Scalar, ScalarOperation};
+use super::line::Line;
 use super::operand::{NULL, Place, place};
 use super::vector_decode::relation;
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::decode::Line;
 use super::instruction::{Compare, Instruction, Kind, Operation, Relation, Vector};
+use super::line::Line;
 use super::operand::{EXEC, Operand, Part, Place, place};
 
 impl Line<'_> {

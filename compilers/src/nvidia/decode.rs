@@ -2,11 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::decode_arithmetic::{float, integer};
+use super::decode_arithmetic::{SIGNS, float, integer};
 use super::instruction::{Combine, Compare, Condition, Instruction, Operation, Source, Width};
 use super::operand::{self, Signs};
-use super::parse::Labels;
-use super::parts::Parts;
+use super::parts::{Labels, Parts};
 
 const COMPARES: [(&str, Compare); 6] = [
     ("eq", Compare::Equal),
@@ -26,8 +25,6 @@ const UNORDERED: [(&str, Compare); 6] = [
     ("geu", Compare::GreaterEqual),
 ];
 const COMBINES: [(&str, Combine); 3] = [("and", Combine::And), ("or", Combine::Or), ("xor", Combine::Xor)];
-/// Whether integers are signed.
-pub(super) const SIGNS: [(&str, bool); 2] = [("i32", true), ("u32", false)];
 const WIDTHS: [(&str, Width); 7] = [
     ("u8", Width::U8),
     ("i8", Width::I8),

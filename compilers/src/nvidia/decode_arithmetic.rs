@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::decode::SIGNS;
 use super::instruction::{Change, Function, Instruction, Operation};
 use super::operand::{self, Signs};
 use super::parts::Parts;
 
+/// Whether integers are signed.
+pub(super) const SIGNS: [(&str, bool); 2] = [("i32", true), ("u32", false)];
 /// Sign and bits.
 const INTEGERS: [(&str, (bool, u32)); 4] =
     [("i32", (true, 32)), ("u32", (false, 32)), ("i64", (true, 64)), ("u64", (false, 64))];

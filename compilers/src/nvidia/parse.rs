@@ -5,17 +5,12 @@
 //!     @!p0 r10..12 = imad64 r3 0xd2511f53 rZ   // delay=1 wt=000001
 //!     } -> [5]
 
-use std::collections::HashMap;
-
 use anyhow::{Context, Result, ensure};
 
 use super::decode;
 use super::instruction::{Condition, Instruction, Operation, Source};
 use super::operand;
-use super::parts::Parts;
-
-/// Instructions' places by their labels, which blocks have, and `nop`s.
-pub(super) type Labels<'a> = HashMap<&'a str, usize>;
+use super::parts::{Labels, Parts};
 
 /// The instructions of a listing.
 pub(super) fn program(listing: &str) -> Result<Vec<Instruction>> {

@@ -1,9 +1,14 @@
 //! An instruction's parts, taken one by one by what understands it.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::instruction::{Condition, Instruction, Source};
 use super::operand::{self, Signs};
+
+/// Indices of instructions by their labels: those of blocks, and of `nop`s where diverged lanes meet.
+pub(super) type Labels<'a> = HashMap<&'a str, usize>;
 
 /// The parts of an instruction that have not been decoded. All must be.
 pub(super) struct Parts<'a> {

@@ -2,7 +2,7 @@
 """Records what transformers makes of a configuration when a key is left out, is null, or has an odd value, into
 tests/vectors/hf/variations.json:
 
-    pip install torch transformers==5.23.0 && scripts/variations.py
+    pip install torch transformers==5.23.0 && scripts/generate/variations.py
 
 Each family's small configuration is changed in one key. A variation is refused, or it is a model: the tensors that
 save_pretrained writes, as a difference from the unchanged configuration's, the rows that are zeros, and the std of two
@@ -20,7 +20,7 @@ import transformers
 from safetensors import safe_open
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-VECTORS = pathlib.Path(__file__).parent.parent / "tests/vectors/hf"
+VECTORS = pathlib.Path(__file__).resolve().parent.parent.parent / "tests/vectors/hf"
 FAMILIES = ["bert", "gpt2", "gpt_neox", "llama", "mistral", "mixtral", "qwen2", "qwen3", "vit"]
 
 # keys that name the model, and are no part of it
@@ -108,7 +108,7 @@ def difference(base, tensors):
 
 def main():
     transformers.logging.set_verbosity_error()
-    out = {"source": f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/variations.py",
+    out = {"source": f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/variations.py",
            "families": {}}
     for family in sys.argv[1:] or FAMILIES:
         config = json.loads((VECTORS / f"{family}.json").read_text())["small"]["config"]

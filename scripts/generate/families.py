@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what transformers saves for variants of the families' configurations, into tests/vectors/hf/variants.json:
 
-    pip install torch transformers==5.23.0 && scripts/families.py
+    pip install torch transformers==5.23.0 && scripts/generate/families.py
 
 Each variant is a small configuration with one thing changed: its config.json, and its tensors in the order of the file,
 each with the rows of zeros that an embedding's padding index leaves.
@@ -15,7 +15,7 @@ import torch
 import transformers
 from safetensors import safe_open
 
-VECTORS = pathlib.Path(__file__).parent.parent / "tests/vectors/hf"
+VECTORS = pathlib.Path(__file__).resolve().parent.parent.parent / "tests/vectors/hf"
 
 # family: (architecture, changes of the small configuration)
 VARIANTS = {
@@ -88,7 +88,7 @@ def main():
         for family, cases in VARIANTS.items()
         for architecture, changes in cases
     ]
-    source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/families.py"
+    source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
     path = VECTORS / "variants.json"
     path.write_text(json.dumps({"source": source, "variants": variants}, indent=1) + "\n")
 

@@ -2,10 +2,10 @@
 """Small checkpoints of transformers' architectures, for the rules of `--like`:
 
     pip install torch transformers==5.23.0 peft && cargo build --release
-    scripts/like.py record    makes tests/vectors/like.json: every tensor's name, shape, mean, std, least, greatest
-    scripts/like.py load      what `init --like` makes of each is loaded by `from_pretrained`, and compared
-    scripts/like.py survey    tries every architecture that transformers has, with guessed small sizes
-    scripts/like.py unknown   makes recipes/like_unknown.toml of the table that the test prints of a survey (on stdin)
+    scripts/generate/like.py record    makes tests/vectors/like.json: every tensor's name, shape, mean, std, least, greatest
+    scripts/generate/like.py load      what `init --like` makes of each is loaded by `from_pretrained`, and compared
+    scripts/generate/like.py survey    tries every architecture that transformers has, with guessed small sizes
+    scripts/generate/like.py unknown   makes checkpoint/recipes/like_unknown.toml of the table that the test prints of a survey (on stdin)
 """
 
 import argparse
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 VECTORS = ROOT / "tests/vectors/like.json"
 COMMAND = ROOT / "target/release/seedtensors"
 
@@ -259,7 +259,7 @@ def record(only):
                 continue
             cases[case] = measured(folder)
     if not only:
-        write(VECTORS, f"scripts/like.py record, {source}", cases)
+        write(VECTORS, f"scripts/generate/like.py record, {source}", cases)
     else:
         for case, found in cases.items():
             print(case, json.dumps(found["config"]))
@@ -353,14 +353,15 @@ def survey(path, only):
                 found = {"error": [f"{type(error).__name__}: {error}"]}
             (failed if "error" in found else cases)[kind] = found
             # a survey that is interrupted has what it found
-            write(pathlib.Path(path), f"scripts/like.py survey, {source}", cases)
+            write(pathlib.Path(path), f"scripts/generate/like.py survey, {source}", cases)
             if "error" in found:
                 print(kind, found["error"], file=sys.stderr, flush=True)
     print(f"{len(cases)} of {len(kinds)} model types could be made")
 
 
 UNKNOWN = """# Model types of transformers 5.23 whose initial values are not known to be those of the rules: their classes
-# initialise in ways of their own, or could not be made small and compared. `scripts/like.py unknown` makes this list.
+# initialise in ways of their own, or could not be made small and compared. `scripts/generate/like.py unknown` makes
+# this list.
 
 [[rule]]
 name = "*"
@@ -385,7 +386,7 @@ def unknown():
             known.add(cells[1])
     names = [f'"{kind}",' for kind in sorted(CONFIG_MAPPING_NAMES) if kind not in known]
     text = textwrap.fill(" ".join(names), 118, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
-    (ROOT / "recipes/like_unknown.toml").write_text(UNKNOWN % text)
+    (ROOT / "checkpoint/recipes/like_unknown.toml").write_text(UNKNOWN % text)
     print(f"{len(names)} of {len(CONFIG_MAPPING_NAMES)} model types are not known")
 
 

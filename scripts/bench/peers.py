@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's and numpy's side of `scripts/peers`: reads `name elements` lines, does that work once, and answers with the
+"""PyTorch's and numpy's side of scripts/bench/peers: reads `name elements` lines, does that work once, and answers with the
 seconds it took, beginning with a line that says which versions and how many threads.
 
     pip install torch numpy

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/vectors/initialisers.json: fans, gains, stds and bounds as PyTorch and JAX work them out.
 
-    pip install torch jax numpy && scripts/vectors.py
+    pip install torch jax numpy && scripts/generate/vectors.py
 """
 
 import json
@@ -109,13 +109,13 @@ def main():
     jax.config.update("jax_enable_x64", True)
     gains = [{"activation": a, "param": p, "gain": calculate_gain(a, p)} for a, p in ACTIVATIONS]
     file = {
-        "source": f"scripts/vectors.py with torch {torch.__version__} and jax {jax.__version__}: what torch.nn.init and "
+        "source": f"scripts/generate/vectors.py with torch {torch.__version__} and jax {jax.__version__}: what torch.nn.init and "
         "jax.nn.initializers pass to their generators. jax's he_normal and lecun_normal give the std before they cut.",
         "gains": gains,
         "layers": [layer_row(text) for text in LAYERS],
         "shapes": [{"shape": shape, "torch": torch_row(shape), "jax": jax_row(shape)} for shape in SHAPES],
     }
-    path = pathlib.Path(__file__).resolve().parent.parent / "tests" / "vectors" / "initialisers.json"
+    path = pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "vectors" / "initialisers.json"
     path.write_text(json.dumps(file, indent=1) + "\n")
 
 

@@ -2,8 +2,8 @@
 """The command's checkpoints in transformers, and beside it:
 
     pip install torch transformers==5.23.0 && cargo build --release
-    scripts/transformers_peer.py load     every family's small model is loaded, and run once
-    scripts/transformers_peer.py time     a Llama of 1.1 B parameters in bf16: seconds and peak memory
+    scripts/bench/transformers_peer.py load     every family's small model is loaded, and run once
+    scripts/bench/transformers_peer.py time     a Llama of 1.1 B parameters in bf16: seconds and peak memory
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMMAND = ROOT / "target/release/seedtensors"
 VECTORS = ROOT / "tests/vectors/hf"
 MODELS = {"bert": "AutoModelForMaskedLM", "vit": "AutoModelForImageClassification"}

@@ -3,7 +3,7 @@
 programming on Chebyshev nodes, each coefficient rounded to f32 before the rest is solved for again; a polynomial's
 lowest power first, a fraction's highest power of the denominator first.
 
-    pip install numpy scipy mpmath && scripts/minimax.py
+    pip install numpy scipy mpmath && scripts/generate/minimax.py
 """
 
 import numpy

@@ -1,7 +1,7 @@
 //! Runs whole operations of the command on mutilated files, each in a process with limits of time and memory:
 //!
 //! ```sh
-//! cargo build --release && cargo run --release -p seedtensors-cli --example fuzz_operations -- MINUTES [SEED [ONLY]]
+//! cargo build --release && cargo run --release -p seedtensors-tools --bin fuzz_operations -- MINUTES [SEED [ONLY]]
 //! ```
 //!
 //! Each run must end in time, with 0, 1 or 2 as its exit code, print only what is safe for a terminal, and leave nothing
@@ -10,7 +10,7 @@
 
 pub(crate) mod child;
 mod inputs;
-#[path = "../../../checkpoint/tests/common/mutate.rs"]
+#[path = "../../../../checkpoint/tests/common/mutate.rs"]
 mod mutate;
 
 use std::error::Error;
@@ -125,7 +125,7 @@ fn main() -> Result<()> {
     let minutes: f64 = arguments.next().map_or(Ok(1.0), |minutes| minutes.parse())?;
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
     let only: Option<u64> = arguments.next().map(|number| number.parse()).transpose()?;
-    let program = std::env::current_exe()?.with_file_name("../seedtensors").canonicalize();
+    let program = std::env::current_exe()?.with_file_name("seedtensors").canonicalize();
     let fuzzer = Fuzzer::new(&program.map_err(|error| format!("cargo build --release first: {error}"))?, seed)?;
     let (begin, mut failures) = (Instant::now(), 0);
     let mut codes = [0_u64; 3];

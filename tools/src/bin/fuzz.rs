@@ -1,7 +1,7 @@
 //! Feeds mutilated headers, indexes, recipes, records, rules, templates and configurations to what reads them:
 //!
 //! ```sh
-//! cargo run --release -p seedtensors-checkpoint --example fuzz -- 10000000 [SEED]
+//! cargo run --release -p seedtensors-tools --bin fuzz -- 10000000 [SEED]
 //! ```
 //!
 //! Each must be taken or refused without a panic, and what is taken must hold together: a header as the public reader
@@ -21,7 +21,7 @@ use seedtensors_checkpoint::{
     Checkpoint, Config, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map, write,
 };
 
-#[path = "../tests/common/mutate.rs"]
+#[path = "../../../checkpoint/tests/common/mutate.rs"]
 mod mutate;
 
 /// A refusal that is a fault.

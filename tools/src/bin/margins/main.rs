@@ -2,16 +2,16 @@
 //! that changes. Prints a table in Markdown. With `search` it first finds short fills, until each operation changes at least
 //! 32 elements in every dtype, and adds them to src/gpu/chosen.rs.
 //!
-//! `cargo run --release --example margins [search [KERNEL]]`
-#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "blocks are known to fit, an example prints")]
+//! `cargo run --release -p seedtensors-tools --bin margins [search [KERNEL]]`
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "blocks are known to fit, a tool prints")]
 
-#[path = "../../tests/common/graph.rs"]
+#[path = "../../../../tests/common/graph.rs"]
 mod graph;
-#[path = "../../tests/common/margin.rs"]
+#[path = "../../../../tests/common/margin.rs"]
 mod margin;
-#[path = "../../tests/common/rewrites.rs"]
+#[path = "../../../../tests/common/rewrites.rs"]
 mod rewrites;
-#[path = "../../tests/common/trace.rs"]
+#[path = "../../../../tests/common/trace.rs"]
 mod trace;
 
 mod choice;
@@ -55,7 +55,8 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
     };
     let fills: Vec<&Probe> = fills.iter().filter(is_new).collect();
     let mut text = String::from(
-        "//! Written by `cargo run --release --example margins search`.\n\nuse super::probes::Family;\nuse crate::Dtype;\n\n\
+        "//! Written by `cargo run --release -p seedtensors-tools --bin margins search`.\n\n\
+         use super::probes::Family;\nuse crate::Dtype;\n\n\
          /// Parameters' bits, and blocks.\ntype Fills = &'static [(u32, u32)];\n\n/// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
          #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, Fills)] = &[\n",
     );

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times orthogonal matrices beside numpy's and PyTorch's QR, in turn, each the median of three.
 
-    pip install numpy torch && cargo build --release --features orthogonal --example orthogonal && scripts/orthogonal.py
+    pip install numpy torch && cargo build --release --features orthogonal --example orthogonal && scripts/bench/orthogonal.py
 """
 
 import pathlib
@@ -12,7 +12,7 @@ import time
 import numpy
 import torch
 
-root = pathlib.Path(__file__).resolve().parent.parent
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 subprocess.run([root / "target/release/examples/orthogonal"], check=True)
 
 

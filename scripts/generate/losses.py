@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the loss of new models on random tokens, for every style, tied and untied, in transformers:
 
-    pip install torch transformers==5.23.0 && scripts/losses.py [PATH OF seedtensors]
+    pip install torch transformers==5.23.0 && scripts/generate/losses.py [PATH OF seedtensors]
 
 A new model knows nothing: its loss should be near ln V, V the vocabulary's size. Exits with 1 where one is above
 ln V + 1, half of which logits of a variance of 1 would explain. torchtitan's tied matrix is the exception, there as
@@ -18,7 +18,7 @@ import tempfile
 import torch
 import transformers
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FAMILIES = ["bert", "gpt2", "gpt_neox", "llama", "mistral", "mixtral", "qwen2", "qwen3"]
 STYLES = ["hf", "gpt2", "megatron", "olmo", "small_init", "torchtitan"]
 VOCABULARY = 2000

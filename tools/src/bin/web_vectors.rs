@@ -1,8 +1,8 @@
 //! What web/ is checked against: the library's keys, fans, samplers, shader parameters, recipes and tensors.
 //!
-//! `cargo run --release -p seedtensors-checkpoint --example web_vectors` writes web/tests/vectors.json and
+//! `cargo run --release -p seedtensors-tools --bin web_vectors` writes web/tests/vectors.json and
 //! web/src/check.json anew; checkpoint/tests/web.rs fails where they are not what this makes.
-#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, an example prints")]
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, a tool prints")]
 
 use std::fmt::Write as _;
 

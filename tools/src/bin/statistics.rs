@@ -1,7 +1,8 @@
 //! Statistical tests of words, uniforms and normals, and of generators that are bad on purpose, which must fail.
 //!
-//! `cargo run --release --example statistics -- 28` runs every test on 2^28 words of each stream (22 unless given, as
-//! tests/statistics.rs does with the same code), and prints a table of p-values in Markdown.
+//! `cargo run --release -p seedtensors-tools --bin statistics -- 28` runs every test on 2^28 words of each stream and
+//! prints a table of p-values in Markdown. Without a number it takes 2^22 words, as tests/statistics.rs does with the same
+//! code.
 //!
 //! Every p-value is of a test whose false-positive rate is that p-value: a test fails below [`ALARM`]. A maximum over
 //! many is corrected for their number (Bonferroni). Keys are fixed, so that a result is the same on every run.
@@ -9,7 +10,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::print_stdout,
-    reason = "words are cut on purpose, an example prints"
+    reason = "words are cut on purpose, a tool prints"
 )]
 
 use half::{bf16, f16};
