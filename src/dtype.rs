@@ -6,6 +6,7 @@ use crate::vector::{Unit, Words};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Dtype {
     /// IEEE 754 binary32.
     F32,
@@ -16,25 +17,12 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Every dtype.
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::BF16];
-
     /// Bytes of an element.
     #[must_use]
     pub const fn size(self) -> u64 {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
-        }
-    }
-
-    /// The name that recipes and the command use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
         }
     }
 
@@ -64,11 +52,7 @@ impl Dtype {
     }
 }
 
-impl std::fmt::Display for Dtype {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+crate::names::names!(Dtype, "dtype", { F32 => "f32", F16 => "f16", BF16 => "bf16" });
 
 /// The largest value below `high` of a 16-bit type: the one that `high` rounds to, or the one before it.
 fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f32) -> f32 {
@@ -186,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_largest_value_below_is_below_and_next() {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             for high in [1.0, 0.1, 3.0e-5, 1e5, f32::MIN_POSITIVE, -1.0, -0.1, 1e-30] {
                 let below = dtype.largest_below(high);
                 assert!(below < high, "{dtype} {high}: {below}");

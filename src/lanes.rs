@@ -282,7 +282,7 @@ mod tests {
     fn vector_units_agree() {
         let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
         let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-        for (dtype, sampler) in Dtype::ALL.into_iter().flat_map(|dtype| SAMPLERS.map(|sampler| (dtype, sampler))) {
+        for (dtype, sampler) in Dtype::ALL.iter().flat_map(|&dtype| SAMPLERS.map(|sampler| (dtype, sampler))) {
             let Ok(Work::Words(kind, coefficients)) = sampler.work(dtype, Arithmetic::Exact) else {
                 assert_eq!(sampler, Sampler::Words, "refused in {dtype}");
                 continue;

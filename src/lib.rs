@@ -26,6 +26,8 @@
 //!
 //! `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
 //!
+//! `serde`: `Serialize` and `Deserialize` for initialisers, layers, shapes, dtypes and samplers, as recipes write them.
+//!
 //! # Errors
 //!
 //! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
@@ -43,13 +45,17 @@ mod key;
 mod lanes;
 mod layer;
 mod matrix;
+mod names;
 mod philox;
 mod sampler;
 mod scalar;
+#[cfg(feature = "serde")]
+mod serde;
 mod shape;
 mod shard;
 #[doc(hidden)]
 pub mod twins;
+mod variance_scaling;
 mod vector;
 mod weft;
 mod window;
@@ -57,15 +63,17 @@ mod window;
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use fill::{Arithmetic, Fill};
-pub use init::{Bounds, Distribution, Gain, Init, Mode};
+pub use init::{Bounds, Init};
 pub use key::Key;
 pub use layer::{Layer, Parameter, Recurrent};
 pub use matrix::Matrix;
+pub use names::UnknownName;
 pub use philox::{Philox, philox_bump, philox_round, philox4x32_10};
 pub use sampler::Sampler;
 pub use scalar::{box_muller, cos_sin, inverse_normal, radius};
 pub use shape::{Fans, Layout, Shape};
 pub use shard::Shard;
+pub use variance_scaling::{Distribution, Gain, Mode, VarianceScaling};
 
 /// The version of what every value is. Another version may give other values; this one never will.
 pub const VALUES_VERSION: u32 = 1;

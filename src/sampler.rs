@@ -10,6 +10,9 @@ use crate::weft::Weft;
 
 /// What a tensor's values are; parameters and results below 2^-126 in magnitude count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
+#[non_exhaustive]
 pub enum Sampler {
     /// The raw words as 32-bit patterns, for tests of the generator; read them with `f32::to_bits`.
     Words,
@@ -47,7 +50,8 @@ pub enum Sampler {
         high: f32,
     },
     /// The values of a matrix, worked out on the CPU; those of an orthogonal or a sparse one whole, whatever part of
-    /// them is asked for.
+    /// them is asked for. It has no serialised form: its initialiser and shape do.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Matrix(Matrix),
 }
 

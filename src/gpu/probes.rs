@@ -129,7 +129,7 @@ impl Probe {
 pub(crate) fn long() -> impl Iterator<Item = Probe> {
     let of = |family: Family| {
         let parameter = family.parameter().to_bits();
-        Dtype::ALL.map(|dtype| Probe { family, parameter, dtype, block: 0, count: COUNT })
+        Dtype::ALL.iter().map(move |&dtype| Probe { family, parameter, dtype, block: 0, count: COUNT })
     };
     Family::ALL.into_iter().flat_map(of).filter(|probe| probe.sampler().check(probe.dtype).is_ok())
 }
