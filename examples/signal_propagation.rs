@@ -149,8 +149,8 @@ mod picture {
             ("zeros (below the scale)", Init::zeros(), RGBColor(120, 120, 120)),
             ("too small (std 0.01)", Init::Normal { mean: 0.0, std: 0.01 }, RGBColor(0, 114, 178)),
             ("too large (std 0.1)", Init::Normal { mean: 0.0, std: 0.1 }, RGBColor(213, 94, 0)),
-            ("Xavier", Init::xavier_normal(), RGBColor(0, 158, 115)),
-            ("He", Init::he_normal(), RGBColor(204, 121, 167)),
+            ("Xavier", Init::xavier_normal().into(), RGBColor(0, 158, 115)),
+            ("He", Init::he_normal().into(), RGBColor(204, 121, 167)),
         ]
     }
 

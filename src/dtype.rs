@@ -15,25 +15,12 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Every dtype.
-    pub const ALL: &'static [Self] = &[Self::F32, Self::F16, Self::BF16];
-
     /// Bytes of an element.
     #[must_use]
     pub const fn size(self) -> u64 {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
-        }
-    }
-
-    /// The name that recipes and the command use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
         }
     }
 
@@ -71,11 +58,7 @@ impl Dtype {
     }
 }
 
-impl std::fmt::Display for Dtype {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+crate::names::names!(Dtype, "dtype", { F32 => "f32", F16 => "f16", BF16 => "bf16" });
 
 /// The largest value below `high` of a 16-bit type: the one that `high` rounds to, or the one before it.
 fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f32) -> f32 {

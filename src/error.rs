@@ -1,6 +1,6 @@
 //! The library's error: each variant names the rule and the value that broke it.
 
-use crate::Dtype;
+use crate::{Dtype, UnknownName};
 
 /// A `Result` with this library's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -100,6 +100,9 @@ pub enum Error {
     /// A parameter that its initialiser refuses.
     #[error("{0}")]
     BadParameter(String),
+    /// A text that names no dtype, mode, distribution, gain or layout.
+    #[error(transparent)]
+    UnknownName(#[from] UnknownName),
     /// The library was built without this feature.
     #[error("this needs the feature `{0}` of seedtensors: cargo add seedtensors --features {0}")]
     NeedsFeature(&'static str),

@@ -1,82 +1,14 @@
-//! Initialisers: how a shape's fans become a sampler. Constants are worked out in f64 and rounded once.
+//! Initialisers: a parameter's shape and an [`Init`] give its sampler.
 
 use crate::bits::round;
-use crate::{Error, Matrix, Result, Sampler, Shape};
-
-/// The factor by which an activation's weights are enlarged (PyTorch's `calculate_gain`).
-///
-/// ```
-/// use seedtensors::Gain;
-///
-/// assert_eq!(Gain::Tanh.value(), 5.0 / 3.0);
-/// assert_eq!(Gain::Relu.value(), 2.0_f64.sqrt());
-/// assert_eq!(Gain::LeakyRelu { negative_slope: 0.0 }.value(), Gain::Relu.value());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Gain {
-    /// 1.
-    Linear,
-    /// 1.
-    Conv,
-    /// 1.
-    Sigmoid,
-    /// 5/3.
-    Tanh,
-    /// sqrt(2).
-    Relu,
-    /// sqrt(2 / (1 + negative_slope^2)).
-    LeakyRelu {
-        /// The slope below 0; PyTorch's default is 0.01.
-        negative_slope: f64,
-    },
-    /// 3/4.
-    Selu,
-    /// Any other activation's.
-    Value(f64),
-}
-
-impl Gain {
-    /// The factor.
-    #[must_use]
-    pub fn value(self) -> f64 {
-        match self {
-            Self::Linear | Self::Conv | Self::Sigmoid => 1.0,
-            Self::Tanh => 5.0 / 3.0,
-            Self::Relu => 2f64.sqrt(),
-            Self::LeakyRelu { negative_slope } => (2.0 / (1.0 + negative_slope * negative_slope)).sqrt(),
-            Self::Selu => 0.75,
-            Self::Value(gain) => gain,
-        }
-    }
-}
-
-/// Which fan a variance is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// fan_in: keeps the forward pass's variance.
-    FanIn,
-    /// fan_out: keeps the backward pass's variance.
-    FanOut,
-    /// (fan_in + fan_out) / 2.
-    FanAvg,
-    /// sqrt(fan_in * fan_out).
-    FanGeoAvg,
-}
-
-/// The law of variance scaling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Distribution {
-    /// Between -sqrt(3 variance) and sqrt(3 variance).
-    Uniform,
-    /// Mean 0, std sqrt(variance).
-    Normal,
-    /// A normal of mean 0 cut at two of its own std, which is sqrt(variance) / 0.87962566103423978, so that what
-    /// is left has this variance.
-    TruncatedNormal,
-}
+use crate::variance_scaling::finite;
+use crate::{Distribution, Matrix, Mode, Result, Sampler, Shape, VarianceScaling};
 
 /// The two bounds of a truncated normal.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "crate::serde::BoundsTable", into = "crate::serde::BoundsTable"))]
+#[non_exhaustive]
 pub enum Bounds {
     /// The values themselves, as in PyTorch's `trunc_normal_`.
     Absolute {
@@ -94,28 +26,28 @@ pub enum Bounds {
     },
 }
 
-/// The std of a standard normal cut at -2 and 2.
-const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_8;
-
 /// An initialiser: with a shape it gives a [`Sampler`].
 ///
-/// The named schemes are cases of [`Init::VarianceScaling`]. `xavier_normal`, `he_normal` and
-/// `lecun_normal` mean the plain normal, as in PyTorch; JAX and Keras mean a truncated one by the same
-/// names.
+/// The named schemes, such as [`Init::he_normal`], give a [`VarianceScaling`], which converts into an `Init`.
+/// `xavier_normal`, `he_normal` and `lecun_normal` are plain normals, as in PyTorch; JAX and Keras give truncated ones
+/// under the same names.
 ///
 /// ```
-/// use seedtensors::{Gain, Init, Mode, Sampler, Shape};
+/// use seedtensors::{Init, Sampler, Shape};
 ///
 /// let shape = Shape::new(&[256, 128])?;
 /// let std = (2.0_f64 / 128.0).sqrt() as f32;
-/// assert_eq!(Init::he_normal().sampler(&shape)?, Sampler::Normal { mean: 0.0, std });
+/// let he = Init::from(Init::he_normal());
+/// assert_eq!(he.sampler(&shape)?, Sampler::Normal { mean: 0.0, std });
 ///
-/// let tanh = Init::he_normal().with_mode(Mode::FanOut)?.with_gain(Gain::Tanh)?;
-/// let std = (5.0 / 3.0 / 256.0_f64.sqrt()) as f32;
-/// assert_eq!(tanh.sampler(&shape)?, Sampler::Normal { mean: 0.0, std });
+/// let error = Init::Normal { mean: 0.0, std: f64::NAN }.sampler(&shape).unwrap_err();
+/// assert_eq!(error.to_string(), "normal's std must be finite in f32, not NaN");
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum Init {
     /// One value everywhere; finite.
     Constant {
@@ -143,26 +75,20 @@ pub enum Init {
         /// The standard deviation before it is cut; finite and above 0.
         std: f64,
         /// The bounds.
+        #[cfg_attr(feature = "serde", serde(flatten))]
         bounds: Bounds,
     },
-    /// variance = scale / n, with n the fan of the mode.
-    VarianceScaling {
-        /// At least 0 and finite; for the named schemes the gain squared.
-        scale: f64,
-        /// Which fan n is.
-        mode: Mode,
-        /// The law.
-        distribution: Distribution,
-    },
+    /// Mean 0 and variance `scale / n`, with n a fan of the shape.
+    VarianceScaling(VarianceScaling),
     /// `gain` on the diagonal and 0 elsewhere; 2 dimensions, of any size.
     Eye {
-        /// What stands on the diagonal.
+        /// The value on the diagonal; finite.
         gain: f64,
     },
-    /// A convolution that passes its inputs on: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the outputs of
+    /// A convolution that copies its inputs to its outputs: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the outputs of
     /// a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
     Dirac {
-        /// Divides the outputs; 1 unless the convolution is grouped.
+        /// At least 1, and divides the outputs; 1 unless the convolution is grouped.
         groups: u64,
     },
     /// Orthonormal columns times `gain`, or rows where the first dimension is smaller than the product of the
@@ -170,14 +96,14 @@ pub enum Init {
     /// solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013); at least 2
     /// dimensions. Needs the feature `orthogonal`.
     Orthogonal {
-        /// The factor.
+        /// The factor; finite.
         gain: f64,
     },
     /// A convolution whose kernel's centre, at `(size - 1) / 2`, is an orthogonal matrix, and that is 0 elsewhere
     /// (Xiao and others, "Dynamical isometry and a mean field theory of CNNs", 2018); 3 to 5 dimensions, no fewer
     /// outputs than inputs. Needs the feature `orthogonal`.
     DeltaOrthogonal {
-        /// The factor.
+        /// The factor; finite.
         gain: f64,
     },
     /// A normal of mean 0 in whose every column `ceil(sparsity * rows)` elements are 0 (Martens, "Deep learning
@@ -188,6 +114,12 @@ pub enum Init {
         /// The standard deviation of the others; finite and at least 0.
         std: f64,
     },
+}
+
+impl From<VarianceScaling> for Init {
+    fn from(scaling: VarianceScaling) -> Self {
+        Self::VarianceScaling(scaling)
+    }
 }
 
 impl Init {
@@ -203,107 +135,54 @@ impl Init {
         Self::Constant { value: 1.0 }
     }
 
-    const fn scaling(scale: f64, mode: Mode, distribution: Distribution) -> Self {
-        Self::VarianceScaling { scale, mode, distribution }
-    }
-
     /// Uniform, variance 1 / fan_avg (Glorot and Bengio, "Understanding the difficulty of training deep
     /// feedforward neural networks", 2010).
     #[doc(alias = "glorot_uniform")]
     #[must_use]
-    pub const fn xavier_uniform() -> Self {
-        Self::scaling(1.0, Mode::FanAvg, Distribution::Uniform)
+    pub const fn xavier_uniform() -> VarianceScaling {
+        VarianceScaling::new(1.0, Mode::FanAvg, Distribution::Uniform)
     }
 
     /// Normal, variance 1 / fan_avg (Glorot and Bengio, 2010).
     #[doc(alias = "glorot_normal")]
     #[must_use]
-    pub const fn xavier_normal() -> Self {
-        Self::scaling(1.0, Mode::FanAvg, Distribution::Normal)
+    pub const fn xavier_normal() -> VarianceScaling {
+        VarianceScaling::new(1.0, Mode::FanAvg, Distribution::Normal)
     }
 
     /// Uniform, variance 2 / fan_in: ReLU's gain (He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015).
     #[doc(alias = "kaiming_uniform")]
     #[must_use]
-    pub const fn he_uniform() -> Self {
-        Self::scaling(2.0, Mode::FanIn, Distribution::Uniform)
+    pub const fn he_uniform() -> VarianceScaling {
+        VarianceScaling::new(2.0, Mode::FanIn, Distribution::Uniform)
     }
 
     /// Normal, variance 2 / fan_in: ReLU's gain (He and others, 2015).
     #[doc(alias = "kaiming_normal")]
     #[must_use]
-    pub const fn he_normal() -> Self {
-        Self::scaling(2.0, Mode::FanIn, Distribution::Normal)
+    pub const fn he_normal() -> VarianceScaling {
+        VarianceScaling::new(2.0, Mode::FanIn, Distribution::Normal)
     }
 
     /// Uniform, variance 1 / fan_in (LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998).
     #[must_use]
-    pub const fn lecun_uniform() -> Self {
-        Self::scaling(1.0, Mode::FanIn, Distribution::Uniform)
+    pub const fn lecun_uniform() -> VarianceScaling {
+        VarianceScaling::new(1.0, Mode::FanIn, Distribution::Uniform)
     }
 
     /// Normal, variance 1 / fan_in (LeCun and others, 1998).
     #[must_use]
-    pub const fn lecun_normal() -> Self {
-        Self::scaling(1.0, Mode::FanIn, Distribution::Normal)
+    pub const fn lecun_normal() -> VarianceScaling {
+        VarianceScaling::new(1.0, Mode::FanIn, Distribution::Normal)
     }
 
-    /// The same variance scaling with another law: with [`Distribution::TruncatedNormal`] the named schemes are
-    /// what JAX and Keras mean by them.
+    /// The sampler of this initialiser's values for a tensor of this shape. A shape without elements is no error,
+    /// whatever the initialiser.
     ///
     /// # Errors
     ///
-    /// [`Error::BadParameter`] where this is no variance scaling.
-    ///
-    /// ```
-    /// use seedtensors::{Distribution, Init, Sampler, Shape};
-    ///
-    /// let he = Init::he_normal().with_distribution(Distribution::TruncatedNormal)?;
-    /// let std = ((2.0_f64 / 128.0).sqrt() / 0.87962566103423978) as f32;
-    /// let (low, high) = (-2.0 * std, 2.0 * std);
-    /// assert_eq!(he.sampler(&Shape::new(&[256, 128])?)?, Sampler::TruncatedNormal { mean: 0.0, std, low, high });
-    /// # Ok::<(), seedtensors::Error>(())
-    /// ```
-    pub fn with_distribution(self, distribution: Distribution) -> Result<Self> {
-        match self {
-            Self::VarianceScaling { scale, mode, .. } => Ok(Self::scaling(scale, mode, distribution)),
-            other => Err(Error::bad("a distribution goes with variance scaling", format!("{other:?}"))),
-        }
-    }
-
-    /// The same variance scaling with `gain` squared as its scale.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadParameter`] where this is no variance scaling.
-    pub fn with_gain(self, gain: Gain) -> Result<Self> {
-        match self {
-            Self::VarianceScaling { mode, distribution, .. } => {
-                Ok(Self::scaling(gain.value() * gain.value(), mode, distribution))
-            }
-            other => Err(Error::bad("a gain goes with variance scaling", format!("{other:?}"))),
-        }
-    }
-
-    /// The same variance scaling by another fan.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadParameter`] where this is no variance scaling.
-    pub fn with_mode(self, mode: Mode) -> Result<Self> {
-        match self {
-            Self::VarianceScaling { scale, distribution, .. } => Ok(Self::scaling(scale, mode, distribution)),
-            other => Err(Error::bad("a fan mode goes with variance scaling", format!("{other:?}"))),
-        }
-    }
-
-    /// The sampler that gives this initialiser's values for a tensor of this shape. A shape without
-    /// elements is no error whatever the initialiser.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadParameter`] for a parameter that the initialiser refuses, [`Error::TooFewDimensions`]
-    /// and the other errors of [`Shape::fans`]. What depends on the dtype is checked by the fill.
+    /// [`Error::BadParameter`](crate::Error::BadParameter) for a parameter outside its range, and the errors of
+    /// [`Shape::fans`]. The fill checks the rules that depend on the dtype.
     pub fn sampler(&self, shape: &Shape) -> Result<Sampler> {
         if shape.elements() == 0 {
             return Ok(Sampler::Constant { value: 0.0 });
@@ -317,7 +196,7 @@ impl Init {
                 Ok(Sampler::Normal { mean: finite("normal's mean", mean)?, std: finite("normal's std", std)? })
             }
             Self::TruncatedNormal { mean, std, bounds } => truncated(mean, std, bounds),
-            Self::VarianceScaling { scale, mode, distribution } => scaled(scale, mode, distribution, shape),
+            Self::VarianceScaling(scaling) => scaling.sampler(shape),
             Self::Eye { gain } => Matrix::eye(known("eye's gain", gain)?, shape).map(Sampler::Matrix),
             Self::Dirac { groups } => Matrix::dirac(groups, shape).map(Sampler::Matrix),
             Self::Orthogonal { gain } => {
@@ -333,6 +212,7 @@ impl Init {
     }
 }
 
+/// A truncated normal with bounds as values. Infinite bounds are allowed, an infinite mean or std is not.
 fn truncated(mean: f64, std: f64, bounds: Bounds) -> Result<Sampler> {
     let (low, high) = match bounds {
         Bounds::Absolute { low, high } => (low, high),
@@ -347,47 +227,7 @@ fn truncated(mean: f64, std: f64, bounds: Bounds) -> Result<Sampler> {
     })
 }
 
-fn scaled(scale: f64, mode: Mode, distribution: Distribution, shape: &Shape) -> Result<Sampler> {
-    if !(scale >= 0.0 && scale.is_finite()) {
-        return Err(Error::bad(
-            "variance scaling's scale (the gain squared) must be finite and at least 0",
-            format!("{scale:?}"),
-        ));
-    }
-    let fans = shape.fans()?;
-    let (fan_in, fan_out) = (fans.fan_in as f64, fans.fan_out as f64);
-    let n = match mode {
-        Mode::FanIn => fan_in,
-        Mode::FanOut => fan_out,
-        Mode::FanAvg => (fan_in + fan_out) / 2.0,
-        Mode::FanGeoAvg => (fan_in * fan_out).sqrt(),
-    };
-    if n == 0.0 {
-        return Err(Error::bad("variance scaling needs a fan above 0", format!("{fans:?}")));
-    }
-    let std = (scale / n).sqrt();
-    match distribution {
-        Distribution::Uniform => {
-            let high = finite("the uniform's bound", 3f64.sqrt() * std)?;
-            Ok(Sampler::Uniform { low: -high, high })
-        }
-        Distribution::Normal => Ok(Sampler::Normal { mean: 0.0, std: finite("the normal's std", std)? }),
-        // nothing is left of a variance of 0 to be cut
-        Distribution::TruncatedNormal if std == 0.0 => Ok(Sampler::Constant { value: 0.0 }),
-        Distribution::TruncatedNormal => truncated(0.0, std / STD_WITHIN_TWO, Bounds::InStd { low: -2.0, high: 2.0 }),
-    }
-}
-
-/// A parameter rounded to f32, refused where that is not finite.
-fn finite(what: &str, value: f64) -> Result<f32> {
-    known(what, value).map(round)
-}
-
-/// A parameter, refused where it is not finite in f32.
+/// A parameter that stays in f64; an error where it is not finite in f32.
 fn known(what: &str, value: f64) -> Result<f64> {
-    if round(value).is_finite() {
-        Ok(value)
-    } else {
-        Err(Error::bad(&format!("{what} must be finite in f32"), format!("{value:?}")))
-    }
+    finite(what, value).map(|_| value)
 }

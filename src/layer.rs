@@ -1,6 +1,6 @@
 //! PyTorch's layers by name: the parameters that each has, and how PyTorch initialises them by default.
 
-use crate::{Distribution, Error, Init, Mode, Result, Shape};
+use crate::{Distribution, Error, Init, Mode, Result, Shape, VarianceScaling};
 
 /// A layer of `torch.nn`, whose [`parameters`](Layer::parameters) are named, shaped and initialised as PyTorch's
 /// own by default (torch 2.15, each module's `reset_parameters`).
@@ -17,6 +17,9 @@ use crate::{Distribution, Error, Init, Mode, Result, Shape};
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
+#[non_exhaustive]
 pub enum Layer {
     /// `Linear(inputs, outputs)`: weight and bias in +-1 / sqrt(inputs).
     Linear {
@@ -25,6 +28,7 @@ pub enum Layer {
         /// `out_features`.
         outputs: u64,
         /// Whether there is a bias.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
     /// `Conv1d` to `Conv3d`: weight and bias in +-1 / sqrt(fan_in).
@@ -35,9 +39,11 @@ pub enum Layer {
         outputs: u64,
         /// `kernel_size`.
         kernel: Vec<u64>,
-        /// Divides both channels.
+        /// At least 1, and divides both channels.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
         groups: u64,
         /// Whether there is a bias.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
     /// `ConvTranspose1d` to `ConvTranspose3d`: as PyTorch does, the fan_in is that of the shape (inputs, outputs /
@@ -49,23 +55,30 @@ pub enum Layer {
         outputs: u64,
         /// `kernel_size`.
         kernel: Vec<u64>,
-        /// Divides both channels.
+        /// At least 1, and divides both channels.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
         groups: u64,
         /// Whether there is a bias.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
-    /// `Embedding`: standard normals. (PyTorch zeroes the row `padding_idx` afterwards, where there is one.)
+    /// `Embedding`: standard normals. PyTorch zeroes the row `padding_idx` afterwards, and so must the caller:
+    /// [`Layer::padding`].
     Embedding {
         /// `num_embeddings`.
         count: u64,
         /// `embedding_dim`.
         size: u64,
+        /// `padding_idx`, if there is one; below `count`.
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+        padding: Option<u64>,
     },
     /// `LayerNorm`: ones, and a bias of zeros.
     LayerNorm {
         /// `normalized_shape`.
         shape: Vec<u64>,
         /// Whether there is a bias.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
     /// `RMSNorm`: ones.
@@ -90,22 +103,28 @@ pub enum Layer {
         /// `embed_dim`.
         size: u64,
         /// Whether there are biases.
+        #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
 }
 
 /// The sizes of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Recurrent {
     /// `input_size`.
     pub inputs: u64,
     /// `hidden_size`.
     pub hidden: u64,
-    /// `num_layers`.
+    /// `num_layers`, at most 10,000.
+    #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
     pub layers: u64,
     /// Whether there are biases.
+    #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
     pub bias: bool,
     /// Whether there is a second, reversed direction.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub bidirectional: bool,
 }
 
@@ -121,14 +140,13 @@ pub struct Parameter {
 }
 
 /// U(+-1 / sqrt(fan_in)), which PyTorch writes `kaiming_uniform_(a = sqrt(5))`.
-const DEFAULT: Init =
-    Init::VarianceScaling { scale: 1.0 / 3.0, mode: Mode::FanIn, distribution: Distribution::Uniform };
+const DEFAULT: VarianceScaling = VarianceScaling::new(1.0 / 3.0, Mode::FanIn, Distribution::Uniform);
 
-fn parameter(name: &str, dims: &[u64], init: Init) -> Result<Parameter> {
-    Ok(Parameter { name: name.to_owned(), shape: Shape::new(dims)?, init })
+fn parameter(name: &str, dims: &[u64], init: impl Into<Init>) -> Result<Parameter> {
+    Ok(Parameter { name: name.to_owned(), shape: Shape::new(dims)?, init: init.into() })
 }
 
-/// The rows of so many gates, directions or projections on top of each other.
+/// The rows of `count` gates, directions or projections of `size` rows each.
 fn stacked(count: u64, size: u64) -> Result<u64> {
     count.checked_mul(size).ok_or_else(|| Error::ShapeOverflow { what: format!("{count} times {size} units") })
 }
@@ -172,6 +190,22 @@ fn conv(channels: [u64; 2], kernel: &[u64], groups: u64) -> Result<Vec<u64>> {
 }
 
 impl Layer {
+    /// The row of an embedding that is zeros in PyTorch, whatever the initialiser gives: its `padding_idx`.
+    ///
+    /// ```
+    /// use seedtensors::Layer;
+    ///
+    /// assert_eq!(Layer::Embedding { count: 100, size: 16, padding: Some(0) }.padding(), Some(0));
+    /// assert_eq!(Layer::ChannelNorm { channels: 64 }.padding(), None);
+    /// ```
+    #[must_use]
+    pub const fn padding(&self) -> Option<u64> {
+        match self {
+            Self::Embedding { padding, .. } => *padding,
+            _ => None,
+        }
+    }
+
     /// The layer's parameters, in PyTorch's order.
     ///
     /// # Errors
@@ -187,7 +221,7 @@ impl Layer {
             Self::ConvTranspose { inputs, outputs, kernel, groups, bias } => {
                 weight(&conv([*inputs, *outputs], kernel, *groups)?, *outputs, *bias)
             }
-            Self::Embedding { count, size } => {
+            Self::Embedding { count, size, .. } => {
                 Ok(vec![parameter("weight", &[*count, *size], Init::Normal { mean: 0.0, std: 1.0 })?])
             }
             Self::LayerNorm { shape, bias } => norm(shape, *bias),
@@ -220,7 +254,8 @@ fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// So many layers that a slip of the pen cannot fill the memory with names.
+/// The most layers of a recurrent layer. PyTorch has no such limit; it keeps a typing error from filling the memory with
+/// names.
 const MOST_LAYERS: u64 = 10_000;
 
 impl Recurrent {

@@ -46,27 +46,33 @@ mod kernel;
 mod key;
 mod layer;
 mod matrix;
+mod names;
 mod philox;
 pub mod reference;
 mod sampler;
+#[cfg(feature = "serde")]
+mod serde;
 mod shape;
 mod shard;
 #[cfg(feature = "gpu")]
 #[doc(hidden)]
 pub mod testing;
+mod variance_scaling;
 mod window;
 
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use fill::{Arithmetic, Fill};
 pub use generator::Philox;
-pub use init::{Bounds, Distribution, Gain, Init, Mode};
+pub use init::{Bounds, Init};
 pub use key::Key;
 pub use layer::{Layer, Parameter, Recurrent};
 pub use matrix::Matrix;
+pub use names::UnknownName;
 pub use sampler::Sampler;
 pub use shape::{Fans, Layout, Shape};
 pub use shard::Shard;
+pub use variance_scaling::{Distribution, Gain, Mode, VarianceScaling};
 #[cfg(feature = "gpu")]
 pub use wgpu;
 

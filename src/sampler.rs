@@ -8,7 +8,7 @@ use crate::matrix::Matrix;
 /// Parameters and results below 2^-126 in magnitude count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Sampler {
     /// One value everywhere.
@@ -45,6 +45,8 @@ pub enum Sampler {
         high: f32,
     },
     /// The values of a structured matrix, computed on the CPU. An orthogonal or a sparse matrix is computed whole,
-    /// whatever part of it is filled.
+    /// whatever part of it is filled. It has no
+    /// serialised form: its initialiser and shape have.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Matrix(Matrix),
 }

@@ -1,9 +1,11 @@
 //! A tensor's shape and the fans that it gives.
 
+use crate::names::names;
 use crate::{Error, Result};
 
-/// Which dimensions of a weight are its inputs and outputs.
+/// The order of a weight's dimensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layout {
     /// (out, in, *kernel): PyTorch.
     #[default]
@@ -12,8 +14,12 @@ pub enum Layout {
     InOut,
 }
 
-/// How many inputs each output sums over, and how many outputs each input feeds.
+names!(Layout, "layout", { OutIn => "out_in", InOut => "in_out" });
+
+/// The number of inputs that each output sums over, and the number of outputs that each input feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Fans {
     /// Inputs of an output.
     pub fan_in: u64,
@@ -42,6 +48,8 @@ pub struct Fans {
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::serde::ShapeTable", into = "crate::serde::ShapeTable"))]
 pub struct Shape {
     dims: Vec<u64>,
     elements: u64,
@@ -52,7 +60,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape by its dimensions; none is a scalar, of one element.
+    /// A shape by its dimensions. Without dimensions it is a scalar, of one element.
     ///
     /// # Errors
     ///
@@ -67,28 +75,29 @@ impl Shape {
         Ok(Self { dims: dims.to_vec(), elements, layout: Layout::default(), groups: 1, transposed: false, fans: None })
     }
 
-    /// Says which dimensions are inputs and outputs.
+    /// Says which dimensions are the inputs and the outputs.
     #[must_use]
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// Says that the layer's channels are split into so many groups, which share nothing.
+    /// Says that the layer's channels are split into `groups` independent groups. [`fans`](Self::fans) checks that the
+    /// number divides the outputs.
     #[must_use]
     pub fn with_groups(mut self, groups: u64) -> Self {
         self.groups = groups;
         self
     }
 
-    /// Says that the layer is a transposed convolution, whose inputs and outputs change places.
+    /// Says that the layer is a transposed convolution, whose weight has its inputs first.
     #[must_use]
     pub fn with_transposed(mut self, transposed: bool) -> Self {
         self.transposed = transposed;
         self
     }
 
-    /// Gives the fans outright; layout, groups and transposed then have no part in them.
+    /// Gives the fans themselves; layout, groups and transposed then do not change them.
     #[must_use]
     pub fn with_fans(mut self, fans: Fans) -> Self {
         self.fans = Some(fans);
@@ -101,7 +110,7 @@ impl Shape {
         &self.dims
     }
 
-    /// Which dimensions are inputs and outputs.
+    /// The order of the dimensions.
     #[must_use]
     pub const fn layout(&self) -> Layout {
         self.layout
@@ -119,7 +128,7 @@ impl Shape {
         self.transposed
     }
 
-    /// The fans that were given outright.
+    /// The fans that [`with_fans`](Self::with_fans) gave.
     #[must_use]
     pub const fn given_fans(&self) -> Option<Fans> {
         self.fans

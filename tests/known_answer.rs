@@ -8,8 +8,8 @@ use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use seedtensors::gpu::{Form, Gpu};
 use seedtensors::{
-    Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, cpu, philox_bump, philox_round,
-    philox4x32_10,
+    Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu, philox_bump,
+    philox_round, philox4x32_10,
 };
 use serde_json::Value;
 
@@ -260,22 +260,19 @@ fn named_schemes_of_a_256_by_128_weight() {
     let shape = Shape::new(&[256, 128]).unwrap();
     let normal = |std: f64| Sampler::Normal { mean: 0.0, std: std as f32 };
     let uniform = |bound: f64| Sampler::Uniform { low: -bound as f32, high: bound as f32 };
-    let tanh = |init: Init| init.with_gain(Gain::Tanh).unwrap();
+    let tanh = |init: VarianceScaling| init.gain(Gain::Tanh);
     let cases = [
         (Init::xavier_uniform(), uniform((6.0_f64 / 384.0).sqrt())),
         (Init::xavier_normal(), normal((2.0_f64 / 384.0).sqrt())),
         (tanh(Init::xavier_normal()), normal(5.0 / 3.0 * (2.0_f64 / 384.0).sqrt())),
         (Init::he_uniform(), uniform((6.0_f64 / 128.0).sqrt())),
         (Init::he_normal(), normal(0.125)),
-        (Init::he_normal().with_mode(Mode::FanOut).unwrap(), normal((2.0_f64 / 256.0).sqrt())),
-        (
-            Init::he_uniform().with_gain(Gain::LeakyRelu { negative_slope: 5f64.sqrt() }).unwrap(),
-            uniform(1.0 / 128f64.sqrt()),
-        ),
+        (Init::he_normal().mode(Mode::FanOut), normal((2.0_f64 / 256.0).sqrt())),
+        (Init::he_uniform().gain(Gain::LeakyRelu { negative_slope: 5f64.sqrt() }), uniform(1.0 / 128f64.sqrt())),
         (Init::lecun_normal(), normal((1.0_f64 / 128.0).sqrt())),
         (Init::lecun_uniform(), uniform((3.0_f64 / 128.0).sqrt())),
-        (Init::lecun_normal().with_mode(Mode::FanGeoAvg).unwrap(), normal((1.0 / (128.0_f64 * 256.0).sqrt()).sqrt())),
-        (Init::lecun_normal().with_gain(Gain::Selu).unwrap(), normal(0.75 * (1.0_f64 / 128.0).sqrt())),
+        (Init::lecun_normal().mode(Mode::FanGeoAvg), normal((1.0 / (128.0_f64 * 256.0).sqrt()).sqrt())),
+        (Init::lecun_normal().gain(Gain::Selu), normal(0.75 * (1.0_f64 / 128.0).sqrt())),
     ];
     for (init, sampler) in cases {
         assert_eq!(init.sampler(&shape), Ok(sampler), "{init:?}");

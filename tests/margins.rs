@@ -21,7 +21,7 @@ fn every_rewrite_changes_enough_of_the_checked_elements() {
     let (mut rewrites, mut seen) = (0, 0);
     for families in kernels() {
         let mutants = Mutants::new(&families[0].sampler(families[0].parameter()), false);
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             let (_, counts) = margin(&mutants, &families, dtype);
             for ((mutant, _), count) in mutants.mutants.iter().zip(counts) {
                 let excepted = is_excepted(&mutant.to_string());

@@ -47,7 +47,7 @@ fn inits(dims: &[u64]) -> Vec<Init> {
         Init::TruncatedNormal { mean: 0.0, std: 1.0, bounds: Bounds::Absolute { low: 0.5, high: 0.5625 } },
     ];
     if dims.len() >= 2 {
-        inits.extend([Init::he_normal(), Init::Orthogonal { gain: 2.0 }]);
+        inits.extend([Init::he_normal().into(), Init::Orthogonal { gain: 2.0 }]);
     }
     if dims.len() == 2 {
         inits.extend([Init::Eye { gain: 3.0 }, Init::Sparse { sparsity: 0.3, std: 0.1 }]);

@@ -38,7 +38,7 @@ fn moments(init: Init, activation: Activation) -> Vec<f64> {
 /// He and others 2015: the second moment stays, within a factor of 2, behind every layer.
 #[test]
 fn he_keeps_a_relu_network_alive() {
-    let moments = moments(Init::he_normal(), Activation::Relu);
+    let moments = moments(Init::he_normal().into(), Activation::Relu);
     println!(
         "He, ReLU: {:.3} to {:.3}",
         moments.iter().copied().fold(9.0, f64::min),
@@ -50,7 +50,7 @@ fn he_keeps_a_relu_network_alive() {
 /// Xavier's variance is half of He's where the fans are equal, and so is each layer's second moment.
 #[test]
 fn xavier_lets_a_relu_network_fade_to_2_to_the_minus_50() {
-    let last = moments(Init::xavier_normal(), Activation::Relu)[DEPTH - 1].log2();
+    let last = moments(Init::xavier_normal().into(), Activation::Relu)[DEPTH - 1].log2();
     println!("Xavier, ReLU: 2^{last:.2}");
     assert!((last + 50.0).abs() < 1.3, "2^{last}");
 }
@@ -58,7 +58,7 @@ fn xavier_lets_a_relu_network_fade_to_2_to_the_minus_50() {
 /// Glorot and Bengio 2010: a linear network's second moment stays.
 #[test]
 fn xavier_keeps_a_linear_network_alive() {
-    let moments = moments(Init::xavier_normal(), Activation::Linear);
+    let moments = moments(Init::xavier_normal().into(), Activation::Linear);
     println!(
         "Xavier, linear: {:.3} to {:.3}",
         moments.iter().copied().fold(9.0, f64::min),
@@ -95,7 +95,7 @@ fn constants_keep_units_alike_and_random_weights_break_the_symmetry() {
     for value in [0.0, 0.02, -0.5] {
         assert!(equal_neighbours(Init::Constant { value }).iter().all(|&same| same), "constant {value}");
     }
-    for init in [Init::xavier_normal(), Init::he_uniform(), Init::Normal { mean: 0.0, std: 1e-3 }] {
+    for init in [Init::xavier_normal().into(), Init::he_uniform().into(), Init::Normal { mean: 0.0, std: 1e-3 }] {
         assert!(equal_neighbours(init).iter().all(|&same| !same), "{init:?}");
     }
 }

@@ -88,7 +88,7 @@ fn the_first_values_are_those_of_version_1() {
 #[test]
 fn initialisers_are_those_of_version_1() {
     let shape = Shape::new(&[300, 700]).unwrap();
-    let samplers = [Init::he_normal(), Init::he_normal().with_mode(Mode::FanOut).unwrap(), Init::xavier_uniform()]
+    let samplers = [Init::he_normal(), Init::he_normal().mode(Mode::FanOut), Init::xavier_uniform()]
         .map(|init| init.sampler(&shape).unwrap());
     let expected = [
         Sampler::Normal { mean: 0.0, std: 0.053_452_25 },

@@ -1,7 +1,7 @@
 //! Fans, gains, stds and bounds against PyTorch's and JAX's, in the file that scripts/generate/vectors.py makes.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
-use seedtensors::{Distribution, Fans, Gain, Init, Layer, Layout, Mode, Recurrent, Sampler, Shape};
+use seedtensors::{Distribution, Fans, Gain, Init, Layer, Layout, Mode, Recurrent, Sampler, Shape, VarianceScaling};
 use serde_json::Value;
 
 fn table() -> Value {
@@ -20,7 +20,8 @@ fn shape(value: &Value, layout: Layout) -> Shape {
 
 /// The sampler's std, or its bound, equals the peer's f64 rounded to f32, to a unit in the last place: the order
 /// of the peer's own operations differs.
-fn assert_is(init: Init, shape: &Shape, peer: &Value) {
+fn assert_is(init: impl Into<Init>, shape: &Shape, peer: &Value) {
+    let init = init.into();
     let found = match init.sampler(shape).unwrap() {
         Sampler::Uniform { low, high } => {
             assert_eq!(low, -high);
@@ -46,18 +47,18 @@ fn fans_stds_and_bounds_are_those_of_pytorch_and_jax() {
     let table = table();
     let rows = table["shapes"].as_array().unwrap();
     assert!(rows.len() >= 30);
-    let truncated = |init: Init| init.with_distribution(Distribution::TruncatedNormal).unwrap();
+    let truncated = |init: VarianceScaling| init.distribution(Distribution::TruncatedNormal);
     for row in rows {
         let torch = &row["torch"];
         let s = shape(&row["shape"], Layout::OutIn);
         let fans = Fans { fan_in: torch["fan_in"].as_u64().unwrap(), fan_out: torch["fan_out"].as_u64().unwrap() };
         assert_eq!(s.fans().unwrap(), fans, "{:?}", s.dims());
         assert_is(Init::xavier_uniform(), &s, &torch["xavier_uniform_bound"]);
-        assert_is(Init::xavier_normal().with_gain(Gain::Tanh).unwrap(), &s, &torch["xavier_normal_std"]);
+        assert_is(Init::xavier_normal().gain(Gain::Tanh), &s, &torch["xavier_normal_std"]);
         assert_is(Init::he_uniform(), &s, &torch["kaiming_uniform_bound"]);
-        assert_is(Init::he_normal().with_mode(Mode::FanOut).unwrap(), &s, &torch["kaiming_normal_std"]);
+        assert_is(Init::he_normal().mode(Mode::FanOut), &s, &torch["kaiming_normal_std"]);
         let default = Gain::LeakyRelu { negative_slope: 5f64.sqrt() };
-        assert_is(Init::he_uniform().with_gain(default).unwrap(), &s, &torch["default_bound"]);
+        assert_is(Init::he_uniform().gain(default), &s, &torch["default_bound"]);
 
         let jax = &row["jax"];
         let s = shape(&jax["shape"], Layout::InOut);
@@ -67,7 +68,7 @@ fn fans_stds_and_bounds_are_those_of_pytorch_and_jax() {
         assert_is(Init::he_uniform(), &s, &jax["he_uniform_bound"]);
         assert_is(truncated(Init::he_normal()), &s, &jax["he_normal_std"]);
         assert_is(truncated(Init::lecun_normal()), &s, &jax["lecun_normal_std"]);
-        let geometric = Init::VarianceScaling { scale: 0.5, mode: Mode::FanGeoAvg, distribution: Distribution::Normal };
+        let geometric = VarianceScaling::new(0.5, Mode::FanGeoAvg, Distribution::Normal);
         assert_is(geometric, &s, &jax["fan_geo_avg_normal_std"]);
     }
 }
@@ -104,7 +105,7 @@ fn layers() -> Vec<(&'static str, Layer)> {
             "ConvTranspose2d(6, 4, (3, 2), groups=2)",
             Layer::ConvTranspose { inputs: 6, outputs: 4, kernel: vec![3, 2], groups: 2, bias: true },
         ),
-        ("Embedding(100, 16)", Layer::Embedding { count: 100, size: 16 }),
+        ("Embedding(100, 16)", Layer::Embedding { count: 100, size: 16, padding: None }),
         ("LayerNorm((5, 7))", Layer::LayerNorm { shape: vec![5, 7], bias: true }),
         ("RMSNorm(9)", Layer::RmsNorm { shape: vec![9] }),
         ("BatchNorm2d(11)", Layer::ChannelNorm { channels: 11 }),

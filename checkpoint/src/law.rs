@@ -39,7 +39,6 @@ impl Law {
     #[must_use]
     pub fn of(tensor: &Tensor) -> Option<Self> {
         let law = match tensor.sampler {
-            Sampler::Words => return None,
             Sampler::Constant { value } => {
                 Self { mean: value.into(), std: 0.0, kurtosis: None, density: Density::None }
             }
@@ -50,6 +49,7 @@ impl Law {
             }
             Sampler::Matrix(_) if tensor.shard.is_some() => return None,
             Sampler::Matrix(_) => matrix(tensor)?,
+            _ => return None,
         };
         let padding = tensor.padding_elements();
         let zeros = (padding.end - padding.start) as f64 / tensor.elements() as f64;

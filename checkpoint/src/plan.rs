@@ -207,7 +207,8 @@ fn head(record: &Record) -> Result<(Vec<u8>, u64), String> {
     let mut tensors = Vec::with_capacity(record.recipe.tensors.len());
     for tensor in &record.recipe.tensors {
         let end = u64::try_from(tensor.bytes()).ok().and_then(|bytes| at.checked_add(bytes)).ok_or_else(too_large)?;
-        let dtype = stored(tensor.dtype);
+        let unknown = || format!("a file cannot hold values of dtype {}", tensor.dtype);
+        let dtype = stored(tensor.dtype).ok_or_else(unknown)?;
         tensors.push(Entry { name: tensor.name.clone(), dtype, shape: tensor.dims().to_vec(), begin: at, end });
         at = end;
     }
@@ -215,12 +216,13 @@ fn head(record: &Record) -> Result<(Vec<u8>, u64), String> {
     Ok(([&(json.len() as u64).to_le_bytes()[..], &json].concat(), at))
 }
 
-/// A dtype as the format names it.
-pub(crate) const fn stored(dtype: Dtype) -> safetensors::Dtype {
+/// A dtype as the format names it; none of one that the format, or this crate, does not know.
+pub(crate) const fn stored(dtype: Dtype) -> Option<safetensors::Dtype> {
     match dtype {
-        Dtype::F32 => safetensors::Dtype::F32,
-        Dtype::F16 => safetensors::Dtype::F16,
-        Dtype::BF16 => safetensors::Dtype::BF16,
+        Dtype::F32 => Some(safetensors::Dtype::F32),
+        Dtype::F16 => Some(safetensors::Dtype::F16),
+        Dtype::BF16 => Some(safetensors::Dtype::BF16),
+        _ => None,
     }
 }
 

@@ -3,13 +3,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use seedtensors::{Dtype, Fans, Init, Layout, Sampler, Shape};
+use seedtensors::{Dtype, Fans, Init, Layer, Layout, Sampler, Shape};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::header::MOST_DIMS;
-use crate::init::InitSpec;
-use crate::layer::LayerSpec;
 
 /// One tensor of a recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,31 +88,6 @@ pub struct RecipeError {
     pub message: String,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DtypeName {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl From<DtypeName> for Dtype {
-    fn from(name: DtypeName) -> Self {
-        match name {
-            DtypeName::F32 => Self::F32,
-            DtypeName::F16 => Self::F16,
-            DtypeName::Bf16 => Self::BF16,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LayoutName {
-    OutIn,
-    InOut,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -129,9 +102,9 @@ struct File {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Defaults {
-    dtype: Option<DtypeName>,
-    layout: Option<LayoutName>,
-    init: Option<InitSpec>,
+    dtype: Option<Dtype>,
+    layout: Option<Layout>,
+    init: Option<Init>,
 }
 
 #[derive(Deserialize)]
@@ -139,13 +112,13 @@ struct Defaults {
 struct Entry {
     name: Spanned<String>,
     shape: Spanned<Vec<u64>>,
-    dtype: Option<DtypeName>,
-    layout: Option<LayoutName>,
+    dtype: Option<Dtype>,
+    layout: Option<Layout>,
     groups: Option<u64>,
     #[serde(default)]
     transposed: bool,
-    fans: Option<FansEntry>,
-    init: Option<Spanned<InitSpec>>,
+    fans: Option<Fans>,
+    init: Option<Spanned<Init>>,
     padding: Option<Spanned<u64>>,
     shard: Option<Spanned<Part>>,
 }
@@ -155,15 +128,8 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 struct LayerEntry {
     name: Spanned<String>,
-    dtype: Option<DtypeName>,
-    layer: Spanned<LayerSpec>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FansEntry {
-    fan_in: u64,
-    fan_out: u64,
+    dtype: Option<Dtype>,
+    layer: Spanned<Layer>,
 }
 
 impl Recipe {
@@ -198,7 +164,7 @@ impl Recipe {
             let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init, or a [[layer]]";
             return Err(RecipeError { line: None, message: message.to_owned() });
         }
-        let dtype = dtype.or(file.defaults.dtype.map(Into::into)).unwrap_or(Dtype::F32);
+        let dtype = dtype.or(file.defaults.dtype).unwrap_or(Dtype::F32);
         let tensors = file.tensor.iter().map(|entry| {
             let tensor = entry.get_ref().tensor(&file.defaults, dtype, &entry.span());
             (entry.span().start, entry.get_ref().name.span(), tensor.map(|tensor| vec![tensor]))
@@ -233,8 +199,8 @@ impl LayerEntry {
             return Err((self.name.span(), "a layer needs a name, which its parameters' names begin with".to_owned()));
         }
         let refuse = |error: seedtensors::Error| (self.layer.span(), format!("layer {name:?}: {error}"));
-        let dtype = self.dtype.map_or(dtype, Into::into);
-        let parameters = self.layer.get_ref().layer().parameters().map_err(refuse)?;
+        let dtype = self.dtype.unwrap_or(dtype);
+        let parameters = self.layer.get_ref().parameters().map_err(refuse)?;
         let padding = self.layer.get_ref().padding();
         let tensor = |parameter: seedtensors::Parameter| {
             let sampler = parameter.init.sampler(&parameter.shape).map_err(refuse)?;
@@ -262,14 +228,14 @@ impl Entry {
             .map_err(|message| (self.shape.span(), format!("tensor {name:?}: {message}")))?;
         let shape = self.shape(defaults).map_err(|error| (self.shape.span(), error.to_string()))?;
         let (span, init) = match (&self.init, &defaults.init) {
-            (Some(init), _) => (init.span(), init.get_ref().0),
-            (None, Some(init)) => (whole.clone(), init.0),
+            (Some(init), _) => (init.span(), *init.get_ref()),
+            (None, Some(init)) => (whole.clone(), *init),
             (None, None) => {
                 let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
                 return Err((whole.clone(), message));
             }
         };
-        let dtype = self.dtype.map_or(dtype, Into::into);
+        let dtype = self.dtype.unwrap_or(dtype);
         let sampler = init.sampler(&shape).and_then(|sampler| sampler.check(dtype).map(|()| sampler));
         let sampler = sampler.map_err(|error| (span, format!("tensor {name:?}: {error}")))?;
         if let Some(part) = &self.shard {
@@ -284,16 +250,12 @@ impl Entry {
     }
 
     fn shape(&self, defaults: &Defaults) -> seedtensors::Result<Shape> {
-        let layout = match self.layout.or(defaults.layout) {
-            Some(LayoutName::InOut) => Layout::InOut,
-            Some(LayoutName::OutIn) | None => Layout::OutIn,
-        };
         let shape = Shape::new(self.shape.get_ref())?
-            .with_layout(layout)
+            .with_layout(self.layout.or(defaults.layout).unwrap_or_default())
             .with_groups(self.groups.unwrap_or(1))
             .with_transposed(self.transposed);
         Ok(match self.fans {
-            Some(FansEntry { fan_in, fan_out }) => shape.with_fans(Fans { fan_in, fan_out }),
+            Some(fans) => shape.with_fans(fans),
             None => shape,
         })
     }
@@ -337,9 +299,14 @@ fn line_of(text: &str, byte: usize) -> usize {
     1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
 }
 
-/// serde's names of types in the words of those who write recipes.
+/// serde's message in the words of those who write recipes.
 fn plain(message: &str) -> String {
+    // serde names the Rust type that reads a table of parameters
+    let (before, table) = message.split_once("expected struct variant").unwrap_or((message, ""));
+    let message = if table.is_empty() { before.to_owned() } else { format!("{before}expected a table of parameters") };
     message
+        .replace("unknown variant", "unknown name")
+        .replace("invalid type: map, expected enum", "an empty table names nothing")
         .replace("invalid type: map, expected a sequence", "a table stands once, expected a list: [[tensor]]")
         .replace("expected a sequence", "expected a list: [512, 784]")
         .replace("expected u64", "expected a whole number of at least 0")

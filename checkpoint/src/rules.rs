@@ -5,7 +5,6 @@ use toml::{Table, Value};
 
 use crate::expression::{Names, evaluate};
 use crate::glob::Globs;
-use crate::text::dtype_name;
 use crate::{Config, DEFAULT_RULES, Entry, Recipe, Tensor};
 
 /// The parameters of initialisers that may be expressions.
@@ -173,7 +172,7 @@ impl Rule {
         table.insert("name".to_owned(), Value::from(entry.name.as_str()));
         let dim = |&dim: &u64| i64::try_from(dim).map(Value::from).map_err(|_| refuse(format!("{dim} is too large")));
         table.insert("shape".to_owned(), Value::from(entry.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?));
-        table.entry("dtype").or_insert_with(|| Value::from(dtype_name(dtype)));
+        table.entry("dtype").or_insert_with(|| Value::from(dtype.name()));
         let recipe = Table::from_iter([("tensor".to_owned(), Value::from(vec![table]))]);
         // the lines are of a text that nobody sees
         let recipe = Recipe::parse(&recipe.to_string());

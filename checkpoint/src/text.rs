@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seedtensors::{Bounds, Distribution, Dtype, Fans, Init, Layout, Mode};
+use seedtensors::{Fans, Init, Layout};
 use toml::Value;
 
 use crate::{Part, Recipe, Tensor};
@@ -21,10 +21,10 @@ impl fmt::Display for Tensor {
         writeln!(f, "[[tensor]]")?;
         writeln!(f, "name = {}", Value::from(self.name.as_str()))?;
         writeln!(f, "shape = {:?}", self.shape.dims())?;
-        writeln!(f, "dtype = \"{}\"", dtype_name(self.dtype))?;
-        writeln!(f, "init = {}", init_text(&self.init))?;
-        if self.shape.layout() == Layout::InOut {
-            writeln!(f, "layout = \"in_out\"")?;
+        writeln!(f, "dtype = \"{}\"", self.dtype)?;
+        writeln!(f, "init = {}", init_text(&self.init)?)?;
+        if self.shape.layout() != Layout::default() {
+            writeln!(f, "layout = \"{}\"", self.shape.layout())?;
         }
         if self.shape.groups() != 1 {
             writeln!(f, "groups = {}", self.shape.groups())?;
@@ -45,50 +45,26 @@ impl fmt::Display for Tensor {
     }
 }
 
-/// A dtype as recipes name it.
-pub(crate) const fn dtype_name(dtype: Dtype) -> &'static str {
-    match dtype {
-        Dtype::F32 => "f32",
-        Dtype::F16 => "f16",
-        Dtype::BF16 => "bf16",
+/// An initialiser as a recipe writes it.
+fn init_text(init: &Init) -> Result<String, fmt::Error> {
+    match *init {
+        // 0 with its sign: -0.0 is no zeros
+        Init::Constant { value } if value.to_bits() == 0 => Ok("\"zeros\"".to_owned()),
+        Init::Constant { value: 1.0 } => Ok("\"ones\"".to_owned()),
+        init => Value::try_from(init).map(|value| inline(&value)).map_err(|_| fmt::Error),
     }
 }
 
-/// An initialiser as [`InitSpec`](crate::init::InitSpec) reads it; `{:?}` of an f64 is exact, and TOML.
-fn init_text(init: &Init) -> String {
-    match *init {
-        Init::Constant { value } if value.to_bits() == 0 => "\"zeros\"".to_owned(),
-        Init::Constant { value: 1.0 } => "\"ones\"".to_owned(),
-        Init::Constant { value } => format!("{{ constant = {{ value = {value:?} }} }}"),
-        Init::Uniform { low, high } => format!("{{ uniform = {{ low = {low:?}, high = {high:?} }} }}"),
-        Init::Normal { mean, std } => format!("{{ normal = {{ mean = {mean:?}, std = {std:?} }} }}"),
-        Init::TruncatedNormal { mean, std, bounds } => {
-            let (low, high, bounds) = match bounds {
-                Bounds::Absolute { low, high } => (low, high, "absolute"),
-                Bounds::InStd { low, high } => (low, high, "std"),
-            };
-            let law = format!("mean = {mean:?}, std = {std:?}, low = {low:?}, high = {high:?}");
-            format!("{{ truncated_normal = {{ {law}, bounds = \"{bounds}\" }} }}")
+/// A value in one line. `{:?}` of an f64 is exact and valid TOML, and 1e-30 keeps its exponent, unlike in the `toml`
+/// crate's text.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Float(number) => format!("{number:?}"),
+        Value::Table(table) => {
+            let pairs: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
         }
-        Init::VarianceScaling { scale, mode, distribution } => {
-            let mode = match mode {
-                Mode::FanIn => "fan_in",
-                Mode::FanOut => "fan_out",
-                Mode::FanAvg => "fan_avg",
-                Mode::FanGeoAvg => "fan_geo_avg",
-            };
-            let law = match distribution {
-                Distribution::Uniform => "uniform",
-                Distribution::Normal => "normal",
-                Distribution::TruncatedNormal => "truncated_normal",
-            };
-            format!("{{ variance_scaling = {{ scale = {scale:?}, mode = \"{mode}\", distribution = \"{law}\" }} }}")
-        }
-        Init::Eye { gain } => format!("{{ eye = {{ gain = {gain:?} }} }}"),
-        Init::Dirac { groups } => format!("{{ dirac = {{ groups = {groups} }} }}"),
-        Init::Orthogonal { gain } => format!("{{ orthogonal = {{ gain = {gain:?} }} }}"),
-        Init::DeltaOrthogonal { gain } => format!("{{ delta_orthogonal = {{ gain = {gain:?} }} }}"),
-        Init::Sparse { sparsity, std } => format!("{{ sparse = {{ sparsity = {sparsity:?}, std = {std:?} }} }}"),
+        other => other.to_string(),
     }
 }
 

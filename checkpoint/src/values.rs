@@ -122,6 +122,7 @@ impl Values<'_> {
             Dtype::F32 => self.fill_with::<f32>(tensor, start, out),
             Dtype::F16 => self.fill_with::<f16>(tensor, start, out),
             Dtype::BF16 => self.fill_with::<bf16>(tensor, start, out),
+            other => Err(seedtensors::Error::BadParameter(format!("no files hold values of dtype {other}"))),
         }
     }
 

@@ -257,12 +257,12 @@ fn pair<'t>(
             verified.findings.push(Finding::Extra(entry.name.clone()));
             continue;
         };
-        if entry.shape == tensor.dims() && entry.dtype == stored(tensor.dtype) {
+        if entry.shape == tensor.dims() && Some(entry.dtype) == stored(tensor.dtype) {
             pairs.push((tensor, file.header.values + entry.begin));
         } else {
             verified.findings.push(Finding::Shape {
                 tensor: entry.name.clone(),
-                expected: format!("{:?} of {:?}", tensor.dims(), stored(tensor.dtype)),
+                expected: format!("{:?} of {}", tensor.dims(), tensor.dtype.name().to_uppercase()),
                 found: format!("{:?} of {:?}", entry.shape, entry.dtype),
             });
         }
@@ -356,6 +356,7 @@ impl Difference<'_> {
                 Dtype::F32 => format!("{} ({word:#010x})", f32::from_bits(word)),
                 Dtype::F16 => format!("{} ({word:#06x})", f16::from_le_bytes([a, b])),
                 Dtype::BF16 => format!("{} ({word:#06x})", bf16::from_le_bytes([a, b])),
+                _ => format!("{word:#x}"),
             }
         };
         let mut rest = self.element;

@@ -10,7 +10,8 @@ use bytemuck::cast_slice;
 use half::{bf16, f16};
 use seedtensors::twins::{self, Probe, coefficients};
 use seedtensors::{
-    Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, cpu,
+    Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape,
+    VarianceScaling, cpu,
 };
 use seedtensors_checkpoint::{Part, Plan, Recipe, Source, Tensor, Write as Files, write};
 use serde_json::{Value, json};
@@ -100,20 +101,10 @@ fn init_json(init: &Init) -> Value {
                 "mean": number(mean), "std": number(std), "low": number(low), "high": number(high), "bounds": bounds,
             })
         }
-        Init::VarianceScaling { scale, mode, distribution } => {
-            let mode = match mode {
-                Mode::FanIn => "fan_in",
-                Mode::FanOut => "fan_out",
-                Mode::FanAvg => "fan_avg",
-                Mode::FanGeoAvg => "fan_geo_avg",
-            };
-            let law = match distribution {
-                Distribution::Uniform => "uniform",
-                Distribution::Normal => "normal",
-                Distribution::TruncatedNormal => "truncated_normal",
-            };
-            json!({ "kind": "variance_scaling", "scale": number(scale), "mode": mode, "distribution": law })
-        }
+        Init::VarianceScaling(VarianceScaling { scale, mode, distribution, .. }) => json!({
+            "kind": "variance_scaling",
+            "scale": number(scale), "mode": mode.name(), "distribution": distribution.name(),
+        }),
         _ => Value::Null,
     }
 }
@@ -303,7 +294,7 @@ fn all_coefficients() -> Vec<Value> {
             Some(Err(_)) | None => Value::Null,
         };
         let mut case = json!({ "sampler": json, "native": of(Dtype::F32, Arithmetic::Native) });
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             case[dtype.name()] = of(dtype, Arithmetic::Exact);
         }
         case
@@ -352,13 +343,10 @@ fn inits() -> Vec<Init> {
         Init::TruncatedNormal { mean: 0.1, std: 0.3, bounds: Bounds::InStd { low: -2.0, high: f64::INFINITY } },
         Init::TruncatedNormal { mean: 0.1, std: 0.3, bounds: Bounds::Absolute { low: -0.7, high: 0.9 } },
     ];
-    for mode in [Mode::FanIn, Mode::FanOut, Mode::FanAvg, Mode::FanGeoAvg] {
-        for distribution in [Distribution::Uniform, Distribution::Normal, Distribution::TruncatedNormal] {
-            inits.extend([1.0, 2.0, 0.0, 25.0 / 9.0, -1.0].map(|scale| Init::VarianceScaling {
-                scale,
-                mode,
-                distribution,
-            }));
+    for &mode in Mode::ALL {
+        for &distribution in Distribution::ALL {
+            let of = |scale| VarianceScaling::new(scale, mode, distribution).into();
+            inits.extend([1.0, 2.0, 0.0, 25.0 / 9.0, -1.0].map(of));
         }
     }
     inits
@@ -404,7 +392,8 @@ fn recipes() -> Vec<Value> {
         };
         let sampler = init.sampler(&shape).ok()?;
         // the next one that holds the values: a recipe of another would be refused
-        let dtype = Dtype::ALL.into_iter().cycle().skip(i % 3).take(3).find(|dtype| sampler.check(*dtype).is_ok())?;
+        let dtype =
+            Dtype::ALL.iter().copied().cycle().skip(i % 3).take(3).find(|dtype| sampler.check(*dtype).is_ok())?;
         let shard = (i % 3 == 1).then(|| part.clone());
         let name = names[i % names.len()].to_owned();
         Some(Tensor { name, shape, dtype, init, sampler, padding: None, shard })
@@ -524,7 +513,7 @@ fn fills() -> Vec<Value> {
         (what, json, sampler.expect("numbers that f32 has"))
     }));
     let mut fills = Vec::new();
-    for dtype in Dtype::ALL {
+    for &dtype in Dtype::ALL {
         for (what, json, sampler) in &whole {
             if sampler.check(dtype).is_err() {
                 continue; // words have no other dtype

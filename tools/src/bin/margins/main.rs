@@ -61,7 +61,7 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
          #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, Fills)] = &[\n",
     );
     for family in Family::ALL {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             let of = |probe: &&&Probe| (probe.family, probe.dtype) == (family, dtype);
             let fills: Vec<_> = fills.iter().filter(of).map(|probe| (probe.parameter, probe.block)).collect();
             if !fills.is_empty() {
@@ -80,7 +80,7 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
 /// Prints a kernel's margin in each dtype. Returns a table: the number of checked elements that each rewrite changes.
 fn table(families: &[Family]) -> String {
     let (mutants, name) = (mutants(families[0]), families[0]);
-    let counts = Dtype::ALL.map(|dtype| margin(&mutants, families, dtype).1);
+    let counts: Vec<_> = Dtype::ALL.iter().map(|&dtype| margin(&mutants, families, dtype).1).collect();
     for (dtype, counts) in Dtype::ALL.iter().zip(&counts) {
         let few = counts.iter().filter(|&&count| count < WANTED).count();
         let smallest = counts.iter().filter(|&&count| count >= WANTED).min().unwrap_or(&0);
@@ -101,11 +101,11 @@ fn mutants(family: Family) -> Mutants {
 /// More short fills of a kernel in every dtype.
 fn searched(families: &[Family]) -> Vec<Probe> {
     let mutants = mutants(families[0]);
-    let margins = Dtype::ALL.map(|dtype| margin(&mutants, families, dtype).1);
+    let margins: Vec<_> = Dtype::ALL.iter().map(|&dtype| margin(&mutants, families, dtype).1).collect();
     let is_wanted = |i: usize, mutant: &Mutant| {
         !is_excepted(&mutant.to_string()) && margins.iter().any(|counts| counts[i] < WANTED)
     };
     let wanted: Vec<bool> = mutants.mutants.iter().enumerate().map(|(i, (mutant, _))| is_wanted(i, mutant)).collect();
     let places = sensitive_places(&mutants, families, &wanted);
-    Dtype::ALL.into_iter().flat_map(|dtype| chosen(&mutants, families, dtype, &places)).collect()
+    Dtype::ALL.iter().flat_map(|&dtype| chosen(&mutants, families, dtype, &places)).collect()
 }
