@@ -2,6 +2,8 @@
 
 use half::{bf16, f16};
 
+use crate::names::names;
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -58,7 +60,7 @@ impl Dtype {
     }
 }
 
-crate::names::names!(Dtype, "dtype", { F32 => "f32", F16 => "f16", BF16 => "bf16" });
+names!(Dtype, "dtype", { F32 => "f32", F16 => "f16", BF16 => "bf16" });
 
 /// The largest value below `high` of a 16-bit type: the one that `high` rounds to, or the one before it.
 fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f32) -> f32 {

@@ -26,6 +26,7 @@ pub(crate) enum KernelKind {
 
 impl KernelKind {
     /// The sampler's name in messages.
+    #[cfg(feature = "gpu")]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Words => "words",

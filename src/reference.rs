@@ -60,6 +60,7 @@ pub fn inverse_normal(p: u64) -> f32 {
 }
 
 /// The quantile at `(q + 1/2) 2^-exponent`, `q` below 2^63.
+#[cfg(feature = "gpu")]
 pub(crate) fn tail_quantile(q: u64, exponent: f32) -> f32 {
     let [low, high] = words(q);
     value(quantile::upper_quantile(lane(high), lane(low), exponent, u32::MAX))

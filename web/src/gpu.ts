@@ -253,7 +253,7 @@ export class Gpu {
       workgroups: limits.maxComputeWorkgroupsPerDimension,
     };
     // a shard that is contiguous in the tensor is a run of the tensor
-    const whole = shard && shard.sides.length === 0;
+    const whole = shard && shard.dims.length === 0;
     const place = whole ? { shard: undefined, start: shard.index(0) + start } : { shard, start };
     const dispatches = plan({ key, dtype, coefficients, count, offset, ...place }, bounds);
     return dispatches.map((dispatch) => ({ dispatch, buffer, pipeline: this.#pipeline(dispatch, kind, dtype) }));
@@ -267,7 +267,7 @@ export class Gpu {
       const constants = {
         SAMPLER: KINDS[kind],
         DTYPE: { f32: 0, f16: 1, bf16: 2 }[dtype],
-        DIGITS: entry.digits ?? 2 ** 32 - 1,
+        COORDINATES: entry.coordinates ?? 2 ** 32 - 1,
         WIDE: Number(entry.wide),
         EVEN: Number(entry.even),
         STRADDLE: Number(entry.straddle),

@@ -12,4 +12,4 @@ export { Key } from "./key.ts";
 export { type Arithmetic, type Sampler } from "./sampler.ts";
 export { type Tensor, VALUES_VERSION, headerOf, recipeOf } from "./safetensors.ts";
 export { SOURCE } from "./shaders.ts";
-export { type Fans, type Layout, Shape, type ShapeOptions, type Shard, type Side } from "./shape.ts";
+export { type Fans, type Layout, Shape, type ShapeOptions, type Shard, type ShardDim } from "./shape.ts";

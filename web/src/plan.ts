@@ -16,7 +16,7 @@ const THREAD = 4 * SLOT;
 /** The least number of elements for which a fill gets one dispatch for its slots and others for its ends. */
 const WORTH_SLOTS = 2 ** 14;
 /** The most positions of a shard that the coordinates of one dispatch count. */
-const MOST_PLACES = 2 ** 30;
+const MOST_COUNTED = 2 ** 30;
 /** The largest binding. Larger ones miscompute on Metal and are not allowed on Vulkan and Direct3D 12. */
 const LARGEST_WINDOW = 2 ** 31 - 1;
 
@@ -48,7 +48,7 @@ export interface Entry {
   entryPoint: "fill_slots" | "fill_words" | "fill_scattered";
   straddle: boolean;
   /** The number of coordinates that the shader computes by division; undefined without a shard. */
-  digits: number | undefined;
+  coordinates: number | undefined;
   wide: boolean;
   even: boolean;
 }
@@ -73,7 +73,7 @@ interface Params {
   last: number;
   carry: number;
   jump: number;
-  sides: { extent: number; stride: number }[];
+  dims: { extent: number; stride: number }[];
 }
 
 /** Returns the dispatches that fill a run. */
@@ -124,7 +124,7 @@ class Piece {
     const [first, last] = [this.element(begin), this.element(end)];
     this.words(from, begin);
     const params = { block: this.block(first / 4), jump: (last - first) / 16 };
-    this.slots(begin, end, { digits: undefined, wide: false, even: true }, params);
+    this.slots(begin, end, { coordinates: undefined, wide: false, even: true }, params);
     this.words(end, to);
   }
 
@@ -137,8 +137,8 @@ class Piece {
     this.scattered(shard, from, begin);
     const [first, last] = [this.element(begin) / 4, this.element(end) / 4];
     const jump = this.jump(shard, first, last);
-    const { digits, wide, params } = this.places(shard, first, last, 4);
-    this.slots(begin, end, { digits, wide, even: jump !== undefined }, { ...params, jump: jump ?? 0 });
+    const { coordinates, wide, params } = this.coordinates(shard, first, last, 4);
+    this.slots(begin, end, { coordinates, wide, even: jump !== undefined }, { ...params, jump: jump ?? 0 });
     this.scattered(shard, end, to);
   }
 
@@ -147,8 +147,8 @@ class Piece {
     const count = (to - from) / this.size;
     if (count > 0) {
       const first = this.element(from);
-      const { digits, wide, params } = this.places(shard, first, first + count, 1);
-      const entry = { entryPoint: "fill_scattered", straddle: false, digits, wide, even: false } as const;
+      const { coordinates, wide, params } = this.coordinates(shard, first, first + count, 1);
+      const entry = { entryPoint: "fill_scattered", straddle: false, coordinates, wide, even: false } as const;
       this.dispatch(entry, Math.ceil(count / 4), { ...params, count, first: (from - this.binding.offset) / 4 });
     }
   }
@@ -161,20 +161,20 @@ class Piece {
   jump(shard: Shard, first: number, last: number): number | undefined {
     const [row, quarter] = [shard.run / 4, (last - first) / 4];
     const together = this.size === 4 || (row % 2 === 0 && first % 2 === 0);
-    const [side] = shard.sides;
-    const even = side && shard.sides.length === 1 && together && quarter % row === 0;
-    return even ? (quarter / row) * (side.stride / 4) : undefined;
+    const [dim] = shard.dims;
+    const even = dim && shard.dims.length === 1 && together && quarter % row === 0;
+    return even ? (quarter / row) * (dim.stride / 4) : undefined;
   }
 
   /** The parameters by which the shader finds a shard's positions in the tensor. A position has `unit` elements. */
-  places(shard: Shard, from: number, to: number, unit: number) {
+  coordinates(shard: Shard, from: number, to: number, unit: number) {
     const row = shard.run / unit > 1 ? [{ extent: shard.run / unit, stride: 1 }] : [];
-    const sides = [...row, ...shard.sides.map(({ extent, stride }) => ({ extent, stride: stride / unit }))];
-    let digits = 0;
+    const dims = [...row, ...shard.dims.map(({ extent, stride }) => ({ extent, stride: stride / unit }))];
+    let coordinates = 0;
     let below = 1;
-    while (digits + 1 < sides.length && below * sides[digits]!.extent <= MOST_PLACES) {
-      below *= sides[digits]!.extent;
-      digits += 1;
+    while (coordinates + 1 < dims.length && below * dims[coordinates]!.extent <= MOST_COUNTED) {
+      below *= dims[coordinates]!.extent;
+      coordinates += 1;
     }
     const origin = from % below;
     const index = shard.index((from - origin) * unit);
@@ -182,25 +182,25 @@ class Piece {
       block: this.block(Math.floor(index / 4)),
       lead: index % 4,
       origin,
-      sides: sides.slice(0, digits),
+      dims: dims.slice(0, coordinates),
     };
-    const above = sides[digits];
+    const above = dims[coordinates];
     if (above) {
       params.last = above.stride;
       // the coordinate above may wrap once within a window
       const left = above.extent - (Math.floor(from / below) % above.extent);
       const next = from - origin + left * below;
-      if (digits + 1 < sides.length && left < 2 ** 32 - 1 && next * unit < shard.elements) {
+      if (coordinates + 1 < dims.length && left < 2 ** 32 - 1 && next * unit < shard.elements) {
         params.limit = left;
         params.carry = (shard.index(next * unit) - index) / unit - left * above.stride;
       }
     }
     const end = shard.index(Math.min(to * unit, shard.elements) - 1);
     // the threads after the last element look up one more position
-    return { digits, wide: Math.floor((end - index) / unit) >= 2 ** 32 - 9, params };
+    return { coordinates, wide: Math.floor((end - index) / unit) >= 2 ** 32 - 9, params };
   }
 
-  slots(from: number, to: number, entry: Pick<Entry, "digits" | "wide" | "even">, params: Partial<Params>): void {
+  slots(from: number, to: number, entry: Pick<Entry, "coordinates" | "wide" | "even">, params: Partial<Params>): void {
     const count = (to - from) / THREAD;
     if (count > 0) {
       const first = (from - this.binding.offset) / SLOT;
@@ -217,7 +217,7 @@ class Piece {
     const index = this.element(from);
     const straddle = this.size === 2 && index % 2 === 1;
     const even = index - (straddle ? 1 : 0);
-    const entry = { entryPoint: "fill_words", straddle, digits: undefined, wide: false, even: false } as const;
+    const entry = { entryPoint: "fill_words", straddle, coordinates: undefined, wide: false, even: false } as const;
     const [block, first] = [this.block(Math.floor(even / 4)), (from - this.binding.offset) / 4];
     this.dispatch(entry, Math.ceil(((even % 4) + count) / 4), { block, count, first, lead: even % 4 });
   }
@@ -243,13 +243,13 @@ class Piece {
 /** The bytes of the shader's `Params`. */
 function bytesOf({ key, coefficients }: Run, width: number, params: Partial<Params>): DataView<ArrayBuffer> {
   const { block = 0n, count = 0, first = 0, lead = 0, origin = 0, limit = 2 ** 32 - 1 } = params;
-  const { last = 0, carry = 0, jump = 0, sides = [] } = params;
+  const { last = 0, carry = 0, jump = 0, dims = [] } = params;
   const view = new DataView(new ArrayBuffer(PARAMS_SIZE));
   const ints = new Uint32Array(view.buffer);
   ints.set([...words(key.seed), ...words(block), count, width, first, lead, 0, origin, limit]);
   ints.set([...wordsOf(last), ...wordsOf(carry), ...wordsOf(jump)], 12);
   coefficients.write(view, 80);
-  sides.forEach(({ extent, stride }, i) => {
+  dims.forEach(({ extent, stride }, i) => {
     // positions below 2^31 are divided by a multiplication (Granlund and Montgomery, 1994)
     const bits = BigInt(32 - Math.clz32(extent - 1));
     const powerOfTwo = 1n << bits === BigInt(extent);

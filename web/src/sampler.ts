@@ -52,16 +52,16 @@ export class Coefficients {
   top = 0;
   /** Truncated normal: the least value of the dtype not below `low`. */
   bottom = 0;
-  /** Scale exponent: the kernel computes values times 2^lift, so that no product is subnormal. */
-  lift = 0;
+  /** Scale exponent: the kernel computes values times 2^scaleExponent, so that no product is subnormal. */
+  scaleExponent = 0;
   /** Constant: the bits of its f32. */
-  pattern = 0;
+  bits = 0;
   /** Truncated normal: the mask that is xored with a word where the window is mirrored. */
   flip = 0;
   centre = 0;
   base = 0n;
   range = 0n;
-  octaves = 0;
+  exponent = 0;
   /** Narrow window: the middle of the window minus `bias`. */
   residue = 0;
   shift = 0;
@@ -74,8 +74,8 @@ export class Coefficients {
     const floats = new Float32Array(view.buffer, offset, 24);
     const ints = new Uint32Array(view.buffer, offset, 24);
     floats.set([this.scale, this.bias, this.top, this.bottom]);
-    ints.set([this.lift << 23, this.pattern, this.flip, this.centre, ...words(this.base), ...words(this.range)], 4);
-    floats.set([this.octaves, this.residue, this.shift, this.start, this.step, ...this.series], 12);
+    ints.set([this.scaleExponent << 23, this.bits, this.flip, this.centre, ...words(this.base), ...words(this.range)], 4);
+    floats.set([this.exponent, this.residue, this.shift, this.start, this.step, ...this.series], 12);
   }
 }
 
@@ -105,13 +105,13 @@ export function workOf(sampler: Sampler, dtype: Dtype, arithmetic: Arithmetic): 
 /** The least std for which no normal is below 2^-126: the smallest standard normal is above 2^-47. */
 const SMALL_STD = powerOfTwo(-79);
 /** The scale exponent of tiny parameters: products of values times 2^96 stay normal. */
-const LIFT = 96;
+const SCALE_EXPONENT = 96;
 /** The largest magnitude of a standard normal: sqrt(66 ln 2), plus rounding. */
 const LARGEST_NORMAL = 6.764;
 
 function constant(value: number): Coefficients {
   const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
-  return with_({ pattern: value !== 0 && Math.abs(value) < MIN_POSITIVE ? 0 : bits });
+  return with_({ bits: value !== 0 && Math.abs(value) < MIN_POSITIVE ? 0 : bits });
 }
 
 function uniform(given: Sampler & { kind: "uniform" }, dtype: Dtype): Coefficients {
@@ -124,13 +124,13 @@ function uniform(given: Sampler & { kind: "uniform" }, dtype: Dtype): Coefficien
   }
   [low, high] = [flush(low), flush(high)];
   const range = high - low;
-  const lift = range > 0 && range < powerOfTwo(-100) ? LIFT : 0;
+  const scaleExponent = range > 0 && range < powerOfTwo(-100) ? SCALE_EXPONENT : 0;
   const top = low < high ? largestBelow(dtype, high) : low;
   return with_({
-    scale: Math.fround(range * powerOfTwo(lift)) * powerOfTwo(-24),
-    bias: low * powerOfTwo(lift),
-    top: top * powerOfTwo(lift),
-    lift,
+    scale: Math.fround(range * powerOfTwo(scaleExponent)) * powerOfTwo(-24),
+    bias: low * powerOfTwo(scaleExponent),
+    top: top * powerOfTwo(scaleExponent),
+    scaleExponent,
   });
 }
 
@@ -146,8 +146,8 @@ function normal(given: Sampler & { kind: "normal" }, dtype: Dtype, exact: boolea
   const kind = !exact ? "normal_native" : mean === 0 && std >= SMALL_STD ? "normal_centred" : "normal";
   [mean, std] = [flush(mean), flush(std)];
   const tiny = std > 0 && std < SMALL_STD && Math.abs(mean) < powerOfTwo(-40);
-  const lift = tiny && exact ? LIFT : 0;
-  return { kind, coefficients: with_({ scale: std * powerOfTwo(lift), bias: mean * powerOfTwo(lift), lift }) };
+  const scaleExponent = tiny && exact ? SCALE_EXPONENT : 0;
+  return { kind, coefficients: with_({ scale: std * powerOfTwo(scaleExponent), bias: mean * powerOfTwo(scaleExponent), scaleExponent }) };
 }
 
 function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype): Work {
@@ -210,38 +210,38 @@ function ends(low: number, high: number): number[] {
 }
 
 function wide(window: Wide, mean: number, std: number, inside: Partial<Coefficients>): Coefficients {
-  const { base, range, octaves, centre, mirrored } = window;
+  const { base, range, exponent, centre, mirrored } = window;
   const flip = mirrored ? 0xffffffff : 0;
-  const lift = windowLift(std, mean);
-  return lifted({ scale: mirrored ? -std : std, bias: mean, flip, centre, base, range, octaves, ...inside }, lift);
+  const scaleExponent = windowScale(std, mean);
+  return scaled({ scale: mirrored ? -std : std, bias: mean, flip, centre, base, range, exponent, ...inside }, scaleExponent);
 }
 
 function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coefficients>): Coefficients {
   const [scale, bias] = [std * window.step, Math.fround(middle)];
-  const lift = windowLift(Math.fround(scale), bias);
+  const scaleExponent = windowScale(Math.fround(scale), bias);
   // rounded after scaling; before it, the value could be subnormal
-  const up = (value: number) => flush(Math.fround(value * powerOfTwo(lift)));
+  const up = (value: number) => flush(Math.fround(value * powerOfTwo(scaleExponent)));
   // a term below 2^-60 adds nothing
   const small = (value: number) => (Math.abs(value) < powerOfTwo(-60) ? 0 : Math.fround(value));
   const { start, step, series } = window;
   const own = { bias, start: small(start), step: small(step), series: series.map(small), ...inside };
-  return Object.assign(lifted(own, lift), { scale: up(scale), residue: up(middle - bias), shift: up(std * start) });
+  return Object.assign(scaled(own, scaleExponent), { scale: up(scale), residue: up(middle - bias), shift: up(std * start) });
 }
 
 /**
  * The scale exponent of a window. Its quantiles are above 2^-66 in magnitude, so a std below 2^-60 may give subnormal
  * products.
  */
-function windowLift(std: number, mean: number): number {
-  return std < powerOfTwo(-60) && Math.abs(mean) < powerOfTwo(-20) ? LIFT : 0;
+function windowScale(std: number, mean: number): number {
+  return std < powerOfTwo(-60) && Math.abs(mean) < powerOfTwo(-20) ? SCALE_EXPONENT : 0;
 }
 
-/** Multiplies the coefficients that are values (not probabilities or words) by 2^lift. */
-function lifted(values: Partial<Coefficients>, lift: number): Coefficients {
+/** Multiplies the coefficients that are values (not probabilities or words) by 2^scaleExponent. */
+function scaled(values: Partial<Coefficients>, scaleExponent: number): Coefficients {
   const largest = (2 - powerOfTwo(-23)) * powerOfTwo(127);
-  const up = (value = 0) => Math.min(Math.max(value * powerOfTwo(lift), -largest), largest);
+  const up = (value = 0) => Math.min(Math.max(value * powerOfTwo(scaleExponent), -largest), largest);
   const { scale, bias, top, bottom } = values;
-  return with_({ ...values, scale: up(scale), bias: up(bias), top: up(top), bottom: up(bottom), lift });
+  return with_({ ...values, scale: up(scale), bias: up(bias), top: up(top), bottom: up(bottom), scaleExponent });
 }
 
 function with_(values: Partial<Coefficients>): Coefficients {

@@ -9,7 +9,8 @@ import multiply from "../../shaders/multiply_u16.wgsl?raw";
 import philox from "../../shaders/philox.wgsl?raw";
 import pin from "../../shaders/pin.wgsl?raw";
 import sampler from "../../shaders/sampler.wgsl?raw";
+import shard from "../../shaders/shard.wgsl?raw";
 import slot from "../../shaders/slot_u32.wgsl?raw";
 
 /** The complete WGSL module. */
-export const SOURCE: string = [pin, multiply, slot, philox, boxMuller, inverseNormal, sampler, dtype, fill].join("\n");
+export const SOURCE: string = [pin, multiply, slot, philox, boxMuller, inverseNormal, sampler, dtype, shard, fill].join("\n");

@@ -96,7 +96,7 @@ export class Shape {
 }
 
 /** A dimension of a shard, above its contiguous runs. */
-export interface Side {
+export interface ShardDim {
   extent: number;
   /** The distance in the tensor, in elements, between neighbours along this dimension. */
   stride: number;
@@ -111,18 +111,18 @@ export class Shard {
   /** Length of a contiguous run: elements that are consecutive in both the shard and the tensor. */
   readonly run: number = 1;
   /** The dimensions above the runs, innermost first. Dimensions that are contiguous in the tensor are merged. */
-  readonly sides: readonly Side[];
+  readonly dims: readonly ShardDim[];
   readonly #first: number = 0;
 
   constructor(shape: Shape, start: readonly number[], extent: readonly number[]) {
     this.start = [...start];
     this.extent = [...extent];
     this.elements = product("the number of elements", extent);
-    const sides: Side[] = [];
+    const dims: ShardDim[] = [];
     let stride = 1;
     for (let i = extent.length - 1; i >= 0 && this.elements > 0; i--) {
       this.#first += start[i]! * stride;
-      const last = sides.at(-1);
+      const last = dims.at(-1);
       if (extent[i] === 1) {
         // a dimension of extent 1 needs no coordinate
       } else if (!last && stride === this.run) {
@@ -130,23 +130,23 @@ export class Shard {
       } else if (last && last.extent * last.stride === stride) {
         last.extent *= extent[i]!;
       } else {
-        sides.push({ extent: extent[i]!, stride });
+        dims.push({ extent: extent[i]!, stride });
       }
       stride *= shape.dims[i]!;
     }
-    this.sides = sides;
+    this.dims = dims;
   }
 
   /** Whether every run begins and ends at a multiple of four elements, so that it consists of whole blocks. */
   get isOfBlocks(): boolean {
-    return [this.#first, this.run, ...this.sides.map((side) => side.stride)].every((count) => count % 4 === 0);
+    return [this.#first, this.run, ...this.dims.map((dim) => dim.stride)].every((count) => count % 4 === 0);
   }
 
   /** The index in the tensor of an element of the shard. */
   index(element: number): number {
     let rest = Math.floor(element / this.run);
     let index = this.#first + (element % this.run);
-    for (const { extent, stride } of this.sides) {
+    for (const { extent, stride } of this.dims) {
       index += (rest % extent) * stride;
       rest = Math.floor(rest / extent);
     }

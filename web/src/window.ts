@@ -13,12 +13,12 @@ const LEAST_MASS = powerOfTwo(-126);
 const CENTRE = 0x1999999a;
 const TWO_64 = powerOfTwo(64);
 
-/** A wide window: word `w` gives the quantile of the probability `base + w range 2^-32`, in units of 2^-octaves. */
+/** A wide window: word `w` gives the quantile of the probability `base + w range 2^-32`, in units of 2^-exponent. */
 export interface Wide {
   kind: "wide";
   base: bigint;
   range: bigint;
-  octaves: number;
+  exponent: number;
   /** The least high word of a probability in the centre. */
   centre: number;
   /** Whether the window is mirrored, because it lies above the mean. */
@@ -45,15 +45,15 @@ export function windowOf(low: number, high: number): Wide | Narrow | undefined {
     return undefined;
   }
   // a far window is scaled to between 2^62 and 2^63: its top bit then says "below 1/2"
-  let octaves = 64;
+  let exponent = 64;
   let scale = TWO_64;
   while (above < FAR && above * scale < TWO_64 / 4) {
-    octaves += 1;
+    exponent += 1;
     scale *= 2;
   }
   const range = integer((above - below) * scale);
   const base = integer(below * scale) + (range >> 33n);
-  return { kind: "wide", base, range, octaves, centre: octaves === 64 ? CENTRE : 0xffffffff, mirrored };
+  return { kind: "wide", base, range, exponent, centre: exponent === 64 ? CENTRE : 0xffffffff, mirrored };
 }
 
 /** The series of the quantile about the window's middle. */
