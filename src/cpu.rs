@@ -2,7 +2,7 @@
 //!
 //! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
 //! loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
-//! stores them. All of it is written with the vector types of cpu/simd.rs. Each of these files has a shader of the same name.
+//! stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. Each of these files has a shader of the same name.
 
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
@@ -12,7 +12,8 @@ pub(crate) mod inverse_normal;
 mod matrix;
 mod philox;
 pub(crate) mod sampler;
-pub(crate) mod simd;
+mod simd;
+pub(crate) mod vector;
 
 pub(crate) use matrix::reserve;
 

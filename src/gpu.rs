@@ -8,6 +8,7 @@ mod check;
 mod chosen;
 mod context;
 mod devices;
+pub(crate) mod family;
 mod fill;
 mod form;
 mod guard;

@@ -1,7 +1,7 @@
 //! The exact functions, one value at a time. They are for tests of other implementations, and for measuring errors.
 
 use crate::bits::words;
-use crate::cpu::simd::{lane, value};
+use crate::cpu::vector::{lane, value};
 use crate::cpu::{box_muller as normal, inverse_normal as quantile};
 use crate::window::CENTRE;
 

@@ -10,7 +10,7 @@ use crate::cpu::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
 use crate::cpu::sampler::window_quantile;
-use crate::cpu::simd::{lane, value};
+use crate::cpu::vector::{lane, value};
 use crate::fill::Selection;
 use crate::gpu::pipeline::Variant;
 use crate::gpu::plan::{self, Bounds, Dim, Params};
@@ -20,7 +20,8 @@ use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::window::Window;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
-pub use crate::gpu::probes::{Family, Probe};
+pub use crate::gpu::family::Family;
+pub use crate::gpu::probes::Probe;
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = plan::WORKGROUP_SIZE;

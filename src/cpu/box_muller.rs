@@ -19,7 +19,8 @@
 //! The error of a normal is at most r * 2^-22.49 over all pairs of words. `cargo run --release -p seedtensors-tools --bin
 //! accuracy` measures it.
 
-use super::simd::{Floats, Simd, Words};
+use super::simd::Simd;
+use super::vector::{Floats, Words};
 
 pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
 pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;

@@ -1,6 +1,7 @@
 //! f32 bits to the bytes of a dtype's elements, by rounding on bits. Twin: shaders/dtype.wgsl.
 
-use super::simd::{Simd, Words};
+use super::simd::Simd;
+use super::vector::Words;
 use crate::Dtype;
 
 /// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
@@ -55,7 +56,7 @@ mod tests {
     use half::{bf16, f16};
 
     use super::*;
-    use crate::cpu::simd::lane;
+    use crate::cpu::vector::lane;
 
     #[test]
     fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {

@@ -14,7 +14,8 @@ use super::philox::{Rounds, round_keys};
 use super::sampler::sample;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Pair;
-use super::simd::{Scalar, Simd, lane};
+use super::simd::{Scalar, Simd};
+use super::vector::lane;
 use crate::bits::words;
 use crate::coefficients::Coefficients;
 use crate::fill::Selection;

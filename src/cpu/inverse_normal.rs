@@ -13,7 +13,8 @@
 //! --bin accuracy` measures it.
 
 use super::box_muller::{LN2_HIGH, LN2_LOW, Root, low_and_half, nearest_power, polynomial};
-use super::simd::{Floats, Simd, Words};
+use super::simd::Simd;
+use super::vector::{Floats, Words};
 
 /// sqrt(2 pi), the slope of the quantile at a half.
 pub(crate) const SQRT_TAU: f32 = 2.506_628_3;

@@ -4,7 +4,7 @@
 use super::dtype::{block_size, store};
 use super::fill::elements;
 use super::sampler::flush;
-use super::simd::lane;
+use super::vector::lane;
 use crate::bits::round;
 use crate::coefficients::normal;
 use crate::fill::Selection;

@@ -1,7 +1,8 @@
 //! Philox4x32-10 for a vector of blocks. Twin: shaders/philox.wgsl. One block at a time is src/philox.rs.
 
 use super::interleave::Interleave;
-use super::simd::{Simd, Words};
+use super::simd::Simd;
+use super::vector::Words;
 use crate::philox::{PHILOX_M0, PHILOX_M1, philox_bump};
 
 /// The keys of the ten rounds, each in every lane.

@@ -3,7 +3,8 @@
 use super::box_muller::{cos_sin, radius};
 use super::interleave::Interleave;
 use super::inverse_normal::signed_quantile;
-use super::simd::{Floats, Simd, Words};
+use super::simd::Simd;
+use super::vector::{Floats, Words};
 use crate::coefficients::Coefficients;
 use crate::kernel::KernelKind;
 

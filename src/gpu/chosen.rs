@@ -1,6 +1,6 @@
 //! Written by `cargo run --release --example margins search`.
 
-use super::probes::Family;
+use super::family::Family;
 use crate::Dtype;
 
 /// Parameters' bits, and blocks.

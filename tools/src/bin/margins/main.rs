@@ -56,7 +56,7 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
     let fills: Vec<&Probe> = fills.iter().filter(is_new).collect();
     let mut text = String::from(
         "//! Written by `cargo run --release -p seedtensors-tools --bin margins search`.\n\n\
-         use super::probes::Family;\nuse crate::Dtype;\n\n\
+         use super::family::Family;\nuse crate::Dtype;\n\n\
          /// Parameters' bits, and blocks.\ntype Fills = &'static [(u32, u32)];\n\n/// The short fills of each family and dtype: the parameter's bits, and the block at which the fill begins.\n\
          #[rustfmt::skip]\npub(super) const CHOSEN: &[(Family, Dtype, Fills)] = &[\n",
     );

@@ -1,0 +1,199 @@
+//! Vectors of words and of f32 with operators. The CPU's arithmetic is written once with these types.
+
+use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Shl, Shr, Sub};
+
+use super::simd::{Pair, Scalar, Simd};
+
+/// A vector of words.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<U: Simd>(pub(crate) U, pub(crate) U::Vector);
+
+/// A vector of f32.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats<U: Simd>(pub(crate) U, pub(crate) U::Vector);
+
+/// A selection of lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask<U: Simd>(U, U::Mask);
+
+impl<U: Simd> Words<Pair<U>> {
+    #[inline(always)]
+    pub(crate) fn pair(first: Words<U>, second: Words<U>) -> Self {
+        Self(Pair(first.0), [first.1, second.1])
+    }
+
+    #[inline(always)]
+    pub(crate) fn halves(self) -> [Words<U>; 2] {
+        let Self(Pair(simd), [first, second]) = self;
+        [Words(simd, first), Words(simd, second)]
+    }
+}
+
+impl<U: Simd> Floats<Pair<U>> {
+    #[inline(always)]
+    pub(crate) fn halves(self) -> [Floats<U>; 2] {
+        let [first, second] = self.bits().halves();
+        [first.as_f32(), second.as_f32()]
+    }
+}
+
+impl<U: Simd> Words<U> {
+    /// A word in every lane.
+    #[inline(always)]
+    pub(crate) fn all(self, word: u32) -> Self {
+        Self(self.0, self.0.splat(word))
+    }
+
+    /// The f32 with these bits.
+    #[inline(always)]
+    pub(crate) fn as_f32(self) -> Floats<U> {
+        Floats(self.0, self.1)
+    }
+
+    /// Converts f32 bits to f16 bits, in the low halves. See [`Simd::to_f16`].
+    #[inline(always)]
+    pub(crate) fn to_f16(self) -> Self {
+        Self(self.0, self.0.to_f16(self.1))
+    }
+
+    /// Converts signed words to f32.
+    #[inline(always)]
+    pub(crate) fn to_f32(self) -> Floats<U> {
+        Floats(self.0, self.0.to_f32(self.1))
+    }
+
+    #[inline(always)]
+    pub(crate) fn shr_signed(self, bits: u32) -> Self {
+        Self(self.0, self.0.shr_signed(self.1, bits))
+    }
+
+    /// The low and the high words of the products with one word.
+    #[inline(always)]
+    pub(crate) fn mul_wide(self, word: u32) -> [Self; 2] {
+        let [low, high] = self.0.mul_wide(self.1, self.0.splat(word));
+        [Self(self.0, low), Self(self.0, high)]
+    }
+
+    #[inline(always)]
+    pub(crate) fn at_least(self, other: Self) -> Mask<U> {
+        Mask(self.0, self.0.at_least(self.1, other.1))
+    }
+
+    /// Lanes where a bit is 1. Bit 0 is the lowest.
+    #[inline(always)]
+    pub(crate) fn bit(self, bit: u32) -> Mask<U> {
+        Mask(self.0, self.0.bit(self.1, bit))
+    }
+}
+
+impl<U: Simd> Floats<U> {
+    /// A value in every lane.
+    #[inline(always)]
+    pub(crate) fn all(self, value: f32) -> Self {
+        Self(self.0, self.0.splat(value.to_bits()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> Words<U> {
+        Words(self.0, self.1)
+    }
+
+    /// `self * factor + addend` where the product is exact: the same whether the unit fuses the two or not.
+    #[inline(always)]
+    pub(crate) fn exact_mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(self.0, self.0.exact_mul_add_f32(self.1, factor.1, addend.1))
+    }
+
+    #[inline(always)]
+    pub(crate) fn below(self, value: f32) -> Mask<U> {
+        Mask(self.0, self.0.below_f32(self.1, self.0.splat(value.to_bits())))
+    }
+
+    #[inline(always)]
+    pub(crate) fn above(self, value: f32) -> Mask<U> {
+        Mask(self.0, self.0.below_f32(self.0.splat(value.to_bits()), self.1))
+    }
+}
+
+impl<U: Simd> Mask<U> {
+    #[inline(always)]
+    pub(crate) fn words(self, yes: Words<U>, no: Words<U>) -> Words<U> {
+        Words(self.0, self.0.select(self.1, yes.1, no.1))
+    }
+
+    #[inline(always)]
+    pub(crate) fn floats(self, yes: Floats<U>, no: Floats<U>) -> Floats<U> {
+        Floats(self.0, self.0.select(self.1, yes.1, no.1))
+    }
+}
+
+/// A word as a vector of one lane.
+#[inline(always)]
+pub(crate) const fn lane(word: u32) -> Words<Scalar> {
+    Words(Scalar, word)
+}
+
+/// The value of a vector of one lane.
+#[inline(always)]
+pub(crate) const fn value(lane: Floats<Scalar>) -> f32 {
+    f32::from_bits(lane.1)
+}
+
+/// An operator between two vectors, and between a vector and a value for every lane.
+macro_rules! operator {
+    ($vector:ident, $lane:ty, $trait:ident, $name:ident, $of_simd:ident) => {
+        impl<U: Simd> $trait for $vector<U> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                Self(self.0, self.0.$of_simd(self.1, other.1))
+            }
+        }
+
+        impl<U: Simd> $trait<$lane> for $vector<U> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $name(self, other: $lane) -> Self {
+                self.$name(self.all(other))
+            }
+        }
+
+        impl<U: Simd> $trait<$vector<U>> for $lane {
+            type Output = $vector<U>;
+
+            #[inline(always)]
+            fn $name(self, other: $vector<U>) -> $vector<U> {
+                other.all(self).$name(other)
+            }
+        }
+    };
+}
+
+operator!(Words, u32, Add, add, add);
+operator!(Words, u32, Sub, sub, sub);
+operator!(Words, u32, BitAnd, bitand, and);
+operator!(Words, u32, BitOr, bitor, or);
+operator!(Words, u32, BitXor, bitxor, xor);
+operator!(Floats, f32, Add, add, add_f32);
+operator!(Floats, f32, Sub, sub, sub_f32);
+operator!(Floats, f32, Mul, mul, mul_f32);
+
+impl<U: Simd> Shl<u32> for Words<U> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn shl(self, bits: u32) -> Self {
+        Self(self.0, self.0.shl(self.1, bits))
+    }
+}
+
+impl<U: Simd> Shr<u32> for Words<U> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn shr(self, bits: u32) -> Self {
+        Self(self.0, self.0.shr(self.1, bits))
+    }
+}

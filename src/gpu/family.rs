@@ -1,0 +1,87 @@
+//! The samplers that a device is checked with.
+
+use crate::Sampler;
+
+/// The samplers that are checked. Each has a parameter that moves a value close to where it would round the other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Random words.
+    Words,
+    /// -0.3.
+    Constant,
+    /// From -0.1 on; the parameter is `high`.
+    Uniform,
+    /// Of mean 0.001; the parameter is the std.
+    Normal,
+    /// Of mean 0; the parameter is the std.
+    Centred,
+    /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
+    /// always the same.
+    Truncated,
+    /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most 20
+    /// bits.
+    Tail(u8),
+    /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std, of
+    /// at most 20 bits.
+    Narrow,
+    /// Truncated at 0.0000123 and `high`, the parameter, with a mean of -0.05 and a std of 0.05. The middle of the window is
+    /// no f32 number.
+    NarrowResidue,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 15] = [
+        Self::Words,
+        Self::Constant,
+        Self::Uniform,
+        Self::Normal,
+        Self::Centred,
+        Self::Truncated,
+        Self::Tail(4),
+        Self::Tail(1),
+        Self::Tail(2),
+        Self::Tail(3),
+        Self::Tail(5),
+        Self::Tail(6),
+        Self::Tail(8),
+        Self::Narrow,
+        Self::NarrowResidue,
+    ];
+
+    /// The parameter of the long fill.
+    #[must_use]
+    pub const fn parameter(self) -> f32 {
+        match self {
+            Self::Words | Self::Constant => 0.0,
+            Self::Uniform => 0.3,
+            Self::Normal | Self::Centred => 0.02,
+            Self::Truncated | Self::Tail(_) | Self::Narrow => f32::from_bits(0x3cf5_c280),
+            Self::NarrowResidue => 0.001_7,
+        }
+    }
+
+    /// The sampler with a parameter; none for the words.
+    #[must_use]
+    pub const fn sampler(self, parameter: f32) -> Option<Sampler> {
+        let std = parameter;
+        Some(match self {
+            Self::Words => return None,
+            Self::Constant => Sampler::Constant { value: -0.3 },
+            Self::Uniform => Sampler::Uniform { low: -0.1, high: parameter },
+            Self::Normal => Sampler::Normal { mean: 0.001, std },
+            Self::Centred => Sampler::Normal { mean: 0.0, std },
+            Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            Self::Tail(least) => {
+                let least = least as f32 + 2.0;
+                Sampler::TruncatedNormal { mean: 2.0 * std, std, low: least * std, high: (least + 8.0) * std }
+            }
+            Self::Narrow => {
+                Sampler::TruncatedNormal { mean: -std, std, low: std * (-15.0 / 512.0), high: std * (16.0 / 512.0) }
+            }
+            Self::NarrowResidue => {
+                Sampler::TruncatedNormal { mean: -0.05, std: 0.05, low: 0.000_012_3, high: parameter }
+            }
+        })
+    }
+}
