@@ -218,12 +218,7 @@ impl Coefficients {
 
 /// Refuses a value that is infinite, or NaN, once it is rounded to the dtype.
 fn check_finite(what: &str, value: f64, dtype: Dtype) -> Result<()> {
-    let rounded = match dtype {
-        Dtype::F32 => f64::from(round(value)),
-        Dtype::F16 => half::f16::from_f64(value).to_f64(),
-        Dtype::BF16 => half::bf16::from_f64(value).to_f64(),
-    };
-    if rounded.is_finite() {
+    if dtype.rounded(value).is_finite() {
         Ok(())
     } else {
         Err(Error::bad(&format!("{what} must be finite in {dtype}"), format!("{value:?}")))

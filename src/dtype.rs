@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 
+use crate::bits::round;
 use crate::names::names;
 
 /// The type of a tensor's elements.
@@ -23,6 +24,15 @@ impl Dtype {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
+        }
+    }
+
+    /// A value rounded to this dtype.
+    pub(crate) fn rounded(self, value: f64) -> f64 {
+        match self {
+            Self::F32 => f64::from(round(value)),
+            Self::F16 => f16::from_f64(value).to_f64(),
+            Self::BF16 => bf16::from_f64(value).to_f64(),
         }
     }
 
