@@ -1,20 +1,20 @@
-//! The files of a checkpoint that is there already: one, a directory's, or those that an index names.
+//! Opens an existing checkpoint: one file, a directory, or the files that an index names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
-use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint_file::{BadFile, CheckpointFile};
 use crate::file_kind::{SNIFFED, file_kind, open_regular};
-use crate::header::Header;
-use crate::index::{FoundIndex, first_of, missing_numbers, weight_map};
-use crate::plan::{INDEX, SINGLE};
+use crate::format::{INDEX, SINGLE};
+use crate::index::{FoundIndex, first_of, weight_map};
+use crate::numbered_files::missing_numbers;
 
-/// Bytes of an index at most.
+/// The most bytes of an index that are read. An entry has about 100 bytes, so that 2.6 million tensors fit.
 const LARGEST_INDEX: u64 = 256 << 20;
-/// Endings of files that hold weights in other formats.
+/// Endings of files that hold weights in other formats, for the message where no safetensors file is found.
 const OTHERS: [&str; 9] = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx"];
 
 /// The files of a checkpoint, their headers read.
@@ -22,37 +22,12 @@ const OTHERS: [&str; 9] = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msg
 pub struct Checkpoint {
     /// The files, in the order of their names.
     pub files: Vec<CheckpointFile>,
-    /// What the index, or the numbers in the files' names, promise and the files do not hold, in words.
+    /// Messages about what the index, or the numbers in the files' names, list and the files do not hold.
     pub problems: Vec<String>,
-    /// Other contradictions, as messages: totals of the index that are wrong, files of the directory that are not read.
+    /// Messages about other contradictions: totals of the index that are wrong, files of the directory that are not read.
     pub doubts: Vec<String>,
     /// Whether one file was asked for, which may be one of several.
     pub is_one_file: bool,
-}
-
-/// A file of a checkpoint.
-#[derive(Clone, Debug)]
-pub struct CheckpointFile {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its header.
-    pub header: Header,
-}
-
-/// What is wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", path.display())]
-pub struct BadFile {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl BadFile {
-    fn of(path: &Path, message: impl fmt::Display) -> Self {
-        Self { path: path.to_owned(), message: message.to_string() }
-    }
 }
 
 impl Checkpoint {
@@ -132,36 +107,11 @@ impl Checkpoint {
     }
 }
 
-impl CheckpointFile {
-    fn read(path: PathBuf) -> Result<Self, BadFile> {
-        let read = || {
-            let file = open_regular(&path).map_err(|error| error.to_string())?;
-            let size = file.metadata().map_err(|error| error.to_string())?.len();
-            Header::read(&file, size)
-        };
-        match read() {
-            Ok(header) => Ok(Self { path, header }),
-            Err(message) => Err(BadFile { path, message }),
-        }
-    }
-
-    /// Opens it again for its values: a checkpoint may have more files than a program may have open.
-    pub(crate) fn open(&self) -> io::Result<File> {
-        open_regular(&self.path)
-    }
-
-    /// Its name in its directory.
-    pub(crate) fn name(&self) -> std::borrow::Cow<'_, str> {
-        self.path.file_name().unwrap_or_default().to_string_lossy()
-    }
-}
-
-fn read_index(path: &Path) -> Result<Vec<u8>, String> {
+fn read_index(path: &Path) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
-    let file = open_regular(path).map_err(|error| error.to_string())?;
-    file.take(LARGEST_INDEX + 1).read_to_end(&mut json).map_err(|error| error.to_string())?;
+    open_regular(path)?.take(LARGEST_INDEX + 1).read_to_end(&mut json)?;
     if json.len() as u64 > LARGEST_INDEX {
-        return Err(format!("an index has at most {LARGEST_INDEX} bytes"));
+        return Err(io::Error::other(format!("an index has at most {LARGEST_INDEX} bytes")));
     }
     Ok(json)
 }

@@ -1,10 +1,39 @@
-//! A model's configuration, and its keys as templates ask for them: by type, absent and null apart.
+//! A model's configuration, and the functions by which templates ask for its keys. An absent key and a null are told
+//! apart, as transformers does it.
 
 use minijinja::value::Serde;
 use minijinja::{Error, ErrorKind, Value};
 
 /// A model's configuration: the variables of a template.
 pub type Config = serde_json::Map<String, serde_json::Value>;
+
+/// A key of a configuration that a template asked for in vain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A key that is absent, and has no default.
+    #[error("the config lacks {}", names.join(" or "))]
+    Missing {
+        /// The key, and other names that it may have.
+        names: Vec<String>,
+    },
+    /// A key whose value is of another type.
+    #[error("{name} must be {rule}, not {found}")]
+    Type {
+        /// The key.
+        name: String,
+        /// The values that it may have.
+        rule: String,
+        /// The beginning of its value, as JSON.
+        found: String,
+    },
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        refuse(error.to_string()).with_source(error)
+    }
+}
 
 /// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
 ///
@@ -16,7 +45,7 @@ pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Opti
         (Some(given), _) => given,
         (None, Some(default)) => return Ok(if kind == "size or two" { twice(default) } else { default.clone() }),
         (None, None) => {
-            return Err(refuse(format!("the config lacks {}; --set KEY=VALUE gives it", names.join(" or "))));
+            return Err(KeyError::Missing { names: names.to_vec() }.into());
         }
     };
     let (plain, may_be_null) = kind.strip_suffix(" or null").map_or((kind, false), |plain| (plain, true));
@@ -24,16 +53,18 @@ pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Opti
     if !(is_of(plain, value) || (value.is_null() && may_be_null)) {
         let or_null = if may_be_null { " or null" } else { "" };
         let shown: String = value.to_string().chars().take(60).collect();
-        return Err(refuse(format!("{name} must be {rule}{or_null}, not {shown}; --set {name}=VALUE changes it")));
+        return Err(KeyError::Type { name: name.clone(), rule: format!("{rule}{or_null}"), found: shown }.into());
     }
     let value = Value::from(Serde(value.clone()));
     Ok(if plain == "size or two" && value.try_iter().is_err() { twice(&value) } else { value })
 }
 
+/// A list of a value and itself: a size for height and width.
 fn twice(value: &Value) -> Value {
     Value::from(vec![value.clone(), value.clone()])
 }
 
+/// The values of a type, in words.
 fn rule(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "size" => "a whole number above 0",
@@ -51,6 +82,7 @@ fn rule(kind: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether a value is of a type.
 fn is_of(kind: &str, value: &serde_json::Value) -> bool {
     let size = |value: &serde_json::Value| value.as_u64().is_some_and(|size| size > 0);
     // transformers refuses a whole number, such as 1, where it expects a decimal one

@@ -1,9 +1,21 @@
 //! Numbers as rules write them: arithmetic over the keys of a model's configuration.
 
-use crate::Config;
+use crate::config::Config;
 
-/// Bytes of an expression at most, which bounds its nesting, too.
+/// The most bytes of an expression. It bounds the nesting, too: the parser recurses once for a parenthesis.
 const LONGEST: usize = 300;
+
+/// Text that is no expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpressionError {
+    /// An expression of more than 300 bytes.
+    #[error("an expression has at most {LONGEST} bytes, not {0}")]
+    TooLong(usize),
+    /// Text where something else is expected: this, and all that follows it.
+    #[error("in an expression {0:?} is unexpected")]
+    Unexpected(String),
+}
 
 /// The values that an expression can name.
 #[derive(Clone, Copy)]
@@ -36,9 +48,9 @@ impl Names<'_> {
 /// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x is 0,
 /// null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name stands
 /// for no number.
-pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, String> {
+pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, ExpressionError> {
     if text.len() > LONGEST {
-        return Err(format!("an expression has at most {LONGEST} bytes, not {}", text.len()));
+        return Err(ExpressionError::TooLong(text.len()));
     }
     let mut parser = Parser { rest: text, names };
     let value = parser.or()?;
@@ -50,11 +62,11 @@ struct Parser<'a> {
     names: Names<'a>,
 }
 
-type Number = Result<Option<f64>, String>;
+type Number = Result<Option<f64>, ExpressionError>;
 
 impl Parser<'_> {
-    fn unexpected(&self) -> String {
-        format!("in an expression {:?} is unexpected", self.rest.trim_start())
+    fn unexpected(&self) -> ExpressionError {
+        ExpressionError::Unexpected(self.rest.trim_start().to_owned())
     }
 
     fn takes(&mut self, token: &str) -> bool {
@@ -171,7 +183,7 @@ fn number_end(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn value(text: &str) -> Result<Option<f64>, String> {
+    fn value(text: &str) -> Result<Option<f64>, ExpressionError> {
         let config =
             serde_json::json!({ "a": 4, "zero": 0.0, "nothing": null, "part": { "b": 0.5 }, "list": [1, 2, 3] });
         evaluate(text, Names { config: config.as_object().unwrap(), shape: &[8, 16] })
@@ -211,10 +223,10 @@ mod tests {
         for (text, rest) in
             [("", ""), ("1 +", ""), ("(1", ""), ("1 2", "2"), ("a b", "b"), ("é", "é"), ("1.2.3", "1.2.3")]
         {
-            assert_eq!(value(text), Err(format!("in an expression {rest:?} is unexpected")), "{text}");
+            assert_eq!(value(text), Err(ExpressionError::Unexpected(rest.to_owned())), "{text}");
         }
         assert!(value("default(a").is_err() && value("default(a, 1").is_err());
-        assert!(value(&"(".repeat(300)).unwrap_err().contains("unexpected"));
-        assert_eq!(value(&"-".repeat(301)).unwrap_err(), "an expression has at most 300 bytes, not 301");
+        assert!(matches!(value(&"(".repeat(300)), Err(ExpressionError::Unexpected(_))));
+        assert_eq!(value(&"-".repeat(301)), Err(ExpressionError::TooLong(301)));
     }
 }

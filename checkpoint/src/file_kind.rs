@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-/// Bytes from which a file's kind is told.
+/// The bytes that are enough to tell a file's kind.
 pub(crate) const SNIFFED: usize = 512;
 
 /// Formats by their first bytes.
@@ -53,33 +53,55 @@ pub fn file_kind(head: &[u8]) -> Option<&'static str> {
     MARKUP.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, kind)| *kind)
 }
 
+/// The reason why bytes are no JSON of the wanted form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// A file of another format, as [`file_kind()`] names it.
+    #[error("this is {0}")]
+    OtherFormat(&'static str),
+    /// A byte order mark, which JSON does not allow.
+    #[error("JSON has no byte order mark: save the file as UTF-8 without one")]
+    ByteOrderMark,
+    /// An empty file.
+    #[error("the file is empty")]
+    Empty,
+    /// One of Python's words for numbers that JSON does not have.
+    #[error("line {line} has {word}, which Python writes and JSON does not have: put a number or null")]
+    NotANumber {
+        /// The line, from 1.
+        line: usize,
+        /// The word: `NaN`, `Infinity` or `-Infinity`.
+        word: &'static str,
+    },
+    /// Anything else that serde refuses.
+    #[error("{0}")]
+    Json(String),
+}
+
 /// Reads JSON that may come from anyone.
 ///
 /// # Errors
 ///
-/// A message for a file of another format, which it names; for a byte order mark; for Python's `NaN` and `Infinity`,
-/// which JSON does not have; and for anything else that serde refuses.
+/// Every [`JsonError`].
 ///
 /// ```
 /// let error = seedtensors_checkpoint::parse_json::<Vec<f64>>(b"[1.0, -Infinity]").unwrap_err();
-/// assert!(error.starts_with("line 1 has -Infinity, which Python writes and JSON does not have"));
+/// assert!(error.to_string().starts_with("line 1 has -Infinity, which Python writes and JSON does not have"));
 /// ```
-pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
     if let Some(kind) = file_kind(json) {
-        return Err(format!("this is {kind}"));
+        return Err(JsonError::OtherFormat(kind));
     }
     if json.starts_with(b"\xef\xbb\xbf") {
-        return Err("JSON has no byte order mark: save the file as UTF-8 without one".to_owned());
+        return Err(JsonError::ByteOrderMark);
     }
     if json.is_empty() {
-        return Err("the file is empty".to_owned());
+        return Err(JsonError::Empty);
     }
     serde_json::from_slice(json).map_err(|error| match not_a_number(json, error.line()) {
-        Some(word) if error.is_syntax() => {
-            let line = error.line();
-            format!("line {line} has {word}, which Python writes and JSON does not have: put a number or null")
-        }
-        _ => error.to_string(),
+        Some(word) if error.is_syntax() => JsonError::NotANumber { line: error.line(), word },
+        _ => JsonError::Json(error.to_string()),
     })
 }
 
@@ -129,7 +151,7 @@ mod tests {
 
     #[test]
     fn pythons_numbers_are_named_where_they_stand() {
-        let told = |json: &str| parse_json::<serde_json::Value>(json.as_bytes()).unwrap_err();
+        let told = |json: &str| parse_json::<serde_json::Value>(json.as_bytes()).unwrap_err().to_string();
         assert!(told("{\"a\": \"Infinity\",\n \"b\\\"NaN\": NaN}").starts_with("line 2 has NaN, "));
         assert!(told("{\"limit\": [0.0, Infinity]}").starts_with("line 1 has Infinity, "));
         assert!(told("{\"limit\": -Infinity}").starts_with("line 1 has -Infinity, "));
@@ -140,7 +162,7 @@ mod tests {
 
     #[test]
     fn other_formats_are_named() {
-        let told = |bytes: &[u8]| parse_json::<serde_json::Value>(bytes).unwrap_err();
+        let told = |bytes: &[u8]| parse_json::<serde_json::Value>(bytes).unwrap_err().to_string();
         assert!(told(b"\xef\xbb\xbf{}").contains("byte order mark"));
         assert!(told(b"\xff\xfe{\0}\0").contains("UTF-16"));
         assert!(told(b"").contains("empty"));

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, ScopedJoinHandle, scope};
 
-use crate::at::write_all_at;
-use crate::part::{FinishedPart, Part, sync_folder};
+use crate::backend::Backend;
+use crate::partial_file::{FinishedFile, PartialFile, sync_folder};
+use crate::plan::{Plan, PlannedFile};
+use crate::positional_io::write_all_at;
+use crate::request::{Progress, Write, WriteError};
 use crate::survey::missing;
 use crate::values::{Values, bytes_of};
-use crate::{Error, Plan, PlannedFile, Progress, Source, Write};
 
 /// Bytes after which the system is told to bring them to the disk.
 const FLUSH: u64 = 128 << 20;
@@ -23,7 +25,7 @@ pub(crate) struct Written<'p> {
     /// The number of files that have their final names.
     pub(crate) whole: usize,
     /// Those that are whole, and wait to replace others.
-    pub(crate) waiting: Vec<(&'p PlannedFile, FinishedPart)>,
+    pub(crate) waiting: Vec<(&'p PlannedFile, FinishedFile)>,
     /// Whether the caller asked to stop before all were whole.
     pub(crate) stopped: bool,
 }
@@ -36,7 +38,7 @@ pub(crate) fn write_files<'p>(
     how: &Write<'_>,
     unlock: bool,
     report: Report<'_>,
-) -> Result<Written<'p>, Error> {
+) -> Result<Written<'p>, WriteError> {
     let finisher = Finisher { plan, how, unlock, report };
     scope(|scope| {
         let (sender, receiver) = sync_channel(0);
@@ -44,13 +46,13 @@ pub(crate) fn write_files<'p>(
         let mut written = Written::default();
         for &file in files {
             // another run may have written it by now
-            let part = Part::open(plan.path(file))?;
+            let part = PartialFile::open(plan.path(file))?;
             if missing(plan, std::iter::once(file), how)?.is_empty() {
                 report(Progress::Kept(file));
                 written.whole += 1;
                 continue;
             }
-            let Some(part) = fill_file(plan, file, part, how.source, report)? else {
+            let Some(part) = fill_file(plan, file, part, how.backend, report)? else {
                 written.stopped = true;
                 break;
             };
@@ -84,7 +86,7 @@ struct Finisher<'a> {
 }
 
 impl Finisher<'_> {
-    fn finish_all<'p>(self, files: Receiver<(&'p PlannedFile, Part)>) -> Result<Written<'p>, Error> {
+    fn finish_all<'p>(self, files: Receiver<(&'p PlannedFile, PartialFile)>) -> Result<Written<'p>, WriteError> {
         let mut written = Written::default();
         for (file, part) in files {
             self.finish(file, part, &mut written)?;
@@ -92,7 +94,7 @@ impl Finisher<'_> {
         Ok(written)
     }
 
-    fn finish<'p>(self, file: &'p PlannedFile, part: Part, written: &mut Written<'p>) -> Result<(), Error> {
+    fn finish<'p>(self, file: &'p PlannedFile, part: PartialFile, written: &mut Written<'p>) -> Result<(), WriteError> {
         let replaces = self.how.force && self.plan.path(file).symlink_metadata().is_ok();
         let part = part.finish(self.unlock && replaces)?;
         if replaces {
@@ -115,14 +117,14 @@ fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 fn fill_file(
     plan: &Plan,
     file: &PlannedFile,
-    part: Part,
-    source: &Source,
+    part: PartialFile,
+    backend: &Backend,
     report: Report<'_>,
-) -> Result<Option<Part>, Error> {
-    let io = |source| Error::Io { path: plan.path(file), source };
+) -> Result<Option<PartialFile>, WriteError> {
+    let io = |source| WriteError::Io { path: plan.path(file), source };
     let out = part.file();
     { out }.write_all(&file.head).map_err(io)?;
-    let values = Values { source, seed: plan.seed, arithmetic: plan.arithmetic };
+    let values = Values { backend, seed: plan.seed, arithmetic: plan.arithmetic };
     let mut at = file.head.len() as u64;
     let places = file.recipe.tensors.iter().map(|tensor| {
         let offset = at;
@@ -144,7 +146,7 @@ fn fill_file(
             }
             let bytes = bytes_of(buffer, piece.bytes);
             let filled = values.fill(&piece, bytes);
-            filled.map_err(|source| Error::Fill { name: piece.tensor.name.clone(), source })?;
+            filled.map_err(|source| WriteError::Fill { name: piece.tensor.name.clone(), source })?;
             write_all_at(out, bytes, piece.offset).map_err(io)?;
             flush(bytes.len() as u64);
             if go_on(Progress::Bytes(bytes.len() as u64)) && piece.is_last() {
@@ -167,9 +169,9 @@ impl Flusher<'_> {
     /// a thread to flush on, everything is flushed at the end.
     fn run(
         &self,
-        io: impl Fn(std::io::Error) -> Error,
-        fill: impl FnOnce(&(dyn Fn(u64) + Sync)) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        io: impl Fn(std::io::Error) -> WriteError,
+        fill: impl FnOnce(&(dyn Fn(u64) + Sync)) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
         let (sender, receiver) = sync_channel::<()>(1);
         scope(|scope| {
             let flush = move || receiver.into_iter().try_for_each(|()| self.out.sync_data());

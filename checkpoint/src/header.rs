@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 
 use safetensors::Dtype;
 use serde::de::{DeserializeSeed as _, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,13 +10,9 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::file_kind::{SNIFFED, file_kind};
+use crate::format::{MOST_DIMS, check_name};
+use crate::header_error::{HeaderError, LARGEST};
 use crate::json::{Any, Once};
-use crate::recipe::check_name;
-
-/// What the public readers take as a header at most.
-const LARGEST: u64 = 100_000_000;
-/// Dimensions of a tensor at most.
-pub(crate) const MOST_DIMS: usize = 64;
 
 /// A tensor of a safetensors file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +29,7 @@ pub struct Entry {
     pub end: u64,
 }
 
-/// What stands before the values of a safetensors file.
+/// The header of a safetensors file: all that stands before the values.
 ///
 /// ```
 /// use seedtensors_checkpoint::Header;
@@ -41,8 +37,8 @@ pub struct Entry {
 /// let json = br#"{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
 /// assert_eq!(Header::parse(json, 24)?.tensors[0].shape, [2, 3]);
 /// let error = Header::parse(json, 20).unwrap_err();
-/// assert_eq!(error, "tensor \"w\" ends at byte 24, the file's values at byte 20");
-/// # Ok::<(), String>(())
+/// assert_eq!(error.to_string(), "tensor \"w\" ends at byte 24, the file's values at byte 20");
+/// # Ok::<(), seedtensors_checkpoint::HeaderError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -59,29 +55,26 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
-    pub fn read(mut file: impl Read, size: u64) -> Result<Self, String> {
+    /// Every [`HeaderError`].
+    pub fn read(mut file: impl Read, size: u64) -> Result<Self, HeaderError> {
         let mut start = Vec::new();
-        let told = |error: io::Error| error.to_string();
-        file.by_ref().take(SNIFFED as u64).read_to_end(&mut start).map_err(told)?;
-        let Some((length, begun)) = start.split_first_chunk() else {
-            return Err(format!("no safetensors file, it has {size} bytes"));
-        };
+        file.by_ref().take(SNIFFED as u64).read_to_end(&mut start)?;
+        let Some((length, begun)) = start.split_first_chunk() else { return Err(HeaderError::TooShort { size }) };
         let length = u64::from_le_bytes(*length);
         // a header is a JSON object
         if begun.first() != Some(&b'{')
             && let Some(kind) = file_kind(&start)
         {
-            return Err(format!("no safetensors file but {kind}"));
+            return Err(HeaderError::OtherFormat { kind });
         }
         if length > LARGEST {
-            return Err(format!("no safetensors file, or a header of {length} bytes: at most {LARGEST} are read"));
+            return Err(HeaderError::TooLong { length });
         }
         let values = 8 + length;
         let rest = size.checked_sub(values);
-        let rest = rest.ok_or_else(|| format!("the header ends at byte {values}, the file at byte {size}"))?;
+        let rest = rest.ok_or(HeaderError::Truncated { values, size })?;
         let mut json = Vec::new();
-        begun.chain(file).take(length).read_to_end(&mut json).map_err(told)?;
+        begun.chain(file).take(length).read_to_end(&mut json)?;
         Ok(Self { values, ..Self::parse(&json, rest)? })
     }
 
@@ -89,56 +82,54 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words: no JSON of the format, a name twice, tensors that overlap, leave a gap, end
+    /// A [`HeaderError`] for JSON that is not of the format, a name twice, and tensors that overlap, leave a gap, end
     /// behind the values, or have another size than their shape.
-    pub fn parse(json: &[u8], size: u64) -> Result<Self, String> {
-        let told = |error: serde_json::Error| format!("the header: {error}");
-        let mut header: Self = serde_json::from_slice(json).map_err(told)?;
-        // what is passed over above must be such JSON as the safetensors crate takes
-        serde_json::from_slice::<Any>(json).map_err(told)?;
+    pub fn parse(json: &[u8], size: u64) -> Result<Self, HeaderError> {
+        let mut header: Self = serde_json::from_slice(json).map_err(HeaderError::json)?;
+        // the values that the line above skips must be JSON that the safetensors crate accepts
+        serde_json::from_slice::<Any>(json).map_err(HeaderError::json)?;
         let mut names = HashSet::with_capacity(header.tensors.len());
         if let Some(twice) = header.tensors.iter().find(|tensor| !names.insert(&tensor.name)) {
-            return Err(format!("the header: {:?} stands twice", twice.name));
+            return Err(HeaderError::Twice { name: twice.name.clone() });
         }
         header.values = 8 + json.len() as u64;
         header.tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
-        let mut at = 0;
-        for Entry { name, dtype, shape, begin, end } in &header.tensors {
-            if *end > size {
-                return Err(format!("tensor {name:?} ends at byte {end}, the file's values at byte {size}"));
-            }
-            if *begin != at {
-                let what = if *begin < at { "overlaps the tensor before it" } else { "leaves a gap before it" };
-                return Err(format!("tensor {name:?} {what}: it begins at byte {begin}, not {at}"));
-            }
-
-            let elements = shape.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
-            let bits = elements.and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
-            match bits {
-                Some(bits) if bits % 8 == 0 && end.checked_sub(*begin) == Some(bits / 8) => at = *end,
-                _ => {
-                    let bytes = i128::from(*end) - i128::from(*begin);
-                    return Err(format!(
-                        "tensor {name:?} has {bytes} bytes, which is not shape {shape:?} of {dtype:?}"
-                    ));
-                }
-            }
+        let mut next = 0;
+        for tensor in &header.tensors {
+            next = tensor.check(next, size)?;
         }
-        if at == size {
-            Ok(header)
-        } else {
-            Err(format!("the tensors end at byte {at}, the file's values at byte {size}"))
-        }
+        if next == size { Ok(header) } else { Err(HeaderError::Rest { end: next, size }) }
     }
 
     /// The JSON, padded to 8 bytes.
-    pub(crate) fn json(&self) -> Result<Vec<u8>, String> {
-        let mut json = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+    pub(crate) fn json(&self) -> Result<Vec<u8>, HeaderError> {
+        let mut json = serde_json::to_vec(self).map_err(HeaderError::json)?;
         json.resize(json.len().next_multiple_of(8), b' ');
-        if json.len() as u64 > LARGEST {
-            return Err(format!("a header of {} bytes, readers take {LARGEST}", json.len()));
+        let length = json.len() as u64;
+        if length > LARGEST { Err(HeaderError::TooLong { length }) } else { Ok(json) }
+    }
+}
+
+impl Entry {
+    /// The end of its bytes, which must begin at `next` and lie within `size` bytes of values.
+    fn check(&self, next: u64, size: u64) -> Result<u64, HeaderError> {
+        let Self { dtype, begin, end, .. } = *self;
+        let name = || self.name.clone();
+        if end > size {
+            return Err(HeaderError::Outside { name: name(), end, size });
         }
-        Ok(json)
+        if begin != next {
+            return Err(HeaderError::Misplaced { name: name(), begin, next });
+        }
+        let elements = self.shape.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
+        let bits = elements.and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
+        match bits {
+            Some(bits) if bits % 8 == 0 && end.checked_sub(begin) == Some(bits / 8) => Ok(end),
+            _ => {
+                let bytes = i128::from(end) - i128::from(begin);
+                Err(HeaderError::Size { name: name(), bytes, shape: self.shape.clone(), dtype })
+            }
+        }
     }
 }
 
@@ -207,7 +198,7 @@ struct Info {
     data_offsets: (u64, u64),
 }
 
-/// So many dimensions that a header cannot fill the memory with them.
+/// At most [`MOST_DIMS`] dimensions, so that a header cannot fill the memory with them.
 struct Dims(Vec<u64>);
 
 impl Serialize for Dims {

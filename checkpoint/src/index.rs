@@ -1,17 +1,32 @@
-//! Compares a checkpoint's files with its index and with the numbers in the files' names.
+//! Reads an index and compares a checkpoint's files with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Display;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::CheckpointFile;
-use crate::file_kind::parse_json;
+use crate::checkpoint_file::CheckpointFile;
+use crate::file_kind::{JsonError, parse_json};
+use crate::format::{NameError, check_name};
 use crate::json::Once;
 
-/// Problems of one sort that are told one by one.
+/// The most problems of one sort that have a message each; the others are counted.
 const MOST_TOLD: usize = 100;
+
+/// The reason why JSON is no index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// Text that is no JSON, or not JSON of an index.
+    #[error("the index: {0}")]
+    Json(#[from] JsonError),
+    /// A name that no tensor can have.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A file outside the index's own directory, or of another ending.
+    #[error("the index names {0:?}, a file of its own directory ends in .safetensors")]
+    File(String),
+}
 
 /// An index as it was found.
 #[derive(Deserialize)]
@@ -21,7 +36,7 @@ pub(crate) struct FoundIndex {
     pub(crate) weight_map: BTreeMap<String, String>,
 }
 
-/// Totals as they stand there: whole numbers, some programs write floats.
+/// Totals as the file has them. They should be whole numbers, but some programs write floats.
 #[derive(Default, Deserialize)]
 struct FoundTotals {
     total_size: Option<Box<RawValue>>,
@@ -36,19 +51,19 @@ fn once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, S
 ///
 /// # Errors
 ///
-/// A message for JSON that is no index, a name that stands twice, and a file outside the index's own directory.
-pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, String> {
+/// An [`IndexError`] for JSON that is no index, a name that stands twice, and a file outside the index's own directory.
+pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, IndexError> {
     FoundIndex::parse(json).map(|index| index.weight_map)
 }
 
 impl FoundIndex {
-    pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
-        let index: Self = parse_json(json).map_err(|error| format!("the index: {error}"))?;
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, IndexError> {
+        let index: Self = parse_json(json)?;
         for (tensor, file) in &index.weight_map {
-            crate::recipe::check_name(tensor)?;
+            check_name(tensor)?;
             let plain = !file.contains(['/', '\\', ':']) && !file.chars().any(char::is_control);
             if !plain || !file.ends_with(".safetensors") {
-                return Err(format!("the index names {file:?}, a file of its own directory ends in .safetensors"));
+                return Err(IndexError::File(file.clone()));
             }
         }
         Ok(index)
@@ -99,7 +114,7 @@ impl FoundIndex {
     }
 }
 
-/// So many lines, and how many more there are.
+/// The first [`MOST_TOLD`] lines, and a line that counts the others.
 pub(crate) fn first_of(mut lines: impl Iterator<Item = String>, what: &str) -> Vec<String> {
     let mut told: Vec<String> = lines.by_ref().take(MOST_TOLD).collect();
     let more = lines.count();
@@ -107,88 +122,4 @@ pub(crate) fn first_of(mut lines: impl Iterator<Item = String>, what: &str) -> V
         told.push(format!("{more} more {what}"));
     }
     told
-}
-
-/// The files that the numbers of others promise: `model-00001-of-00003.safetensors` is one of three.
-pub(crate) fn missing_numbers<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    let mut groups = BTreeMap::<(&str, &str, usize), BTreeSet<u64>>::new();
-    for (stem, number, count) in names.filter_map(numbered) {
-        if let Ok(value) = number.parse() {
-            groups.entry((stem, count, number.len())).or_default().insert(value);
-        }
-    }
-    let mut problems = Vec::new();
-    for ((stem, text, width), numbers) in groups {
-        let Ok(count) = text.parse::<u64>() else { continue };
-        let name = |number: u64| format!("{stem}-{number:0width$}-of-{text}.safetensors");
-        // some programs count from 0
-        let first = u64::from(!numbers.contains(&0));
-        let last = (first + count).saturating_sub(1);
-        let beyond = numbers.iter().filter(|&&number| number > last);
-        problems.extend(beyond.map(|&number| format!("file {} has a number above its count", name(number))));
-        let mut next = first;
-        for &number in numbers.iter().filter(|&&number| number <= last) {
-            problems.extend(missing(next, number, &name));
-            next = number + 1;
-        }
-        problems.extend(missing(next, last.saturating_add(1), &name));
-    }
-    problems
-}
-
-/// The stem, the number and the count of a numbered file's name.
-fn numbered(name: &str) -> Option<(&str, &str, &str)> {
-    let (prefix, count) = name.strip_suffix(".safetensors")?.rsplit_once("-of-")?;
-    let (stem, number) = prefix.rsplit_once('-')?;
-    let are_digits = |text: &str| (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    (are_digits(number) && are_digits(count)).then_some((stem, number, count))
-}
-
-/// The files from one number to before another, in a line.
-fn missing<N: Display>(from: u64, to: u64, name: &impl Fn(u64) -> N) -> Option<String> {
-    match to.saturating_sub(from) {
-        0 => None,
-        1 => Some(format!("file {} is missing", name(from))),
-        count => Some(format!("{count} files are missing: {} to {}", name(from), name(to - 1))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn missing_of(names: &[&str]) -> Vec<String> {
-        missing_numbers(names.iter().copied())
-    }
-
-    #[test]
-    fn numbers_in_names_promise_the_others() {
-        assert_eq!(missing_of(&["a.safetensors", "m-of-x.safetensors", "m-x-of-00002.safetensors"]), [""; 0]);
-        assert_eq!(missing_of(&["m-00001-of-00002.safetensors", "m-00002-of-00002.safetensors"]), [""; 0]);
-        assert_eq!(missing_of(&["m-00000-of-00002.safetensors", "m-00001-of-00002.safetensors"]), [""; 0]);
-        assert_eq!(
-            missing_of(&["m-1-of-3.safetensors", "m-3-of-3.safetensors"]),
-            ["file m-2-of-3.safetensors is missing"]
-        );
-        let told = [
-            "2 files are missing: m-00001-of-00009.safetensors to m-00002-of-00009.safetensors",
-            "6 files are missing: m-00004-of-00009.safetensors to m-00009-of-00009.safetensors",
-        ];
-        assert_eq!(missing_of(&["m-00003-of-00009.safetensors"]), told);
-        let told = [
-            "file m-00003-of-00002.safetensors has a number above its count",
-            "2 files are missing: m-00001-of-00002.safetensors to m-00002-of-00002.safetensors",
-        ];
-        assert_eq!(missing_of(&["m-00003-of-00002.safetensors"]), told);
-    }
-
-    #[test]
-    fn as_many_as_names_can_promise_are_told_in_a_few_lines() {
-        let names: Vec<String> = (0..60).map(|i| format!("m{i}-50000-of-99999.safetensors")).collect();
-        let problems = missing_numbers(names.iter().map(String::as_str));
-        assert_eq!(problems.len(), 120);
-        let huge = format!("m-{0}-of-{0}.safetensors", "9".repeat(19));
-        assert_eq!(missing_of(&[&huge]).len(), 1);
-        assert_eq!(missing_of(&[&format!("m-1-of-{}.safetensors", "9".repeat(30))]), [""; 0]);
-    }
 }

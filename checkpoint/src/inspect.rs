@@ -1,57 +1,63 @@
-//! Each tensor of a checkpoint: its values in numbers, beside what its initialiser promises.
+//! Each tensor of a checkpoint: statistics of its values, beside those that its initialiser should give.
 
 use std::collections::HashMap;
 use std::io;
 
 use safetensors::Dtype;
 
-use crate::{Checkpoint, CheckpointFile, Entry, Law, Record, Statistics, histogram};
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint_file::CheckpointFile;
+use crate::expected::Expected;
+use crate::header::Entry;
+use crate::record::Record;
+use crate::statistics::{Statistics, histogram};
 
-/// Steps of a dtype in a std from which on rounding does not show in it: 10^-5 of the variance is lost at most.
+/// The steps of a dtype in a std above which rounding does not show in it. Rounding to steps of width w adds w^2 / 12 to
+/// the variance: with 32 steps to a std, 10^-4 of it.
 const FINEST: f64 = 32.0;
 
-/// A tensor, and what was promised of it.
+/// A tensor of a file, and the mean, std and density that its initialiser should give.
 #[derive(Clone, Debug)]
-pub struct Subject<'a> {
+pub struct StoredTensor<'a> {
     /// Its file.
     pub file: &'a CheckpointFile,
     /// Its name, shape and dtype.
     pub entry: &'a Entry,
-    /// What its file's record promises.
-    pub law: Option<Law>,
+    /// The values that its file's record gives, if it has one.
+    pub expected: Option<Expected>,
 }
 
 /// Counts of a tensor's values in equal parts of a range; the parts at both ends take what is outside, too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
-    /// Where the first part begins.
+    /// The begin of the first part.
     pub low: f64,
-    /// Where the last part ends.
+    /// The end of the last part.
     pub high: f64,
     /// The counts.
     pub counts: Vec<u64>,
 }
 
-/// The tensors of a checkpoint, in the order of the files, and what keeps a file's record from being used, in words.
+/// The tensors of a checkpoint, in the order of the files, and messages about records that cannot be used.
 #[must_use]
-pub fn subjects(checkpoint: &Checkpoint) -> (Vec<Subject<'_>>, Vec<String>) {
-    let (mut subjects, mut problems) = (Vec::new(), [&checkpoint.problems[..], &checkpoint.doubts].concat());
+pub fn stored_tensors(checkpoint: &Checkpoint) -> (Vec<StoredTensor<'_>>, Vec<String>) {
+    let (mut stored, mut problems) = (Vec::new(), [&checkpoint.problems[..], &checkpoint.doubts].concat());
     for file in &checkpoint.files {
-        let record = Record::read(&file.header.metadata).unwrap_or_else(|message| {
-            problems.push(format!("{}: {message}", file.path.display()));
+        let record = Record::read(&file.header.metadata).unwrap_or_else(|error| {
+            problems.push(format!("{}: {error}", file.path.display()));
             None
         });
-        let tensors = record.iter().flat_map(|record| &record.recipe.tensors);
-        let laws: HashMap<&str, _> = tensors.map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        subjects.extend(file.header.tensors.iter().map(|entry| {
-            let tensor = laws.get(entry.name.as_str()).filter(|tensor| tensor.dims() == entry.shape);
-            Subject { file, entry, law: tensor.and_then(|tensor| Law::of(tensor)) }
+        let recorded = record.iter().flat_map(|record| &record.recipe.tensors);
+        let recorded: HashMap<&str, _> = recorded.map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        stored.extend(file.header.tensors.iter().map(|entry| {
+            let tensor = recorded.get(entry.name.as_str()).filter(|tensor| tensor.dims() == entry.shape);
+            StoredTensor { file, entry, expected: tensor.and_then(|tensor| Expected::of(tensor)) }
         }));
     }
-    (subjects, problems)
+    (stored, problems)
 }
 
-impl Subject<'_> {
+impl StoredTensor<'_> {
     /// Reads its values; none of dtypes whose values are not one number in whole bytes each.
     ///
     /// # Errors
@@ -61,29 +67,31 @@ impl Subject<'_> {
         Statistics::read(self.file, self.entry)
     }
 
-    /// The distance of the values' std from the promised one, in standard errors. None where nothing is promised, where
-    /// values are not drawn one by one, and where the dtype is too coarse for the promised std: values are rounded to it,
-    /// and in f32 and bf16 those below the smallest normal number become 0.
+    /// The distance of the values' std from the expected one, in standard errors. None where none is expected, where values
+    /// are not drawn one by one, and where the dtype is too coarse for the expected std: values are rounded to it, and in
+    /// f32 and bf16 those below the smallest normal number become 0.
     #[must_use]
     pub fn std_errors(&self, statistics: &Statistics) -> Option<f64> {
-        let law = self.law?;
-        if spacing(self.entry.dtype, law.mean) > law.std / FINEST {
+        let expected = self.expected?;
+        if spacing(self.entry.dtype, expected.mean) > expected.std / FINEST {
             return None;
         }
-        let error = law.std_error(statistics.count).filter(|error| *error > 0.0)?;
-        Some((statistics.std()? - law.std) / error)
+        let error = expected.std_error(statistics.count).filter(|error| *error > 0.0)?;
+        Some((statistics.std()? - expected.std) / error)
     }
 
-    /// Reads its values again; none where they are all the same. The range is 4 promised std about the mean, as far as
-    /// values go, else theirs.
+    /// Reads its values again; none where they are all the same. The range is 4 expected std on both sides of the mean, as
+    /// far as there are values, or else that of the values.
     ///
     /// # Errors
     ///
     /// Whatever reading gives.
     pub fn histogram(&self, statistics: &Statistics, bins: usize) -> io::Result<Option<Histogram>> {
         let (Some(min), Some(max)) = (statistics.min(), statistics.max()) else { return Ok(None) };
-        let (low, high) = match self.law.filter(|law| law.std > 0.0) {
-            Some(law) => ((law.mean - 4.0 * law.std).max(min), (law.mean + 4.0 * law.std).min(max)),
+        let (low, high) = match self.expected.filter(|expected| expected.std > 0.0) {
+            Some(expected) => {
+                ((expected.mean - 4.0 * expected.std).max(min), (expected.mean + 4.0 * expected.std).min(max))
+            }
             None => (min, max),
         };
         if high <= low || !(high - low).is_finite() {
@@ -109,7 +117,7 @@ mod tests {
     use seedtensors::Arithmetic;
 
     use super::*;
-    use crate::{Plan, Recipe, Source, Write, write};
+    use crate::{Backend, Plan, Recipe, Write, write};
 
     /// The errors of tensors that are written with this dtype and these initialisers.
     fn errors(dtype: &str, inits: &[&str]) -> Vec<Option<f64>> {
@@ -122,11 +130,11 @@ mod tests {
         let recipe = Recipe::parse(&inits.iter().enumerate().map(text).collect::<String>()).unwrap();
         let path = folder.path().join("a.safetensors");
         let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &path, 1, 1).unwrap();
-        write(&plan, &Write::new(&Source::Cpu), &|_| true).unwrap();
+        write(&plan, &Write::new(&Backend::Cpu), &|_| true).unwrap();
         let checkpoint = Checkpoint::open(&path).unwrap();
-        let (subjects, _) = subjects(&checkpoint);
-        let errors = |subject: &Subject<'_>| subject.std_errors(&subject.statistics().unwrap().unwrap());
-        subjects.iter().map(errors).collect()
+        let (tensors, _) = stored_tensors(&checkpoint);
+        let errors = |tensor: &StoredTensor<'_>| tensor.std_errors(&tensor.statistics().unwrap().unwrap());
+        tensors.iter().map(errors).collect()
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Checkpoints of initialised weights: a recipe says which tensors, and safetensors files hold them.
+//! Checkpoints of initialised weights: a recipe lists the tensors, and safetensors files hold them.
 //!
-//! A [`Recipe`] is read from TOML. A [`Plan`] says which file holds which of its tensors, and [`write()`] makes the
-//! files, on the CPU or a GPU, with the same bytes.
+//! A [`Recipe`] is read from TOML, rendered from a model's configuration ([`render`]) or made like another checkpoint
+//! ([`like()`]). A [`Plan`] says which file holds which of its tensors. [`write()`] writes the files, on the CPU or a GPU,
+//! with the same bytes; [`verify()`] computes every value again and compares, and [`stored_tensors`] gives the statistics
+//! of any safetensors file.
 //!
 //! ```
 //! use seedtensors::Arithmetic;
-//! use seedtensors_checkpoint::{MAX_SHARD_SIZE, Plan, Recipe, Source, Write, write};
+//! use seedtensors_checkpoint::{Backend, MAX_SHARD_SIZE, Plan, Recipe, Write, write};
 //!
 //! let recipe = Recipe::parse(
 //!     r#"
@@ -18,7 +20,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let out = folder.path().join("model.safetensors");
 //! let plan = Plan::new(&recipe, 42, Arithmetic::Exact, &out, MAX_SHARD_SIZE, 1)?;
-//! write(&plan, &Write::new(&Source::Cpu), &|_| true)?;
+//! write(&plan, &Write::new(&Backend::Cpu), &|_| true)?;
 //!
 //! let bytes = std::fs::read(&out)?;
 //! let file = safetensors::SafeTensors::deserialize(&bytes)?;
@@ -26,54 +28,78 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod at;
+mod backend;
 mod checkpoint;
+mod checkpoint_file;
+mod compare;
 mod config;
+mod decoder;
+mod expected;
 mod expression;
 mod file_kind;
 mod files;
+mod finding;
+mod format;
 mod glob;
 mod header;
+mod header_error;
 mod index;
 mod initialisers;
 mod inspect;
 mod json;
-mod law;
 mod like;
 mod matrices;
-mod part;
+mod numbered_files;
+mod parse;
+mod partial_file;
+mod plain;
 mod plan;
 mod plot;
+mod positional_io;
 mod printable;
 mod recipe;
 mod record;
+mod request;
+mod rule;
 mod rules;
 mod statistics;
 mod survey;
 mod template;
+mod template_files;
+mod tensor_spec;
 mod text;
+mod unmatched;
 mod values;
 mod verify;
 mod write;
 
-pub use checkpoint::{BadFile, Checkpoint, CheckpointFile};
-pub use config::Config;
-pub use file_kind::{file_kind, open_regular, parse_json};
-pub use glob::is_match;
+pub use backend::Backend;
+pub use checkpoint::Checkpoint;
+pub use checkpoint_file::{BadFile, CheckpointFile};
+pub use config::{Config, KeyError};
+pub use expected::Expected;
+pub use file_kind::{JsonError, file_kind, open_regular, parse_json};
+pub use finding::{Finding, Verified, VerifyError};
+pub use format::NameError;
+pub use glob::{GlobError, is_match};
 pub use header::{Entry, Header};
-pub use index::weight_map;
+pub use header_error::HeaderError;
+pub use index::{IndexError, weight_map};
 pub use initialisers::{INITIALISERS, Initialiser};
-pub use inspect::{Histogram, Subject, subjects};
-pub use law::Law;
-pub use like::{DEFAULT_RULES, Like, like};
-
-pub use plan::{MAX_SHARD_SIZE, Plan, PlannedFile, Rank};
-pub use plot::{Panel, plot};
+pub use inspect::{Histogram, StoredTensor, stored_tensors};
+pub use like::{Like, LikeError, like};
+pub use matrices::TooMuchWork;
+pub use plan::{MAX_SHARD_SIZE, Plan, PlanError, PlannedFile, Rank};
+pub use plot::{Panel, PlotError, plot};
 pub use printable::{printable, printable_json, printable_toml};
-pub use recipe::{Part, Recipe, RecipeError, Tensor};
-pub use record::{Record, Whole};
+pub use recipe::{Recipe, RecipeError, ShardSpec, Tensor};
+pub use record::{Record, RecordError, Whole};
+pub use request::{Progress, Write, WriteError};
+pub use rule::RulesError;
+pub use rules::DEFAULT_RULES;
 pub use statistics::{Statistics, histogram};
-pub use template::{Style, TEMPLATE_THREAD, families, render, styles};
-pub use values::Source;
-pub use verify::{Finding, Verified, VerifyError, verify};
-pub use write::{Error, Progress, Write, write};
+pub use template::{Place, RenderError, TEMPLATE_THREAD, render};
+pub use template_files::{Style, families, styles};
+pub use unmatched::Unmatched;
+pub use verify::verify;
+pub use write::write;

@@ -1,25 +1,34 @@
-//! A recipe from a checkpoint that is there already: its names, shapes and dtypes, and rules for the rest.
+//! A recipe for the tensors of an existing checkpoint: names, shapes and dtypes from its headers, initialisers by rules.
 
-use std::collections::hash_map::Entry as Slot;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use seedtensors::Dtype;
-use toml::Value;
 
-use crate::rules::{Outcome, Rules};
-use crate::{Checkpoint, Config, Entry, Recipe, Tensor};
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::header::Entry;
+use crate::recipe::{Recipe, Tensor};
+use crate::rule::{Outcome, RulesError};
+use crate::rules::Rules;
+use crate::unmatched::{Collector, Unmatched};
 
-/// The rules where none are given: by model type, and then by name alone.
-pub const DEFAULT_RULES: &str = concat!(
-    include_str!("../recipes/like_models.toml"),
-    include_str!("../recipes/like_unknown.toml"),
-    include_str!("../recipes/like.toml")
-);
-
-/// Tensors that a message names at most.
-const MOST_NAMED: usize = 20;
-/// Letters of a name that a message has at most.
-const MOST_LETTERS: usize = 300;
+/// The reason why no recipe can be made like a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LikeError {
+    /// A checkpoint whose files are not those that its index, or their names, list.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// Text that is no rules, or rules that describe no tensor.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// Tensors that no rule is for, or that a rule refuses.
+    #[error(transparent)]
+    Unmatched(#[from] Unmatched),
+    /// Rules that leave every tensor out.
+    #[error("the rules leave every tensor out")]
+    NothingLeft,
+}
 
 /// A recipe like a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,18 +60,17 @@ pub struct Like {
 ///
 /// # Errors
 ///
-/// A message for text that is no rules, and for whatever [`Recipe::parse`] refuses. A tensor may have no rule, be refused
-/// by its rule, or have a dtype that is not f32, f16 or bf16 and a rule without one. The first line then names the first
-/// such tensor. The lines after it are rules for all of them, each still without an initialiser.
+/// Every [`LikeError`]. A tensor may have no rule, be refused by its rule, or have a dtype that is not f32, f16 or bf16
+/// and a rule without one: [`Unmatched`] then names the first, and has rules for all of them to be completed.
 ///
 /// ```
 /// use seedtensors::Arithmetic;
-/// use seedtensors_checkpoint::{Checkpoint, Plan, Recipe, Source, Write, like, write};
+/// use seedtensors_checkpoint::{Backend, Checkpoint, Plan, Recipe, Write, like, write};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let out = folder.path().join("model.safetensors");
 /// let recipe = Recipe::parse("[[tensor]]\nname = \"fc.weight\"\nshape = [3, 2]\ndtype = \"bf16\"\ninit = \"ones\"")?;
-/// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(&Source::Cpu), &|_| true)?;
+/// write(&Plan::new(&recipe, 1, Arithmetic::Exact, &out, 1000, 1)?, &Write::new(&Backend::Cpu), &|_| true)?;
 ///
 /// let config = serde_json::json!({ "initializer_range": 0.01 });
 /// let rules = "[[rule]]\nname = \"*.weight\"\ninit = { normal = { std = \"2 * initializer_range\" } }";
@@ -76,57 +84,79 @@ pub fn like(
     rules: &str,
     config: Option<&Config>,
     dtype: Option<Dtype>,
-) -> Result<Like, String> {
+) -> Result<Like, LikeError> {
     if let Some(problem) = checkpoint.problems.first() {
-        // a file's name may have line feeds, and the lines after the first are rules
-        return Err(problem.replace('\n', "\\n"));
+        return Err(LikeError::Checkpoint(problem.clone()));
     }
     let nothing = Config::new();
     let config = config.unwrap_or(&nothing);
     let entries = || checkpoint.files.iter().flat_map(|file| &file.header.tensors);
     let rules = Rules::parse(rules, config, entries().map(|entry| entry.name.as_str()))?;
-    let mut made = Like { recipe: Recipe { tensors: Vec::new() }, left_out: Vec::new() };
-    let mut refused = Refused::default();
-    // tensors of one rule, shape and dtype differ in their names alone
-    let mut known: HashMap<(usize, &[u64], Dtype), Result<Tensor, String>> = HashMap::new();
-    let mut found = Vec::new();
+    let mut maker = Maker { rules: &rules, config, dtype, known: HashMap::new(), found: Vec::new() };
+    let mut like = Like { recipe: Recipe { tensors: Vec::new() }, left_out: Vec::new() };
+    let mut unmatched = Collector::default();
     for entry in entries() {
-        let Some((number, rule)) = rules.first(entry, &mut found) else {
-            refused.add(entry, &dtype_of(entry, dtype).err().unwrap_or_default());
-            continue;
-        };
-        let keys = match &rule.outcome {
-            Outcome::Skip => {
-                made.left_out.push(entry.name.clone());
-                continue;
-            }
-            Outcome::Refuse(reason) => {
-                refused.add(entry, reason);
-                continue;
-            }
-            Outcome::Make(keys) => keys,
-        };
-        let dtype = if keys.contains_key("dtype") { Ok(Dtype::F32) } else { dtype_of(entry, dtype) };
-        let tensor = match dtype {
-            Ok(dtype) => match known.entry((number, entry.shape.as_slice(), dtype)) {
-                Slot::Occupied(slot) => slot.into_mut(),
-                Slot::Vacant(slot) => slot.insert(rule.tensor(keys, entry, dtype, config)?),
-            },
-            Err(reason) => &mut Err(reason),
-        };
-        match tensor {
-            Ok(tensor) => made.recipe.tensors.push(Tensor { name: entry.name.clone(), ..tensor.clone() }),
-            Err(reason) => refused.add(entry, reason),
+        match maker.make(entry)? {
+            Made::Tensor(tensor) => like.recipe.tensors.push(tensor),
+            Made::LeftOut => like.left_out.push(entry.name.clone()),
+            Made::Unmatched(reason) => unmatched.add(entry, &reason),
         }
     }
-    refused.message().map_or(Ok(()), Err)?;
-    if made.recipe.tensors.is_empty() {
-        return Err("the rules leave every tensor out".to_owned());
+    unmatched.finish()?;
+    if like.recipe.tensors.is_empty() {
+        return Err(LikeError::NothingLeft);
     }
-    Ok(made)
+    Ok(like)
 }
 
-/// The dtype of a tensor whose rule has none, or why it has none.
+/// The result of the rules for one tensor.
+enum Made {
+    Tensor(Tensor),
+    LeftOut,
+    /// No rule is for it, or its rule refuses it: the reason, which may be empty.
+    Unmatched(String),
+}
+
+/// Makes a recipe's tensors by rules.
+struct Maker<'a> {
+    rules: &'a Rules,
+    config: &'a Config,
+    /// The dtype of tensors whose rule has none.
+    dtype: Option<Dtype>,
+    /// Tensors by rule, shape and dtype, which differ in their names alone: a model has few of them.
+    known: HashMap<(usize, &'a [u64], Dtype), Result<Tensor, String>>,
+    /// Memory that is used again for each tensor.
+    found: Vec<usize>,
+}
+
+impl<'a> Maker<'a> {
+    fn make(&mut self, entry: &'a Entry) -> Result<Made, RulesError> {
+        let Some((number, rule)) = self.rules.first(entry, &mut self.found) else {
+            return Ok(Made::Unmatched(dtype_of(entry, self.dtype).err().unwrap_or_default()));
+        };
+        let keys = match &rule.outcome {
+            Outcome::Skip => return Ok(Made::LeftOut),
+            Outcome::Refuse(reason) => return Ok(Made::Unmatched(reason.clone())),
+            Outcome::Make(keys) => keys,
+        };
+        // a rule's own dtype replaces this one
+        let dtype = if keys.contains_key("dtype") { Ok(Dtype::F32) } else { dtype_of(entry, self.dtype) };
+        let dtype = match dtype {
+            Ok(dtype) => dtype,
+            Err(reason) => return Ok(Made::Unmatched(reason)),
+        };
+        let key = (number, entry.shape.as_slice(), dtype);
+        if !self.known.contains_key(&key) {
+            self.known.insert(key, rule.tensor(keys, entry, dtype, self.config)?);
+        }
+        Ok(match &self.known[&key] {
+            Ok(tensor) => Made::Tensor(Tensor { name: entry.name.clone(), ..tensor.clone() }),
+            Err(reason) => Made::Unmatched(reason.clone()),
+        })
+    }
+}
+
+/// The dtype of a tensor whose rule has none, or the reason why it has none.
 fn dtype_of(entry: &Entry, given: Option<Dtype>) -> Result<Dtype, String> {
     match (given, entry.dtype) {
         (Some(dtype), _) => Ok(dtype),
@@ -134,67 +164,5 @@ fn dtype_of(entry: &Entry, given: Option<Dtype>) -> Result<Dtype, String> {
         (None, safetensors::Dtype::F16) => Ok(Dtype::F16),
         (None, safetensors::Dtype::BF16) => Ok(Dtype::BF16),
         (None, other) => Err(format!("dtype {other:?}: skip = true leaves it out, a dtype of the rule replaces it")),
-    }
-}
-
-/// The tensors that no initialiser is known for.
-#[derive(Default)]
-struct Refused<'a> {
-    first: Option<(&'a Entry, String)>,
-    count: usize,
-    /// By the glob of a rule, the shape and the reason: how many.
-    groups: BTreeMap<(String, &'a [u64], String), usize>,
-    /// Tensors of further groups.
-    rest: usize,
-}
-
-impl<'a> Refused<'a> {
-    fn add(&mut self, entry: &'a Entry, reason: &str) {
-        self.count += 1;
-        self.first.get_or_insert_with(|| (entry, reason.to_owned()));
-        let key = (glob_of(&entry.name), entry.shape.as_slice(), reason.to_owned());
-        if self.groups.len() < MOST_NAMED || self.groups.contains_key(&key) {
-            *self.groups.entry(key).or_default() += 1;
-        } else {
-            self.rest += 1;
-        }
-    }
-
-    /// A line that names the first, and the rules that are wanted.
-    fn message(&self) -> Option<String> {
-        let (first, reason) = self.first.as_ref()?;
-        let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-        let more = if self.count > 1 { format!(", nor for {} more", self.count - 1) } else { String::new() };
-        let name = short(&first.name);
-        let mut text = format!("no rule is for tensor {name:?} of shape {:?}{why}{more}; ", first.shape);
-        text += "add to the rules, each with an init:\ndefaults = true\n";
-        for ((glob, shape, reason), count) in &self.groups {
-            let tensors = if *count == 1 { "1 tensor".to_owned() } else { format!("{count} tensors") };
-            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            text += &format!(
-                "\n# {tensors} of shape {shape:?}{why}\n[[rule]]\nname = {}\ninit = \"?\"\n",
-                Value::from(glob.as_str())
-            );
-        }
-        if self.rest > 0 {
-            text += &format!("\n# and {} more tensors\n", self.rest);
-        }
-        Some(text)
-    }
-}
-
-/// A name without the numbers of its layers, as a glob.
-fn glob_of(name: &str) -> String {
-    let part = |part: &str| {
-        let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number { "*".to_owned() } else { globset::escape(part) }
-    };
-    short(&name.split('.').map(part).collect::<Vec<_>>().join("."))
-}
-
-fn short(name: &str) -> String {
-    match name.char_indices().nth(MOST_LETTERS) {
-        Some((end, _)) => format!("{}*", &name[..end]),
-        None => name.to_owned(),
     }
 }

@@ -1,72 +1,86 @@
-//! Matrices that are worked out whole: within bounds, and so that a request to end is answered meanwhile.
+//! Matrices that are computed whole: limits of the work, and a thread beside which a request to stop is answered.
 
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread::Builder;
 use std::time::Duration;
 
 use rayon::Yield;
-use seedtensors::{Error, Result, Sampler};
+use seedtensors::Sampler;
 
-use crate::values::Values;
-use crate::{Source, Tensor};
+use crate::backend::Backend;
+use crate::recipe::Tensor;
 
-/// Elements of a matrix that is worked out like any piece, in a few milliseconds.
+/// The most elements of a matrix that is computed like any other piece: it takes a few milliseconds.
 const SMALL: u64 = 1 << 16;
-/// Between two questions whether to go on.
+/// The time between two questions whether to go on: short enough that Ctrl-C seems to act at once.
 const POLL: Duration = Duration::from_millis(20);
-/// Elements that may be worked out for each one that a file holds: a matrix may be split between so many files.
+/// The elements that may be computed for each one that a file holds: a matrix may be split between so many files.
 const PER_ELEMENT: u64 = 256;
-/// Elements that a file may have worked out beyond these: four matrices of 1024 x 1024, some seconds.
+/// The elements that a file may have computed beyond these: four matrices of 1024 x 1024, some seconds.
 const FREE: u64 = 1 << 22;
 
-/// The elements that are worked out for any part of a tensor, and not one by one.
-pub(crate) const fn whole(tensor: &Tensor) -> u64 {
-    match tensor.sampler {
-        Sampler::Matrix(matrix) => matrix.whole(),
+/// A tensor that takes far more work and memory than its file holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "tensor {name:?} holds {held} elements of a matrix of {computed}, which is computed whole: a file may have \
+     {PER_ELEMENT} elements computed for each that it holds, and {FREE} more"
+)]
+#[non_exhaustive]
+pub struct TooMuchWork {
+    /// The tensor's name.
+    pub name: String,
+    /// The elements that its file holds.
+    pub held: u64,
+    /// The elements that must be computed for them.
+    pub computed: u64,
+}
+
+/// The elements that are computed for any part of a tensor; 0 where each is computed from its own index.
+pub(crate) fn whole(tensor: &Tensor) -> u64 {
+    match tensor.sampler() {
+        Ok(Sampler::Matrix(matrix)) => matrix.whole(),
         _ => 0,
     }
 }
 
 /// Refuses tensors of a file that take far more work and memory than the file holds.
-pub(crate) fn check_whole<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> std::result::Result<(), String> {
+pub(crate) fn check_work<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> Result<(), TooMuchWork> {
     let mut free = FREE;
     for tensor in tensors {
-        let (count, held) = (whole(tensor), tensor.elements());
-        let beyond = count.saturating_sub(held.saturating_mul(PER_ELEMENT));
-        free = free.checked_sub(beyond).ok_or_else(|| {
-            format!(
-                "tensor {:?} holds {held} elements of a matrix of {count}, which is worked out whole: a file may have \
-                 {PER_ELEMENT} elements worked out for each that it holds, and {FREE} more",
-                tensor.name
-            )
-        })?;
+        let (computed, held) = (whole(tensor), tensor.elements());
+        let beyond = computed.saturating_sub(held.saturating_mul(PER_ELEMENT));
+        let refuse = || TooMuchWork { name: tensor.name.clone(), held, computed };
+        free = free.checked_sub(beyond).ok_or_else(refuse)?;
     }
     Ok(())
 }
 
-/// Whether a tensor is made by [`make`]. Beside a GPU every matrix is, so that the number of threads, on which the last
-/// bits of orthogonal matrices depend, is the same.
-pub(crate) fn is_large(values: &Values<'_>, tensor: &Tensor) -> bool {
+/// Whether a tensor is computed by [`while_asking`]. Beside a GPU every matrix is, so that the number of threads, which
+/// can change the last bits of orthogonal matrices, is the same as without one.
+pub(crate) fn is_large(backend: &Backend, tensor: &Tensor) -> bool {
     let count = whole(tensor);
-    count > 0 && (count.max(tensor.elements()) > SMALL || matches!(values.source, Source::Gpu(_)))
+    count > 0 && (count.max(tensor.elements()) > SMALL || matches!(backend, Backend::Gpu(_)))
 }
 
-/// A tensor's bytes in its file, worked out on a thread of its own while `go_on` is asked now and then; none where that
-/// says no. The thread then works on until it has the matrix, or the process ends.
-pub(crate) fn make(values: &Values<'_>, tensor: &Tensor, go_on: &dyn Fn() -> bool) -> Option<Result<Vec<u64>>> {
-    let values = Values { source: &Source::Cpu, ..*values };
+/// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then goes on
+/// until it is done, or the process ends: a decomposition cannot be interrupted.
+pub(crate) fn while_asking<T: Send + 'static>(
+    compute: impl Fn() -> T + Send + Sync + 'static,
+    go_on: &dyn Fn() -> bool,
+) -> Option<T> {
     let (sender, receiver) = sync_channel(1);
-    let tensor_there = tensor.clone();
-    let there = move || drop(sender.send(bytes(&values, &tensor_there)));
-    let Ok(thread) = Builder::new().spawn(there) else {
-        // where no thread can be made, the present one does
-        return Some(bytes(&values, tensor));
+    let compute = Arc::new(compute);
+    let there = Arc::clone(&compute);
+    let Ok(thread) = Builder::new().spawn(move || drop(sender.send(there()))) else {
+        // no thread can be made: the present one computes it, and no request to stop is seen
+        return Some(compute());
     };
     loop {
         match receiver.recv_timeout(POLL) {
-            Ok(made) => return Some(made),
+            Ok(computed) => return Some(computed),
             Err(RecvTimeoutError::Timeout) if !go_on() => return None,
-            // where this is the pool's own thread, the matrix may wait for it
+            // this may be a thread of the pool that the computation waits for
             Err(RecvTimeoutError::Timeout) => while rayon::yield_now() == Some(Yield::Executed) {},
             Err(RecvTimeoutError::Disconnected) => match thread.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -74,17 +88,4 @@ pub(crate) fn make(values: &Values<'_>, tensor: &Tensor, go_on: &dyn Fn() -> boo
             },
         }
     }
-}
-
-fn bytes(values: &Values<'_>, tensor: &Tensor) -> Result<Vec<u64>> {
-    let bytes = tensor.elements().saturating_mul(tensor.dtype.size());
-    let no_memory = Error::NoMemory { bytes };
-    let mut words = Vec::new();
-    let (Ok(bytes), Ok(count)) = (usize::try_from(bytes), usize::try_from(bytes.div_ceil(8))) else {
-        return Err(no_memory);
-    };
-    words.try_reserve_exact(count).map_err(|_| no_memory)?;
-    words.resize(count, 0);
-    values.fill_range(tensor, 0, &mut bytemuck::cast_slice_mut(&mut words)[..bytes])?;
-    Ok(words)
 }

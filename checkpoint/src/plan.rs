@@ -1,4 +1,4 @@
-//! Which file holds which tensors, and which rank writes it.
+//! A plan: which file holds which tensors, and which rank writes it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,26 +8,43 @@ use std::path::{Path, PathBuf};
 use seedtensors::{Arithmetic, Dtype};
 use serde::{Deserialize, Serialize};
 
+use crate::format::{INDEX, SINGLE, stored};
 use crate::header::{Entry, Header};
-use crate::matrices::check_whole;
+use crate::header_error::{HeaderError, LARGEST};
+use crate::matrices::{TooMuchWork, check_work};
+use crate::recipe::{Recipe, Tensor};
 use crate::record::{Record, Whole};
-use crate::{Recipe, Tensor};
 
-/// The name of a directory's only file.
-pub(crate) const SINGLE: &str = "model.safetensors";
-/// The name of a directory's index.
-pub(crate) const INDEX: &str = "model.safetensors.index.json";
-
-/// How many bytes of values a file of a directory holds at most, unless one tensor has more: 5 GB, as in
-/// Hugging Face's libraries.
+/// The most bytes of values in a file of a directory, unless one tensor has more: 5 GB, as in Hugging Face's libraries.
 pub const MAX_SHARD_SIZE: u64 = 5_000_000_000;
+
+/// The reason why no files can hold a recipe's tensors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A file of 2^64 bytes or more.
+    #[error("a file cannot hold more bytes than 64 bits can count")]
+    TooLarge,
+    /// A dtype that the format, or this crate, does not know.
+    #[error("a file cannot hold values of dtype {0}")]
+    Dtype(Dtype),
+    /// A header longer than readers take.
+    #[error("a header of {0} bytes, readers take {LARGEST}")]
+    HeaderTooLong(u64),
+    /// A header or an index that cannot be written as JSON.
+    #[error("{0}")]
+    Json(String),
+    /// A matrix of which a file holds too small a part.
+    #[error(transparent)]
+    TooMuchWork(#[from] TooMuchWork),
+}
 
 /// One of several programs that write a checkpoint together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rank {
-    /// Which, from 0.
+    /// The number of this one, from 0.
     pub rank: usize,
-    /// How many there are.
+    /// The number of programs.
     pub world_size: usize,
 }
 
@@ -95,7 +112,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// What a file cannot hold, in words.
+    /// Every [`PlanError`].
     ///
     /// ```
     /// use std::path::{Path, PathBuf};
@@ -116,7 +133,7 @@ impl Plan {
         out: &Path,
         max_shard_size: u64,
         world_size: usize,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, PlanError> {
         let single = file_name(out).map(|name| name.to_string_lossy().into_owned());
         let shards = match single {
             Some(_) => vec![recipe.tensors.clone()],
@@ -130,12 +147,12 @@ impl Plan {
                 None if count == 1 => SINGLE.to_owned(),
                 None => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
             };
-            check_whole(tensors.iter())?;
+            check_work(tensors.iter())?;
             // larger elements first, so that each begins at a multiple of its size
             tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
             let record = Record { recipe: Recipe { tensors }, seed, arithmetic, whole };
             let (head, values) = head(&record)?;
-            let bytes = values.checked_add(head.len() as u64).ok_or_else(too_large)?;
+            let bytes = values.checked_add(head.len() as u64).ok_or(PlanError::TooLarge)?;
             files.push(PlannedFile { name, rank: 0, bytes, recipe: record.recipe, head });
         }
         share(&mut files, world_size);
@@ -174,10 +191,6 @@ fn file_name(out: &Path) -> Option<&OsStr> {
     out.file_name().filter(|name| name.as_encoded_bytes().ends_with(b".safetensors"))
 }
 
-fn too_large() -> String {
-    "a file cannot hold more bytes than 64 bits can count".to_owned()
-}
-
 /// The tensors of each file.
 fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
     let most = u128::from(most);
@@ -201,31 +214,25 @@ fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
     shards
 }
 
-/// What stands before a file's values, and the values' bytes.
-fn head(record: &Record) -> Result<(Vec<u8>, u64), String> {
+/// A file's header with its length before it, and the number of bytes of the values.
+fn head(record: &Record) -> Result<(Vec<u8>, u64), PlanError> {
     let mut at = 0_u64;
     let mut tensors = Vec::with_capacity(record.recipe.tensors.len());
     for tensor in &record.recipe.tensors {
-        let end = u64::try_from(tensor.bytes()).ok().and_then(|bytes| at.checked_add(bytes)).ok_or_else(too_large)?;
-        let unknown = || format!("a file cannot hold values of dtype {}", tensor.dtype);
-        let dtype = stored(tensor.dtype).ok_or_else(unknown)?;
+        let end =
+            u64::try_from(tensor.bytes()).ok().and_then(|bytes| at.checked_add(bytes)).ok_or(PlanError::TooLarge)?;
+        let dtype = stored(tensor.dtype).ok_or(PlanError::Dtype(tensor.dtype))?;
         tensors.push(Entry { name: tensor.name.clone(), dtype, shape: tensor.dims().to_vec(), begin: at, end });
         at = end;
     }
-    let json = Header { metadata: record.metadata(), tensors, values: 0 }.json()?;
+    let json = Header { metadata: record.metadata(), tensors, values: 0 }.json().map_err(|error| match error {
+        HeaderError::TooLong { length } => PlanError::HeaderTooLong(length),
+        other => PlanError::Json(other.to_string()),
+    })?;
     Ok(([&(json.len() as u64).to_le_bytes()[..], &json].concat(), at))
 }
 
-/// A dtype as the format names it; none of one that the format, or this crate, does not know.
-pub(crate) const fn stored(dtype: Dtype) -> Option<safetensors::Dtype> {
-    match dtype {
-        Dtype::F32 => Some(safetensors::Dtype::F32),
-        Dtype::F16 => Some(safetensors::Dtype::F16),
-        Dtype::BF16 => Some(safetensors::Dtype::BF16),
-        _ => None,
-    }
-}
-
+/// Gives each file a rank: the largest first, each to the rank with the fewest bytes so far.
 fn share(files: &mut [PlannedFile], world_size: usize) {
     let mut loads = vec![0_u128; world_size.max(1).min(files.len())];
     let mut order: Vec<usize> = (0..files.len()).collect();
@@ -238,15 +245,17 @@ fn share(files: &mut [PlannedFile], world_size: usize) {
     }
 }
 
-fn index(files: &[PlannedFile]) -> Result<Vec<u8>, String> {
+/// The index of several files, as JSON.
+fn index(files: &[PlannedFile]) -> Result<Vec<u8>, PlanError> {
     let tensors = || files.iter().flat_map(|file| file.recipe.tensors.iter().map(move |tensor| (file, tensor)));
     let total = |of: fn(&Tensor) -> u128| u64::try_from(tensors().map(|(_, tensor)| of(tensor)).sum::<u128>());
     let metadata = Totals {
-        total_parameters: total(|tensor| tensor.elements().into()).map_err(|_| too_large())?,
-        total_size: total(Tensor::bytes).map_err(|_| too_large())?,
+        total_parameters: total(|tensor| tensor.elements().into()).map_err(|_| PlanError::TooLarge)?,
+        total_size: total(Tensor::bytes).map_err(|_| PlanError::TooLarge)?,
     };
     let weight_map = tensors().map(|(file, tensor)| (tensor.name.clone(), file.name.clone())).collect();
-    let mut json = serde_json::to_vec_pretty(&Index { metadata, weight_map }).map_err(|error| error.to_string())?;
+    let mut json = serde_json::to_vec_pretty(&Index { metadata, weight_map })
+        .map_err(|error| PlanError::Json(error.to_string()))?;
     json.push(b'\n');
     Ok(json)
 }

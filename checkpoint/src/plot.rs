@@ -1,13 +1,16 @@
-//! Histograms of tensors, and the densities that their initialisers promise.
+//! Draws histograms of tensors, and the densities that their initialisers should give.
 
-use std::error::Error;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use tempfile::TempPath;
 
-use crate::{Histogram, Law, Statistics, printable};
+use crate::expected::Expected;
+use crate::inspect::Histogram;
+use crate::printable::printable;
+use crate::statistics::Statistics;
 
 /// Panels beside each other.
 const COLUMNS: usize = 4;
@@ -23,8 +26,32 @@ pub struct Panel {
     pub statistics: Statistics,
     /// Their counts.
     pub histogram: Histogram,
-    /// What was promised.
-    pub law: Option<Law>,
+    /// The values that its initialiser should give.
+    pub expected: Option<Expected>,
+}
+
+/// The reason why a plot cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlotError {
+    /// A file of another ending.
+    #[error("a plot is an .svg or .png file, not {0}")]
+    Ending(PathBuf),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// More panels than a drawing can have.
+    #[error("a drawing of {0} panels is too large")]
+    TooMany(usize),
+    /// An error of the drawing library.
+    #[error("{0}")]
+    Draw(String),
+}
+
+impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for PlotError {
+    fn from(error: DrawingAreaErrorKind<E>) -> Self {
+        Self::Draw(error.to_string())
+    }
 }
 
 /// Draws panels, four a row, into an `.svg` or `.png` file, which is replaced when the drawing is whole. Names are made
@@ -32,22 +59,25 @@ pub struct Panel {
 ///
 /// # Errors
 ///
-/// Another ending than these two, and whatever drawing gives.
-pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn Error + Send + Sync>> {
+/// Every [`PlotError`].
+pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), PlotError> {
     // a second registration of the same font does no harm
     plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
-        .map_err(|_| "the font is damaged")?;
+        .map_err(|_| PlotError::Draw("the font is damaged".to_owned()))?;
     let columns = panels.len().clamp(1, COLUMNS);
     let rows = panels.len().div_ceil(columns).max(1);
-    let across = |count: usize, size: u32| u32::try_from(count).map(|count| count * size);
+    let too_many = || PlotError::TooMany(panels.len());
+    let across = |count: usize, size: u32| {
+        u32::try_from(count).ok().and_then(|count| count.checked_mul(size)).ok_or_else(too_many)
+    };
     let size = (across(columns, PANEL.0)?, across(rows, PANEL.1)?);
     let (part, grid) = (part(path)?, (rows, columns));
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => draw(&SVGBackend::new(&part, size).into_drawing_area(), panels, grid)?,
         Some("png") => draw(&BitMapBackend::new(&part, size).into_drawing_area(), panels, grid)?,
-        _ => return Err(format!("a plot is an .svg or .png file, not {}", path.display()).into()),
+        _ => return Err(PlotError::Ending(path.to_owned())),
     }
-    part.persist(path)?;
+    part.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
@@ -67,7 +97,7 @@ fn draw<B: DrawingBackend>(
     root: &DrawingArea<B, Shift>,
     panels: &[Panel],
     grid: (usize, usize),
-) -> Result<(), Box<dyn Error + Send + Sync>>
+) -> Result<(), PlotError>
 where
     B::ErrorType: 'static,
 {
@@ -79,26 +109,23 @@ where
     Ok(())
 }
 
-fn draw_panel<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    panel: &Panel,
-) -> Result<(), Box<dyn Error + Send + Sync>>
+fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panel: &Panel) -> Result<(), PlotError>
 where
     B::ErrorType: 'static,
 {
     let axis = Axis::of(&panel.histogram);
     let Histogram { low, high, counts } = &panel.histogram;
     let bins = counts.len() as f64;
-    // in units of the density of values that are everywhere alike
+    // in units of the uniform density over the range
     let heights = counts.iter().map(|&count| count as f64 * bins / panel.statistics.count);
-    let density = |x: f64| panel.law.map_or(0.0, |law| law.density(x) * (high - low));
+    let density = |x: f64| panel.expected.map_or(0.0, |expected| expected.density(x) * (high - low));
     let points = (0..=200).map(|i| f64::from(i) / 200.0);
     let points = points.map(|part| (axis.x(part), axis.y(density(low + (high - low) * part))));
     let curve: Vec<(f64, f64)> = points.filter(|point| point.1.is_finite()).collect();
     let bars: Vec<f64> = heights.map(|height| axis.y(height)).collect();
     let top = bars.iter().copied().chain(curve.iter().map(|point| point.1)).fold(0.0, f64::max) * 1.05;
     let std = panel.statistics.std().map_or_else(|| "-".to_owned(), |std| Short(std).to_string());
-    let promised = panel.law.map_or_else(String::new, |law| format!(", promised {}", Short(law.std)));
+    let promised = panel.expected.map_or_else(String::new, |expected| format!(", promised {}", Short(expected.std)));
     // what fits above a panel
     let name = printable(&panel.name);
     let name: String = name.chars().skip(name.chars().count().saturating_sub(44)).collect();
@@ -122,7 +149,7 @@ where
         Rectangle::new([(left, 0.0), (right, height)], RGBColor(120, 160, 210).filled())
     });
     chart.draw_series(bars)?;
-    if panel.law.is_some() {
+    if panel.expected.is_some() {
         chart.draw_series(LineSeries::new(curve, RGBColor(200, 60, 40).stroke_width(2)))?;
     }
     Ok(())
@@ -143,12 +170,12 @@ impl Axis {
         Self { range: is_ordinary.then_some((low, range)) }
     }
 
-    /// The place of a part of the range, from 0 to 1.
+    /// The coordinate of a part of the range, from 0 to 1.
     fn x(&self, part: f64) -> f64 {
         self.range.map_or(part, |(low, range)| low + range * part)
     }
 
-    /// The place of a density, in units of the uniform one.
+    /// The coordinate of a density, in units of the uniform one.
     fn y(&self, density: f64) -> f64 {
         self.range.map_or(density, |(_, range)| density / range)
     }
@@ -177,7 +204,7 @@ mod tests {
         let path = folder.path().join("a.svg");
         let histogram = Histogram { low, high, counts: vec![1; 64] };
         let statistics = Statistics::of(&[low, high]);
-        plot(&path, &[Panel { name: name.to_owned(), statistics, histogram, law: None }]).unwrap();
+        plot(&path, &[Panel { name: name.to_owned(), statistics, histogram, expected: None }]).unwrap();
         std::fs::read_to_string(path).unwrap()
     }
 

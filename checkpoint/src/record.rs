@@ -1,11 +1,11 @@
-//! What a file says of where its values come from: the recipe of its tensors, and the seed.
+//! The record in a file's metadata: the recipe of its tensors and the seed, from which its values can be computed again.
 
 use std::collections::BTreeMap;
 use std::ops::Add;
 
 use seedtensors::{Arithmetic, Key, VALUES_VERSION};
 
-use crate::{Recipe, Tensor};
+use crate::recipe::{Recipe, RecipeError, Tensor};
 
 const ARITHMETIC: &str = "seedtensors.arithmetic";
 const CHECKPOINT: &str = "seedtensors.checkpoint";
@@ -13,6 +13,28 @@ const RECIPE: &str = "seedtensors.recipe";
 const SEED: &str = "seedtensors.seed";
 const TENSORS: &str = "seedtensors.tensors";
 const VALUES: &str = "seedtensors.values";
+
+/// The reason why a file's record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// Values of another version than this crate's.
+    #[error("{VALUES} is {0:?}: this program makes values of version {VALUES_VERSION}")]
+    Version(String),
+    /// A key of the metadata with a value that no record has.
+    #[error("{key} is {rule}, not {found}")]
+    Key {
+        /// The key.
+        key: &'static str,
+        /// Its rule.
+        rule: &'static str,
+        /// Its value, quoted.
+        found: String,
+    },
+    /// A recipe that cannot be read.
+    #[error("{RECIPE}: {0}")]
+    Recipe(#[from] RecipeError),
+}
 
 /// All tensors of a checkpoint, whichever of its files hold them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,10 +95,7 @@ impl Record {
 
     /// A file's metadata.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
-        let arithmetic = match self.arithmetic {
-            Arithmetic::Exact => "exact",
-            Arithmetic::Native => "native",
-        };
+        let arithmetic = if self.arithmetic == Arithmetic::Exact { "exact" } else { "native" };
         let entries = [
             ("format", "pt".to_owned()),
             (ARITHMETIC, arithmetic.to_owned()),
@@ -94,28 +113,41 @@ impl Record {
     /// # Errors
     ///
     /// A record that this program did not write, or of another version of the values.
-    pub fn read(metadata: &BTreeMap<String, String>) -> Result<Option<Self>, String> {
+    pub fn read(metadata: &BTreeMap<String, String>) -> Result<Option<Self>, RecordError> {
         let (Some(recipe), Some(seed)) = (metadata.get(RECIPE), metadata.get(SEED)) else { return Ok(None) };
         let version = metadata.get(VALUES).map_or("", String::as_str);
         if version != VALUES_VERSION.to_string() {
-            return Err(format!("{VALUES} is {version:?}: this program makes values of version {VALUES_VERSION}"));
+            return Err(RecordError::Version(version.to_owned()));
         }
+        let bad = |key, rule, found: &str| RecordError::Key { key, rule, found: format!("{found:?}") };
         let arithmetic = match metadata.get(ARITHMETIC).map(String::as_str) {
             Some("exact") => Arithmetic::Exact,
             Some("native") => Arithmetic::Native,
-            other => return Err(format!("{ARITHMETIC} is exact or native, not {other:?}")),
+            other => {
+                let found = format!("{other:?}");
+                return Err(RecordError::Key { key: ARITHMETIC, rule: "exact or native", found });
+            }
         };
-        let seed = seed.parse().map_err(|_| format!("{SEED} is a whole number below 2^64, not {seed:?}"))?;
+        let seed = seed.parse().map_err(|_| bad(SEED, "a whole number below 2^64", seed))?;
+        let whole = Whole::read(metadata, &bad)?;
+        Ok(Some(Self { recipe: Recipe::parse(recipe)?, seed, arithmetic, whole }))
+    }
+}
+
+impl Whole {
+    /// Reads a file's metadata. Only the digits that [`Record::metadata`] writes are taken.
+    fn read(
+        metadata: &BTreeMap<String, String>,
+        bad: &impl Fn(&'static str, &'static str, &str) -> RecordError,
+    ) -> Result<Self, RecordError> {
         let text = |key| metadata.get(key).map_or("", String::as_str);
         let (tensors, digest) = (text(TENSORS), text(CHECKPOINT));
-        let whole = Whole {
-            tensors: tensors.parse().map_err(|_| format!("{TENSORS} is a whole number, not {tensors:?}"))?,
+        Ok(Self {
+            tensors: tensors.parse().map_err(|_| bad(TENSORS, "a whole number", tensors))?,
             digest: u64::from_str_radix(digest, 16)
                 .ok()
                 .filter(|value| format!("{value:016x}") == digest)
-                .ok_or_else(|| format!("{CHECKPOINT} is 16 hexadecimal digits, not {digest:?}"))?,
-        };
-        let recipe = Recipe::parse(recipe).map_err(|error| format!("{RECIPE}: {error}"))?;
-        Ok(Some(Self { recipe, seed, arithmetic, whole }))
+                .ok_or_else(|| bad(CHECKPOINT, "16 hexadecimal digits", digest))?,
+        })
     }
 }

@@ -1,19 +1,19 @@
-//! What the values of any safetensors file are like.
+//! Statistics and histograms of the values of any safetensors file.
 
 use std::io;
 
-use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 use safetensors::Dtype;
 
-use crate::at::read_exact_at;
-use crate::{CheckpointFile, Entry};
+use crate::checkpoint_file::CheckpointFile;
+use crate::decoder::Decoder;
+use crate::header::Entry;
+use crate::positional_io::read_exact_at;
 
-/// Bytes that a thread reads at a time.
+/// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache.
 const PIECE: u64 = 1 << 20;
 
-/// The values of a tensor in numbers; those of its finite values, but for the counts of others.
+/// Statistics of a tensor's finite values, and the counts of its others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -24,7 +24,7 @@ pub struct Statistics {
     squares: f64,
     min: f64,
     max: f64,
-    /// Those that are 0.
+    /// Values that are 0.
     pub zeros: u64,
     /// Values that are no number.
     pub nans: u64,
@@ -37,7 +37,7 @@ impl Statistics {
     ///
     /// # Errors
     ///
-    /// Whatever reading gives.
+    /// The errors of reading the file.
     pub fn read(file: &CheckpointFile, tensor: &Entry) -> io::Result<Option<Self>> {
         if tensor.dtype == Dtype::C64 || !tensor.dtype.bitsize().is_multiple_of(8) {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Statistics {
         (self.count > 0.0 && value.is_finite()).then_some(value)
     }
 
-    /// Of values that are there at once.
+    /// The statistics of a slice of values.
     pub(crate) fn of(values: &[f64]) -> Self {
         if values.iter().all(|value| value.is_finite()) {
             return Self::of_finite(values);
@@ -85,7 +85,7 @@ impl Statistics {
         Self { nans, infinities, ..Self::of_finite(&finite) }
     }
 
-    /// Twice over, the mean first, in so many sums side by side that the compiler makes vectors of them.
+    /// Two passes, the mean first. Each has eight sums, so that the compiler makes vectors of them.
     fn of_finite(values: &[f64]) -> Self {
         if values.is_empty() {
             return Self::default();
@@ -117,7 +117,7 @@ impl Statistics {
         }
     }
 
-    /// Of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances").
+    /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances").
     fn merged(self, other: Self) -> Self {
         let (nans, infinities) = (self.nans + other.nans, self.infinities + other.infinities);
         if self.count == 0.0 || other.count == 0.0 {
@@ -139,12 +139,12 @@ impl Statistics {
     }
 }
 
-/// How many of a tensor's values are in each of `bins` equal parts of `low` to `high`; the parts at both ends take what
-/// is outside, too.
+/// The number of a tensor's values in each of `bins` equal parts of `low` to `high`. The parts at both ends count the
+/// values outside, too.
 ///
 /// # Errors
 ///
-/// Whatever reading gives.
+/// The errors of reading the file.
 pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bins: usize) -> io::Result<Vec<u64>> {
     if bins == 0 {
         return Ok(Vec::new());
@@ -166,7 +166,7 @@ pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bin
     Ok(counts.into_iter().fold(vec![0; bins], add))
 }
 
-/// What `each` says of every piece of a tensor, in order.
+/// The result of `each` for every piece of a tensor, in order.
 fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) -> R + Sync) -> io::Result<Vec<R>> {
     let decoder = Decoder::new(tensor.dtype);
     let count = (tensor.end - tensor.begin).div_ceil(PIECE);
@@ -182,65 +182,6 @@ fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) 
         Ok(each(&buffers.1))
     };
     (0..count).into_par_iter().map_init(Default::default, piece).collect()
-}
-
-/// The values of a dtype's bytes.
-struct Decoder {
-    dtype: Dtype,
-    /// Those of dtypes of one byte.
-    table: Vec<f64>,
-}
-
-impl Decoder {
-    fn new(dtype: Dtype) -> Self {
-        let of = |of: fn(u8) -> f64| (0..=255).map(of).collect();
-        let table = match dtype {
-            Dtype::BOOL | Dtype::U8 => of(f64::from),
-            Dtype::I8 => of(|byte| f64::from(byte.cast_signed())),
-            Dtype::F8_E5M2 => of(|byte| f16::from_bits(u16::from(byte) << 8).to_f64()),
-            Dtype::F8_E4M3 => of(|byte| if byte & 0x7f == 0x7f { f64::NAN } else { float8(byte, 3, 7) }),
-            Dtype::F8_E4M3FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 3, 8) }),
-            Dtype::F8_E5M2FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 2, 16) }),
-            Dtype::F8_E8M0 => of(|byte| if byte == 0xff { f64::NAN } else { 2f64.powi(i32::from(byte) - 127) }),
-            _ => Vec::new(),
-        };
-        Self { dtype, table }
-    }
-
-    fn decode(&self, bytes: &[u8], values: &mut Vec<f64>) {
-        fn of<const N: usize>(bytes: &[u8], values: &mut Vec<f64>, value: impl Fn([u8; N]) -> f64) {
-            values.extend(bytes.as_chunks().0.iter().map(|&bytes| value(bytes)));
-        }
-        values.clear();
-        match self.dtype {
-            Dtype::F32 => of(bytes, values, |b| f32::from_le_bytes(b).into()),
-            Dtype::BF16 => of(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16).into()),
-            Dtype::F16 => {
-                let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b)).collect();
-                values.resize(halves.len(), 0.0);
-                halves.convert_to_f64_slice(values);
-            }
-            Dtype::F64 => of(bytes, values, f64::from_le_bytes),
-            Dtype::I16 => of(bytes, values, |b| i16::from_le_bytes(b).into()),
-            Dtype::U16 => of(bytes, values, |b| u16::from_le_bytes(b).into()),
-            Dtype::I32 => of(bytes, values, |b| i32::from_le_bytes(b).into()),
-            Dtype::U32 => of(bytes, values, |b| u32::from_le_bytes(b).into()),
-            Dtype::I64 => of(bytes, values, |b| i64::from_le_bytes(b) as f64),
-            Dtype::U64 => of(bytes, values, |b| u64::from_le_bytes(b) as f64),
-            _ => {
-                values.extend(bytes.iter().map(|&byte| self.table.get(usize::from(byte)).copied().unwrap_or(f64::NAN)))
-            }
-        }
-    }
-}
-
-/// A byte of a sign, an exponent with this bias, and a mantissa of so many bits.
-fn float8(byte: u8, mantissa_bits: u32, bias: i32) -> f64 {
-    let sign = if byte & 0x80 == 0 { 1.0 } else { -1.0 };
-    let exponent = i32::from((byte & 0x7f) >> mantissa_bits);
-    let mantissa = f64::from(byte & ((1 << mantissa_bits) - 1)) / f64::from(1 << mantissa_bits);
-    let (lead, exponent) = if exponent == 0 { (0.0, 1) } else { (1.0, exponent) };
-    sign * (lead + mantissa) * 2f64.powi(exponent - bias)
 }
 
 #[cfg(test)]
@@ -271,22 +212,5 @@ mod tests {
         // the sum is beyond f64
         let large = Statistics::of(&[f64::MAX, f64::MAX]);
         assert_eq!([large.mean(), large.std(), large.min()], [None, None, Some(f64::MAX)]);
-    }
-
-    #[test]
-    fn bytes_are_the_floats_of_their_specifications() {
-        // largest, smallest normal, smallest subnormal
-        for (dtype, bytes, expected) in [
-            (Dtype::F8_E4M3, [0x7e, 0x08, 0x81], [448.0, 2f64.powi(-6), -(2f64.powi(-9))]),
-            (Dtype::F8_E5M2, [0x7b, 0x04, 0x81], [57344.0, 2f64.powi(-14), -(2f64.powi(-16))]),
-            (Dtype::F8_E4M3FNUZ, [0x7f, 0x08, 0x81], [240.0, 2f64.powi(-7), -(2f64.powi(-10))]),
-            (Dtype::F8_E5M2FNUZ, [0x7f, 0x04, 0x81], [57344.0, 2f64.powi(-15), -(2f64.powi(-17))]),
-            (Dtype::F8_E8M0, [0xfe, 0x7f, 0x00], [2f64.powi(127), 1.0, 2f64.powi(-127)]),
-            (Dtype::I8, [0x7f, 0xff, 0x80], [127.0, -1.0, -128.0]),
-        ] {
-            let mut values = Vec::new();
-            Decoder::new(dtype).decode(&bytes, &mut values);
-            assert_eq!(values, expected, "{dtype:?}");
-        }
     }
 }

@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::part::left_bytes;
-use crate::plan::{INDEX, SINGLE};
-use crate::{Error, Plan, PlannedFile, Write};
+use crate::format::{INDEX, SINGLE};
+use crate::partial_file::left_bytes;
+use crate::plan::{Plan, PlannedFile};
+use crate::request::{Write, WriteError};
 
 /// The files that a run has to write.
 pub(crate) struct Survey<'a> {
@@ -18,9 +19,9 @@ pub(crate) struct Survey<'a> {
 }
 
 /// Looks at the files of a plan, and refuses what is to be kept.
-pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, Error> {
+pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, WriteError> {
     let folder = plan.folder();
-    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let io = |source| WriteError::Io { path: folder.to_owned(), source };
     let leads = plan.is_directory() && how.rank.rank == 0;
     let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
     let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();
@@ -29,15 +30,15 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
     if !how.force {
         let stale = if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() };
         if let Some(path) = stale.into_iter().next() {
-            return Err(Error::Stale(path));
+            return Err(WriteError::Stale(path));
         }
         for (name, bytes) in &survey.small {
             let path = folder.join(name);
             match is_file_of(&path, bytes.len() as u64, bytes) {
                 Ok(true) if how.resume => {}
-                Ok(_) => return Err(if how.resume { Error::Different(path) } else { Error::Exists(path) }),
+                Ok(_) => return Err(if how.resume { WriteError::Different(path) } else { WriteError::Exists(path) }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(Error::Io { path, source }),
+                Err(source) => return Err(WriteError::Io { path, source }),
             }
         }
     }
@@ -47,7 +48,7 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
     let left = survey.missing.iter().map(|file| left_bytes(&plan.path(file)));
     let free = left.fold(fs4::available_space(there).map_err(io)?, u64::saturating_add);
     if free < needed {
-        return Err(Error::NoSpace { folder: there.to_owned(), free, needed });
+        return Err(WriteError::NoSpace { folder: there.to_owned(), free, needed });
     }
     Ok(survey)
 }
@@ -57,18 +58,18 @@ pub(crate) fn missing<'p>(
     plan: &Plan,
     files: impl Iterator<Item = &'p PlannedFile>,
     how: &Write<'_>,
-) -> Result<Vec<&'p PlannedFile>, Error> {
+) -> Result<Vec<&'p PlannedFile>, WriteError> {
     let mut missing = Vec::new();
     for file in files {
         let path = plan.path(file);
         match fs::symlink_metadata(&path) {
             Err(_) => missing.push(file),
             // nothing replaces a directory
-            Ok(found) if found.is_dir() => return Err(Error::Exists(path)),
+            Ok(found) if found.is_dir() => return Err(WriteError::Exists(path)),
             Ok(_) if how.force => missing.push(file),
-            Ok(_) if !how.resume => return Err(Error::Exists(path)),
-            Ok(_) if is_whole(file, &path).map_err(|source| Error::Io { path: path.clone(), source })? => {}
-            Ok(_) => return Err(Error::Different(path)),
+            Ok(_) if !how.resume => return Err(WriteError::Exists(path)),
+            Ok(_) if is_whole(file, &path).map_err(|source| WriteError::Io { path: path.clone(), source })? => {}
+            Ok(_) => return Err(WriteError::Different(path)),
         }
     }
     Ok(missing)

@@ -1,4 +1,4 @@
-//! Recipes as templates: a model's configuration and a style of initialisation in, a recipe out.
+//! Renders a template: a model's configuration and a style of initialisation in, the text of a recipe out.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,71 +8,89 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Rest, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-use crate::Config;
-use crate::config::{architecture, typed};
+use crate::config::{Config, KeyError, architecture, typed};
+use crate::template_files::{FILES, families, styles};
 
-/// Steps of a template at most. A model of 60 layers and 512 experts takes 8.6 million.
+/// The most steps of a template. A model of 60 layers and 512 experts takes 8.6 million.
 const FUEL: u64 = 50_000_000;
-/// Bytes of the stack that a template is rendered on.
+/// The bytes of the stack that a template is rendered on. minijinja recurses once for each nested expression.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
-/// hook may pass it over.
+/// hook may ignore it.
 pub const TEMPLATE_THREAD: &str = "template";
-/// Bytes of a recipe at most.
+/// The most bytes of a recipe.
 const LARGEST: usize = 64 << 20;
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
-    };
+/// A template's name, and one of its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The template's name.
+    pub name: String,
+    /// The line, from 1.
+    pub line: usize,
 }
 
-const FILES: &[(&str, &str)] = files![
-    "bert.toml.jinja",
-    "decoder.jinja",
-    "gpt2.toml.jinja",
-    "gpt_neox.toml.jinja",
-    "llama.toml.jinja",
-    "mistral.toml.jinja",
-    "mixtral.toml.jinja",
-    "qwen2.toml.jinja",
-    "qwen3.toml.jinja",
-    "styles/gpt2.jinja",
-    "styles/hf.jinja",
-    "styles/megatron.jinja",
-    "styles/olmo.jinja",
-    "styles/small_init.jinja",
-    "styles/torchtitan.jinja",
-    "tensors.jinja",
-    "vit.toml.jinja",
-];
-
-/// The model types (`model_type` of a configuration) that have a template here.
-pub fn families() -> impl Iterator<Item = &'static str> {
-    FILES.iter().filter_map(|(name, _)| name.strip_suffix(".toml.jinja"))
+/// The beginning of a message about a place.
+fn at(place: &Option<Place>) -> String {
+    place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.name, place.line))
 }
 
-/// A way to initialise a model's weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is, its formula, and its source.
-    pub about: &'static str,
-}
-
-/// Every style.
-///
-/// ```
-/// let styles = seedtensors_checkpoint::styles();
-/// assert!(styles.map(|style| style.name).eq(["gpt2", "hf", "megatron", "olmo", "small_init", "torchtitan"]));
-/// ```
-pub fn styles() -> impl Iterator<Item = Style> {
-    FILES.iter().filter_map(|(name, text)| {
-        let name = name.strip_prefix("styles/")?.strip_suffix(".jinja")?;
-        let about = text.strip_prefix("{#")?.split_once("#}")?.0.trim();
-        Some(Style { name, about })
-    })
+/// The reason why a template gives no recipe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// A style that there is none of.
+    #[error("there is no style {style:?}, but {}", known.join(", "))]
+    Style {
+        /// The style that was asked for.
+        style: String,
+        /// Every style.
+        known: Vec<&'static str>,
+    },
+    /// A configuration without a `model_type`.
+    #[error("the config needs a model_type, one of {}", known.join(", "))]
+    NoFamily {
+        /// Every model type that there is a template for.
+        known: Vec<&'static str>,
+    },
+    /// A `model_type` that there is no template for.
+    #[error("there is no recipe for model_type {model_type:?}, but for {}", known.join(", "))]
+    Family {
+        /// The model type.
+        model_type: String,
+        /// Every model type that there is a template for.
+        known: Vec<&'static str>,
+    },
+    /// A key of the configuration that is absent, or of another type.
+    #[error("{}{error}", at(place))]
+    Key {
+        /// The template's line that asks for it.
+        place: Option<Place>,
+        /// The key and its rule.
+        error: KeyError,
+    },
+    /// A variable that is none of the configuration's keys.
+    #[error("{}{what}", at(place))]
+    Undefined {
+        /// The template's line that uses it.
+        place: Option<Place>,
+        /// A message that names it.
+        what: String,
+    },
+    /// Text that is no template, or one that cannot be rendered.
+    #[error("{}{what}", at(place))]
+    Template {
+        /// The line.
+        place: Option<Place>,
+        /// The reason.
+        what: String,
+    },
+    /// A template that crashes its engine.
+    #[error("the template is none that minijinja can read")]
+    Engine,
+    /// No thread can be started to render it on.
+    #[error("no thread for the template: {0}")]
+    Thread(String),
 }
 
 /// Renders a template to a recipe: the given one, named as in its errors, or the family's of the configuration's
@@ -94,31 +112,31 @@ pub fn styles() -> impl Iterator<Item = Style> {
 ///
 /// # Errors
 ///
-/// What is wrong, in words, with the template's name and line: an unknown family or style, a missing key, a template
-/// that is none, or that runs too long.
+/// Every [`RenderError`]: an unknown family or style, a missing key, text that is no template, or a template that runs
+/// too long.
 ///
 /// ```
 /// let config = serde_json::json!({ "n": 3, "nothing": null });
 /// let template = "{% for i in range(n) %}{{ sqrt(i) }} {{ nothing }} {{ config('more', 'size', 4) }};{% endfor %}";
 /// let text = seedtensors_checkpoint::render(config.as_object().unwrap(), "hf", Some(("mine", template)))?;
 /// assert_eq!(text, "0.0 None 4;1.0 None 4;1.4142135623730951 None 4;");
-/// # Ok::<(), String>(())
+/// # Ok::<(), seedtensors_checkpoint::RenderError>(())
 /// ```
-pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
-    if !styles().any(|known| known.name == style) {
-        let names: Vec<_> = styles().map(|style| style.name).collect();
-        return Err(format!("there is no style {style:?}, but {}", names.join(", ")));
+pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
+    let known: Vec<_> = styles().map(|style| style.name).collect();
+    if !known.contains(&style) {
+        return Err(RenderError::Style { style: style.to_owned(), known });
     }
-    // on a thread of its own, so that its stack is known, and a fault of the engine is an error like any other
+    // on a thread of its own, so that the size of its stack is known, and a panic of the engine becomes an error
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(TEMPLATE_THREAD.to_owned()).stack_size(STACK);
         let rendering = thread.spawn_scoped(scope, || render_here(config, style, template));
-        let rendering = rendering.map_err(|error| format!("no thread for the template: {error}"))?;
-        rendering.join().unwrap_or_else(|_| Err("the template is none that minijinja can read".to_owned()))
+        let rendering = rendering.map_err(|error| RenderError::Thread(error.to_string()))?;
+        rendering.join().unwrap_or(Err(RenderError::Engine))
     })
 }
 
-fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, String> {
+fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
     let environment = environment(&Arc::new(config.clone()));
     let mut variables = BTreeMap::from([("style", Value::from(style))]);
     let template = match template {
@@ -132,21 +150,20 @@ fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> 
     .map_err(|error| plain(&error))?;
     let mut out = Limited(Vec::new());
     template.render_captured_to(variables, &mut out).map_err(|error| plain(&error))?;
-    String::from_utf8(out.0).map_err(|error| error.to_string())
+    String::from_utf8(out.0).map_err(|error| RenderError::Template { place: None, what: error.to_string() })
 }
 
-/// The template of a configuration's `model_type`.
-fn family(config: &Config) -> Result<String, String> {
-    let names = || families().collect::<Vec<_>>().join(", ");
+/// The name of the template of a configuration's `model_type`.
+fn family(config: &Config) -> Result<String, RenderError> {
+    let known: Vec<_> = families().collect();
     match config.get("model_type").and_then(serde_json::Value::as_str) {
-        Some(name) if families().any(|family| family == name) => Ok(format!("{name}.toml.jinja")),
-        Some(name) => {
-            Err(format!("there is no recipe for model_type {name:?}, but for {}; --recipe takes yours", names()))
-        }
-        None => Err(format!("the config needs a model_type, one of {}; --recipe takes your own recipe", names())),
+        Some(name) if known.contains(&name) => Ok(format!("{name}.toml.jinja")),
+        Some(name) => Err(RenderError::Family { model_type: name.to_owned(), known }),
+        None => Err(RenderError::NoFamily { known }),
     }
 }
 
+/// The engine, with the functions that templates may call.
 fn environment(config: &Arc<Config>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -176,12 +193,17 @@ fn environment(config: &Arc<Config>) -> Environment<'static> {
     environment
 }
 
-/// An error on one line: where, what, and of what is undefined its name.
-fn plain(error: &Error) -> String {
-    let place = match (error.name(), error.line()) {
-        (Some(name), Some(line)) => format!("{name}:{line}: "),
-        _ => String::new(),
-    };
+/// minijinja's error in a line: the place, and the name of an undefined value.
+fn plain(error: &Error) -> RenderError {
+    let source = std::error::Error::source(error);
+    // an error in an included template is the source of the error of the `include`
+    if let Some(cause) = source.and_then(|source| source.downcast_ref::<Error>()) {
+        return plain(cause);
+    }
+    let place = error.name().zip(error.line()).map(|(name, line)| Place { name: name.to_owned(), line });
+    if let Some(key) = source.and_then(|source| source.downcast_ref::<KeyError>()) {
+        return RenderError::Key { place, error: key.clone() };
+    }
     let what = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, None) => {
             let expression = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
@@ -191,11 +213,11 @@ fn plain(error: &Error) -> String {
         (_, Some(detail)) => detail.to_owned(),
         (kind, None) => kind.to_string(),
     };
-    let hint = if what.contains("undefined") { "; --set KEY=VALUE gives it" } else { "" };
-    // the cause is where an included template failed
-    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>()) {
-        Some(cause) => plain(cause),
-        None => format!("{place}{what}{hint}"),
+    // some of minijinja's undefined values have another kind, and only the word in the detail
+    if what.contains("undefined") {
+        RenderError::Undefined { place, what }
+    } else {
+        RenderError::Template { place, what }
     }
 }
 

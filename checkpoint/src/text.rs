@@ -1,11 +1,13 @@
 //! A recipe as text: one `[[tensor]]` each, which [`Recipe::parse`](crate::Recipe::parse) reads back as the same.
+//!
+//! Files record this text and its hash, so that it must never change for a tensor that can be written today.
 
 use std::fmt;
 
 use seedtensors::{Fans, Init, Layout};
 use toml::Value;
 
-use crate::{Part, Recipe, Tensor};
+use crate::recipe::{Recipe, ShardSpec, Tensor};
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +40,7 @@ impl fmt::Display for Tensor {
         if let Some(padding) = self.padding {
             writeln!(f, "padding = {padding}")?;
         }
-        if let Some(Part { start, extent }) = &self.shard {
+        if let Some(ShardSpec { start, extent }) = &self.shard {
             writeln!(f, "shard = {{ start = {start:?}, extent = {extent:?} }}")?;
         }
         Ok(())

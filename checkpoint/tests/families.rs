@@ -176,7 +176,8 @@ fn a_tied_matrix_has_the_heads_std() {
             let tied = recipe(&config, style.name);
             let embedding = &tied.tensors[0];
             assert!(embedding.name.contains("embed") || embedding.name.contains("wte"), "{}", embedding.name);
-            let (std, width) = (seedtensors_checkpoint::Law::of(embedding).unwrap().std, embedding.dims()[1] as f64);
+            let (std, width) =
+                (seedtensors_checkpoint::Expected::of(embedding).unwrap().std, embedding.dims()[1] as f64);
             assert!(std * width.sqrt() < 1.01, "{family} {}: {std}", style.name);
             config["tie_word_embeddings"] = json!(false);
             let untied = recipe(&config, style.name);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use seedtensors_checkpoint::{Checkpoint, Config, DEFAULT_RULES, Law, Like, Tensor, like};
+use seedtensors_checkpoint::{Checkpoint, Config, DEFAULT_RULES, Expected, Like, Tensor, like};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ fn checkpoint(rows: &[Row]) -> Checkpoint {
 /// The difference between a tensor's distribution and what transformers saved.
 fn difference(tensor: &Tensor, row: &Row) -> Option<String> {
     let Row(_, shape, _, mean, std, least, greatest, zeros) = row;
-    let law = Law::of(tensor).unwrap();
+    let law = Expected::of(tensor).unwrap();
     let told = format!("{:?}: N({}, {}), transformers' {mean:?} {std:?}", tensor.init, law.mean, law.std);
     if tensor.padding.into_iter().collect::<Vec<_>>() != *zeros {
         return Some(format!("{told}: padding {:?}, not {zeros:?}", tensor.padding));

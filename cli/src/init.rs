@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{anyhow, bail};
 use indicatif::{DecimalBytes, HumanCount};
-use seedtensors_checkpoint::{Plan, Rank, Source, Write, write};
+use seedtensors_checkpoint::{Backend, Plan, Rank, Write, write};
 
 use crate::args::{Init, RankArg};
 use crate::progress::Reporter;
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
         say(format!("rank {} has nothing to write (files: {}): {advice}", rank.rank, plan.files.len()));
         return Ok(());
     }
-    let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Source::Cpu) };
+    let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Backend::Cpu) };
     (how.force, how.resume) = (arguments.force, arguments.resume);
     // refusals come before a device is opened
     how.check(&plan)?;

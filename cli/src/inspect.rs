@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use seedtensors_checkpoint::{
-    Checkpoint, Histogram, Panel, Statistics, Subject, is_match, plot, printable, printable_json, subjects,
+    Checkpoint, Histogram, Panel, Statistics, StoredTensor, is_match, plot, printable, printable_json, tensors,
 };
 use serde_json::{Value, json};
 
@@ -22,18 +22,18 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         check_plot(path, arguments.force)?;
     }
     let checkpoint = Checkpoint::open(&arguments.path)?;
-    let (mut subjects, problems) = subjects(&checkpoint);
+    let (mut tensors, problems) = tensors(&checkpoint);
     for problem in problems {
         print::note(format_args!("warning: {problem}"));
     }
     if let Some(glob) = &arguments.tensor {
         let matches = is_match(glob).map_err(|message| anyhow!("{message}"))?;
-        subjects.retain(|subject| matches(&subject.entry.name));
-        if subjects.is_empty() {
+        tensors.retain(|tensor| matches(&tensor.entry.name));
+        if tensors.is_empty() {
             bail!("no tensor's name matches {glob:?}");
         }
     }
-    let names = subjects.iter().map(|subject| shortened(&subject.entry.name).chars().count());
+    let names = tensors.iter().map(|tensor| shortened(&tensor.entry.name).chars().count());
     let width = names.max().unwrap_or_default();
     let bars = !arguments.json && std::io::stdout().is_terminal();
     let mut out = print::out();
@@ -41,16 +41,16 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         writeln!(out, "{}", heading(width))?;
     }
     let (mut is_first, mut panels, mut left_out) = (true, Vec::new(), 0);
-    for subject in &subjects {
-        let cannot = || format!("cannot read {}", subject.file.path.display());
-        let statistics = subject.statistics().with_context(cannot)?;
-        let histogram = |bins| statistics.as_ref().map_or(Ok(None), |values| subject.histogram(values, bins));
+    for tensor in &tensors {
+        let cannot = || format!("cannot read {}", tensor.file.path.display());
+        let statistics = tensor.statistics().with_context(cannot)?;
+        let histogram = |bins| statistics.as_ref().map_or(Ok(None), |values| tensor.histogram(values, bins));
         if arguments.json {
-            write_json(&mut out, is_first, &as_json(subject, statistics.as_ref()))?;
+            write_json(&mut out, is_first, &as_json(tensor, statistics.as_ref()))?;
             is_first = false;
         } else {
             let small = if bars { histogram(16).with_context(cannot)? } else { None };
-            writeln!(out, "{}", line(subject, statistics.as_ref(), small.as_ref(), width))?;
+            writeln!(out, "{}", line(tensor, statistics.as_ref(), small.as_ref(), width))?;
         }
         if arguments.plot.is_none() {
             continue;
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         if panels.len() == MOST_PANELS {
             left_out += 1;
         } else if let (Some(statistics), Some(histogram)) = (statistics, histogram(64).with_context(cannot)?) {
-            panels.push(Panel { name: subject.entry.name.clone(), statistics, histogram, law: subject.law });
+            panels.push(Panel { name: tensor.entry.name.clone(), statistics, histogram, law: tensor.law });
         }
     }
     if arguments.json {
@@ -114,18 +114,18 @@ fn heading(width: usize) -> String {
     )
 }
 
-fn line(subject: &Subject<'_>, values: Option<&Statistics>, small: Option<&Histogram>, width: usize) -> String {
-    let entry = subject.entry;
+fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&Histogram>, width: usize) -> String {
+    let entry = tensor.entry;
     let (shape, dtype) = (format!("{:?}", entry.shape), format!("{:?}", entry.dtype));
     let head = format!("{:width$}  {shape:>18} {dtype:>5}", shortened(&entry.name));
     let Some(values) = values else { return format!("{head} values of this dtype are not read") };
     let or_dash = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
-    let errors = subject.std_errors(values).map_or_else(|| "-".to_owned(), |errors| format!("{errors:+.2}"));
+    let errors = tensor.std_errors(values).map_or_else(|| "-".to_owned(), |errors| format!("{errors:+.2}"));
     format!(
         "{head} {:>11} {:>10} {:>10} {errors:>7} {:>11} {:>11} {:>9} {:>4} {:>4} {}",
         or_dash(values.mean()),
         or_dash(values.std()),
-        or_dash(subject.law.map(|law| law.std)),
+        or_dash(tensor.law.map(|law| law.std)),
         or_dash(values.min()),
         or_dash(values.max()),
         values.zeros,
@@ -154,12 +154,12 @@ fn bars(histogram: &Histogram) -> String {
     histogram.counts.iter().map(bar).collect()
 }
 
-fn as_json(subject: &Subject<'_>, values: Option<&Statistics>) -> Value {
+fn as_json(tensor: &StoredTensor<'_>, values: Option<&Statistics>) -> Value {
     let mut object = json!({
-        "name": subject.entry.name,
-        "file": subject.file.path.display().to_string(),
-        "shape": subject.entry.shape,
-        "dtype": format!("{:?}", subject.entry.dtype),
+        "name": tensor.entry.name,
+        "file": tensor.file.path.display().to_string(),
+        "shape": tensor.entry.shape,
+        "dtype": format!("{:?}", tensor.entry.dtype),
     });
     if let Some(values) = values {
         object["finite"] = json!(values.count);
@@ -170,9 +170,9 @@ fn as_json(subject: &Subject<'_>, values: Option<&Statistics>) -> Value {
         object["zeros"] = json!(values.zeros);
         object["nans"] = json!(values.nans);
         object["infinities"] = json!(values.infinities);
-        object["std_errors"] = json!(subject.std_errors(values));
+        object["std_errors"] = json!(tensor.std_errors(values));
     }
-    object["promised_mean"] = json!(subject.law.map(|law| law.mean));
-    object["promised_std"] = json!(subject.law.map(|law| law.std));
+    object["promised_mean"] = json!(tensor.law.map(|law| law.mean));
+    object["promised_std"] = json!(tensor.law.map(|law| law.std));
     object
 }

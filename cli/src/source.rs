@@ -1,12 +1,12 @@
 //! What fills the tensors: `--device`.
 
 use seedtensors::gpu::{Gpu, Select};
-use seedtensors_checkpoint::Source;
+use seedtensors_checkpoint::Backend;
 
 use crate::args::{Arithmetic, Device};
 
 /// What was asked for, opened and told.
-pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String)) -> anyhow::Result<Source> {
+pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String)) -> anyhow::Result<Backend> {
     let opened = match device {
         Device::Cpu => Err(String::new()),
         Device::Auto => hardware(arithmetic),
@@ -16,11 +16,11 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
     Ok(match opened {
         Ok(gpu) => {
             say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
-            Source::Gpu(Box::new(gpu))
+            Backend::Gpu(Box::new(gpu))
         }
         Err(why) => {
             say(format!("filling on the CPU{why}"));
-            Source::Cpu
+            Backend::Cpu
         }
     })
 }

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use safetensors::SafeTensors;
 use seedtensors::Arithmetic;
 use seedtensors_checkpoint::{
-    Checkpoint, Config, Header, Law, Plan, Recipe, Record, Source, Write, like, render, weight_map, write,
+    Backend, Checkpoint, Config, Expected, Header, Plan, Recipe, Record, Write, like, render, weight_map, write,
 };
 
 #[path = "../../../checkpoint/tests/common/mutate.rs"]
@@ -148,7 +148,7 @@ fn recipe(text: &str) -> Result<bool, Failure> {
         let planned: usize = plan.files.iter().map(|file| file.recipe.tensors.len()).sum();
         assert_eq!(planned, recipe.tensors.len());
     }
-    for law in recipe.tensors.iter().filter(|tensor| tensor.elements() > 0).filter_map(Law::of) {
+    for law in recipe.tensors.iter().filter(|tensor| tensor.elements() > 0).filter_map(Expected::of) {
         assert!(law.std >= 0.0, "{law:?}");
     }
     Ok(true)
@@ -166,7 +166,7 @@ pub(crate) fn checkpoint() -> Result<Checkpoint, Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.safetensors");
     let plan = Plan::new(&Recipe::parse(RECIPE)?, 1, Arithmetic::Exact, &path, 1, 1)?;
-    write(&plan, &Write::new(&Source::Cpu), &|_| true)?;
+    write(&plan, &Write::new(&Backend::Cpu), &|_| true)?;
     Ok(Checkpoint::open(&path)?)
 }
 

@@ -13,7 +13,7 @@ use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape,
     VarianceScaling, cpu,
 };
-use seedtensors_checkpoint::{Part, Plan, Recipe, Source, Tensor, Write as Files, write};
+use seedtensors_checkpoint::{Backend, Plan, Recipe, ShardSpec, Tensor, Write as Files, write};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -367,13 +367,13 @@ fn samplers() -> Vec<Value> {
     cases
 }
 
-fn part_json(part: Option<&Part>) -> Value {
+fn part_json(part: Option<&ShardSpec>) -> Value {
     part.map_or(Value::Null, |part| json!({ "start": part.start, "extent": part.extent }))
 }
 
 fn recipes() -> Vec<Value> {
     let names = ["fc1.weight", "a b/c 'd'", "a \"b\"", "Ümlaut \u{1f980}"];
-    let part = Part { start: vec![1, 0], extent: vec![2, 5] };
+    let part = ShardSpec { start: vec![1, 0], extent: vec![2, 5] };
     let tensors = inits().into_iter().chain([
         Init::ones(),
         Init::Constant { value: -0.0 },
@@ -451,7 +451,7 @@ fn header(tensor: &Tensor, seed: u64) -> String {
     let path = folder.path().join("a.safetensors");
     let recipe = Recipe { tensors: vec![tensor.clone()] };
     let plan = Plan::new(&recipe, seed, Arithmetic::Exact, &path, 1, 1).expect("a tensor that a file holds");
-    write(&plan, &Files::new(&Source::Cpu), &|_| true).expect("room for a file");
+    write(&plan, &Files::new(&Backend::Cpu), &|_| true).expect("room for a file");
     let bytes = std::fs::read(&path).expect("the file that was written");
     let (length, rest) = bytes.split_first_chunk().expect("the length of a header");
     let json = &rest[..u64::from_le_bytes(*length) as usize];

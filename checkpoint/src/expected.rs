@@ -1,30 +1,30 @@
-//! What an initialiser promises of a tensor's values: their mean, their std, their density.
+//! The mean, std and density that an initialiser's values should have, for `inspect` to compare with.
 
 use seedtensors::{Init, Layout, Sampler};
 
 use crate::Tensor;
 
-/// The law of a tensor's values.
+/// The mean, std and density of the values that an initialiser gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Law {
+pub struct Expected {
     /// Their mean.
     pub mean: f64,
     /// Their standard deviation.
     pub std: f64,
-    /// Their fourth central moment by the square of their variance, where values are drawn one by one.
+    /// The fourth central moment divided by the square of the variance, where values are drawn one by one.
     kurtosis: Option<f64>,
     density: Density,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Density {
-    /// Values that have none, or of which it is not known.
+    /// No density, or one that is not known.
     None,
     Uniform {
         low: f64,
         high: f64,
     },
-    /// A normal within two bounds, its height such that the whole is 1.
+    /// A normal within two bounds. Its integral times `height` is 1.
     Normal {
         mean: f64,
         std: f64,
@@ -34,11 +34,12 @@ enum Density {
     },
 }
 
-impl Law {
-    /// A tensor's, padding included; none of raw words, nor of a part of a matrix that is not drawn value by value.
+impl Expected {
+    /// The values of a tensor, padding included. None for a shard of a matrix whose elements depend on each other: its
+    /// zeros or signs may all lie in another shard.
     #[must_use]
     pub fn of(tensor: &Tensor) -> Option<Self> {
-        let law = match tensor.sampler {
+        let expected = match tensor.sampler().ok()? {
             Sampler::Constant { value } => {
                 Self { mean: value.into(), std: 0.0, kurtosis: None, density: Density::None }
             }
@@ -53,16 +54,16 @@ impl Law {
         };
         let padding = tensor.padding_elements();
         let zeros = (padding.end - padding.start) as f64 / tensor.elements() as f64;
-        Some(if zeros > 0.0 { law.with_zeros(zeros) } else { law })
+        Some(if zeros > 0.0 { expected.with_zeros(zeros) } else { expected })
     }
 
-    /// The standard error of the std of so many values; none where they are not drawn one by one.
+    /// The standard error of the std of `count` values. None where they are not drawn one by one.
     #[must_use]
     pub fn std_error(&self, count: f64) -> Option<f64> {
         self.kurtosis.map(|kurtosis| self.std * ((kurtosis - 1.0) / (4.0 * count)).sqrt())
     }
 
-    /// The density at a value; 0 where the values have none.
+    /// The density at a value; 0 where there is none.
     #[must_use]
     pub fn density(&self, x: f64) -> f64 {
         match self.density {
@@ -74,13 +75,13 @@ impl Law {
         }
     }
 
-    /// The law of these values where a part of them is replaced by zeros.
+    /// The same values with a part of them replaced by zeros.
     fn with_zeros(self, part: f64) -> Self {
         let kept = 1.0 - part;
         let (m, v) = (self.mean, self.std * self.std);
         let mean = kept * m;
         let variance = kept * (v + m * m) - mean * mean;
-        // about the new mean, of a law that is symmetric about its own
+        // about the new mean, of a distribution that is symmetric about its own
         let fourth = self.kurtosis.map(|kurtosis| {
             let d = m - mean;
             kept * (kurtosis * v * v + 6.0 * d * d * v + d.powi(4)) + part * mean.powi(4)
@@ -90,27 +91,29 @@ impl Law {
     }
 }
 
-fn uniform(low: f64, high: f64) -> Law {
+fn uniform(low: f64, high: f64) -> Expected {
     let density = if high > low { Density::Uniform { low, high } } else { Density::None };
-    Law { mean: (low + high) / 2.0, std: (high - low) / 12f64.sqrt(), kurtosis: Some(1.8), density }
+    Expected { mean: (low + high) / 2.0, std: (high - low) / 12f64.sqrt(), kurtosis: Some(1.8), density }
 }
 
-fn normal(mean: f64, std: f64) -> Law {
+fn normal(mean: f64, std: f64) -> Expected {
     let density = if std > 0.0 {
         let height = 1.0 / (std * std::f64::consts::TAU.sqrt());
         Density::Normal { mean, std, low: f64::NEG_INFINITY, high: f64::INFINITY, height }
     } else {
         Density::None
     };
-    Law { mean, std, kurtosis: Some(3.0), density }
+    Expected { mean, std, kurtosis: Some(3.0), density }
 }
 
 fn bell(z: f64) -> f64 {
     (-0.5 * z * z).exp()
 }
 
-/// By Simpson's rule over the window, or as much of it as has any mass beside its highest point.
-fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Law {
+/// The moments of a truncated normal, by Simpson's rule over the interval, or over the 10 std beside its densest point:
+/// beyond them the density is below e^-50 of the highest.
+fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Expected {
+    // the moments are then within 1e-6 of scipy's, as the tests check
     const STEPS: u32 = 20_000;
     let (a, b) = ((low - mean) / std, (high - mean) / std);
     let peak = 0_f64.clamp(a, b);
@@ -132,11 +135,11 @@ fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Law {
     let height = (0.5 * peak * peak).exp() / (std * whole);
     let density = Density::Normal { mean, std, low, high, height };
     let kurtosis = Some(central(4) / (variance * variance));
-    Law { mean: mean + std * first, std: std * variance.sqrt(), kurtosis, density }
+    Expected { mean: mean + std * first, std: std * variance.sqrt(), kurtosis, density }
 }
 
-/// Of values that belong together, by how many of them are what.
-fn matrix(tensor: &Tensor) -> Option<Law> {
+/// The values of a matrix, by how many elements have which value.
+fn matrix(tensor: &Tensor) -> Option<Expected> {
     let dims = tensor.shape.dims();
     let elements = tensor.shape.elements() as f64;
     let (outs, ins) = match (tensor.shape.layout(), dims) {
@@ -145,7 +148,7 @@ fn matrix(tensor: &Tensor) -> Option<Law> {
     };
     let ones = |count: u64, gain: f64| {
         let part = count as f64 / elements;
-        Law {
+        Expected {
             mean: gain * part,
             std: gain.abs() * (part * (1.0 - part)).sqrt(),
             kurtosis: None,
@@ -154,7 +157,7 @@ fn matrix(tensor: &Tensor) -> Option<Law> {
     };
     // the mean of an orthogonal matrix is 0 on average
     let turned =
-        |squares: f64| Law { mean: 0.0, std: (squares / elements).sqrt(), kurtosis: None, density: Density::None };
+        |squares: f64| Expected { mean: 0.0, std: (squares / elements).sqrt(), kurtosis: None, density: Density::None };
     Some(match tensor.init {
         Init::Eye { gain } => ones(outs.min(ins), gain),
         Init::Dirac { groups } => ones(groups * (outs / groups.max(1)).min(ins), 1.0),
@@ -165,8 +168,8 @@ fn matrix(tensor: &Tensor) -> Option<Law> {
         Init::DeltaOrthogonal { gain } => turned(gain * gain * ins as f64),
         Init::Sparse { sparsity, std } => {
             let rows = dims[0] as f64;
-            let law = normal(0.0, std).with_zeros((sparsity * rows).ceil().min(rows) / rows);
-            Law { density: Density::None, ..law }
+            let normal = normal(0.0, std).with_zeros((sparsity * rows).ceil().min(rows) / rows);
+            Expected { density: Density::None, ..normal }
         }
         _ => return None,
     })
@@ -177,9 +180,9 @@ mod tests {
     use super::*;
     use crate::Recipe;
 
-    fn law(init: &str, rest: &str) -> Law {
+    fn expected(init: &str, rest: &str) -> Expected {
         let text = format!("[[tensor]]\nname = \"w\"\nshape = [4, 5]\ninit = {init}\n{rest}");
-        Law::of(&Recipe::parse(&text).unwrap().tensors[0]).unwrap()
+        Expected::of(&Recipe::parse(&text).unwrap().tensors[0]).unwrap()
     }
 
     fn close(a: f64, b: f64) {
@@ -188,17 +191,17 @@ mod tests {
 
     #[test]
     fn moments_are_the_textbooks() {
-        let two = law("{ truncated_normal = { std = 3.0, low = -2.0, high = 2.0, bounds = \"std\" } }", "");
+        let two = expected("{ truncated_normal = { std = 3.0, low = -2.0, high = 2.0, bounds = \"std\" } }", "");
         close(two.std, 3.0 * 0.879_625_661_034_24);
         close(two.kurtosis.unwrap(), 2.365_536_717_129); // scipy.stats.truncnorm
         // a half normal: mean sqrt(2 / pi), variance 1 - 2 / pi
-        let half = law("{ truncated_normal = { low = 0.0, high = inf } }", "");
+        let half = expected("{ truncated_normal = { low = 0.0, high = inf } }", "");
         close(half.mean, (2.0 / std::f64::consts::PI).sqrt());
         close(half.std, (1.0 - 2.0 / std::f64::consts::PI).sqrt());
         close(half.density(0.0), (2.0 / std::f64::consts::PI).sqrt());
-        let tail = law("{ truncated_normal = { low = 8.0, high = inf } }", "");
+        let tail = expected("{ truncated_normal = { low = 8.0, high = inf } }", "");
         close(tail.mean, 8.121_368);
-        let uniform = law("{ uniform = { low = -1.0, high = 3.0 } }", "");
+        let uniform = expected("{ uniform = { low = -1.0, high = 3.0 } }", "");
         close(uniform.std, 4.0 / 12f64.sqrt());
         close(uniform.density(0.0), 0.25);
         assert_eq!(uniform.density(3.5), 0.0);
@@ -206,12 +209,12 @@ mod tests {
 
     #[test]
     fn padding_and_matrices_are_counted() {
-        let padded = law("{ normal = { mean = 1.0, std = 2.0 } }", "padding = 1");
+        let padded = expected("{ normal = { mean = 1.0, std = 2.0 } }", "padding = 1");
         close(padded.mean, 0.75);
         close(padded.std, (0.75 * 5.0 - 0.75 * 0.75_f64).sqrt());
-        let eye = law("{ eye = { gain = 3.0 } }", "");
+        let eye = expected("{ eye = { gain = 3.0 } }", "");
         close(eye.mean, 3.0 * 4.0 / 20.0);
-        close(law("\"orthogonal\"", "").std, (4.0 / 20.0_f64).sqrt());
-        close(law("{ sparse = { sparsity = 0.5, std = 2.0 } }", "").std, 2.0 * 0.5_f64.sqrt());
+        close(expected("\"orthogonal\"", "").std, (4.0 / 20.0_f64).sqrt());
+        close(expected("{ sparse = { sparsity = 0.5, std = 2.0 } }", "").std, 2.0 * 0.5_f64.sqrt());
     }
 }

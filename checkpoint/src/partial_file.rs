@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
-use crate::Error;
+use crate::request::WriteError;
 
 /// Bytes of a file's name at most, on the usual file systems.
 const LONGEST_NAME: usize = 255;
 
 /// A file without its final name, locked, and removed unless it gets the name.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct PartialFile {
     // dropped in this order: the lock is held until the part is gone
     part: TempPath,
     file: File,
@@ -23,19 +23,19 @@ pub(crate) struct Part {
 
 /// A part that is whole, and on the disk.
 #[derive(Debug)]
-pub(crate) struct FinishedPart {
+pub(crate) struct FinishedFile {
     // dropped in this order: the lock is held until the part is gone
     part: TempPath,
     _lock: Option<File>,
     name: PathBuf,
 }
 
-impl Part {
+impl PartialFile {
     /// Opens the part of the file of this name, empty. One that a killed run left is taken over.
-    pub(crate) fn open(name: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn open(name: PathBuf) -> Result<Self, WriteError> {
         let path = part_path(&name);
-        let io = |source| Error::Io { path: name.clone(), source };
-        let file = locked(&path).map_err(io)?.ok_or_else(|| Error::Busy(name.clone()))?;
+        let io = |source| WriteError::Io { path: name.clone(), source };
+        let file = locked(&path).map_err(io)?.ok_or_else(|| WriteError::Busy(name.clone()))?;
         let part = TempPath::try_from_path(path).map_err(io)?;
         Ok(Self { part, file, name })
     }
@@ -46,21 +46,21 @@ impl Part {
 
     /// Brings it to the disk. `unlock` closes the file, too, for a run that has the directory for itself: open files
     /// are few.
-    pub(crate) fn finish(self, unlock: bool) -> Result<FinishedPart, Error> {
+    pub(crate) fn finish(self, unlock: bool) -> Result<FinishedFile, WriteError> {
         let Self { part, file, name } = self;
-        file.sync_all().map_err(|source| Error::Io { path: name.clone(), source })?;
-        Ok(FinishedPart { part, _lock: (!unlock).then_some(file), name })
+        file.sync_all().map_err(|source| WriteError::Io { path: name.clone(), source })?;
+        Ok(FinishedFile { part, _lock: (!unlock).then_some(file), name })
     }
 }
 
-impl FinishedPart {
+impl FinishedFile {
     /// Gives it its final name.
-    pub(crate) fn rename(self, replace: bool) -> Result<(), Error> {
+    pub(crate) fn rename(self, replace: bool) -> Result<(), WriteError> {
         let Self { part, _lock, name } = self;
         let renamed = if replace { part.persist(&name) } else { part.persist_noclobber(&name) };
         renamed.map_err(|refused| match refused.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists(name),
-            _ => Error::Io { path: name, source: refused.error },
+            io::ErrorKind::AlreadyExists => WriteError::Exists(name),
+            _ => WriteError::Io { path: name, source: refused.error },
         })
     }
 }
@@ -146,22 +146,22 @@ pub(crate) fn left_bytes(name: &Path) -> u64 {
 
 /// Locks a directory: for one run alone, or for runs that write different files of it. None where directories cannot
 /// be locked; the locks of the parts then do.
-pub(crate) fn lock_folder(folder: &Path, alone: bool) -> Result<Option<File>, Error> {
+pub(crate) fn lock_folder(folder: &Path, alone: bool) -> Result<Option<File>, WriteError> {
     let Ok(file) = File::open(folder) else { return Ok(None) };
     match if alone { file.try_lock() } else { file.try_lock_shared() } {
         Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
+        Err(TryLockError::WouldBlock) => Err(WriteError::Busy(folder.to_owned())),
         Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 
 /// Brings a directory's names to the disk.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), WriteError> {
     // a directory that cannot be opened, as on Windows, cannot be synced either
     let Ok(file) = File::open(folder) else { return Ok(()) };
     match file.sync_all() {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            Err(Error::Io { path: folder.to_owned(), source: error })
+            Err(WriteError::Io { path: folder.to_owned(), source: error })
         }
         _ => Ok(()),
     }

@@ -1,0 +1,46 @@
+//! Rules of safetensors files and of directories of them, as their public readers have them.
+
+use seedtensors::Dtype;
+
+/// The name of a directory's only file.
+pub(crate) const SINGLE: &str = "model.safetensors";
+/// The name of a directory's index.
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
+/// The most dimensions of a tensor. The format has no limit; this one keeps a header from filling the memory.
+pub(crate) const MOST_DIMS: usize = 64;
+
+/// A name that a tensor cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tensor cannot be named {name:?}: {rule}")]
+#[non_exhaustive]
+pub struct NameError {
+    /// The name.
+    pub name: String,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+}
+
+/// Refuses names that a safetensors file cannot hold, that would change a terminal, or that would lead out of a
+/// directory if a program took them for paths.
+pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
+    let rule = if name.is_empty() || name == "__metadata__" {
+        "a safetensors file has no room for it"
+    } else if name.chars().any(char::is_control) {
+        "it has control characters"
+    } else if name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..") {
+        "as a path it would lead out of a folder"
+    } else {
+        return Ok(());
+    };
+    Err(NameError { name: name.to_owned(), rule })
+}
+
+/// A dtype as the format names it; none of a dtype that this crate does not know.
+pub(crate) const fn stored(dtype: Dtype) -> Option<safetensors::Dtype> {
+    match dtype {
+        Dtype::F32 => Some(safetensors::Dtype::F32),
+        Dtype::F16 => Some(safetensors::Dtype::F16),
+        Dtype::BF16 => Some(safetensors::Dtype::BF16),
+        _ => None,
+    }
+}

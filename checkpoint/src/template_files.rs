@@ -1,0 +1,56 @@
+//! The templates that the crate carries: model families, styles of initialisation, and their shared parts.
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
+    };
+}
+
+/// Every template, by its name in `recipes/`.
+pub(crate) const FILES: &[(&str, &str)] = files![
+    "bert.toml.jinja",
+    "decoder.jinja",
+    "gpt2.toml.jinja",
+    "gpt_neox.toml.jinja",
+    "llama.toml.jinja",
+    "mistral.toml.jinja",
+    "mixtral.toml.jinja",
+    "qwen2.toml.jinja",
+    "qwen3.toml.jinja",
+    "styles/gpt2.jinja",
+    "styles/hf.jinja",
+    "styles/megatron.jinja",
+    "styles/olmo.jinja",
+    "styles/small_init.jinja",
+    "styles/torchtitan.jinja",
+    "tensors.jinja",
+    "vit.toml.jinja",
+];
+
+/// The model types (`model_type` of a configuration) that have a template here.
+pub fn families() -> impl Iterator<Item = &'static str> {
+    FILES.iter().filter_map(|(name, _)| name.strip_suffix(".toml.jinja"))
+}
+
+/// A way to initialise a model's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, its formula, and its source.
+    pub about: &'static str,
+}
+
+/// Every style.
+///
+/// ```
+/// let styles = seedtensors_checkpoint::styles();
+/// assert!(styles.map(|style| style.name).eq(["gpt2", "hf", "megatron", "olmo", "small_init", "torchtitan"]));
+/// ```
+pub fn styles() -> impl Iterator<Item = Style> {
+    FILES.iter().filter_map(|(name, text)| {
+        let name = name.strip_prefix("styles/")?.strip_suffix(".jinja")?;
+        let about = text.strip_prefix("{#")?.split_once("#}")?.0.trim();
+        Some(Style { name, about })
+    })
+}

@@ -1,0 +1,114 @@
+//! The keys of a `[[tensor]]`, and the tensor that they describe. `parse` fills them from a recipe's text, `rules` from a
+//! rule and a checkpoint's header.
+
+use seedtensors::{Dtype, Fans, Init, Layout, Shape};
+use serde::Deserialize;
+
+use crate::format::{MOST_DIMS, check_name};
+use crate::recipe::{ShardSpec, Tensor};
+
+/// The keys of a `[[tensor]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TensorSpec {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<u64>,
+    #[serde(default = "f32")]
+    pub(crate) dtype: Dtype,
+    #[serde(default)]
+    pub(crate) layout: Layout,
+    #[serde(default = "one")]
+    pub(crate) groups: u64,
+    #[serde(default)]
+    pub(crate) transposed: bool,
+    pub(crate) fans: Option<Fans>,
+    pub(crate) init: Option<Init>,
+    pub(crate) padding: Option<u64>,
+    pub(crate) shard: Option<ShardSpec>,
+}
+
+const fn f32() -> Dtype {
+    Dtype::F32
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// The key that a tensor's error is about, so that a recipe's reader can name its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Name,
+    Shape,
+    Init,
+    Padding,
+    Shard,
+}
+
+/// The reason why keys describe no tensor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct SpecError {
+    pub(crate) key: Key,
+    pub(crate) message: String,
+}
+
+impl SpecError {
+    fn new(key: Key, message: impl ToString) -> Self {
+        Self { key, message: message.to_string() }
+    }
+}
+
+impl TensorSpec {
+    /// The tensor that the keys describe, checked as a fill checks it.
+    pub(crate) fn tensor(self) -> Result<Tensor, SpecError> {
+        let Self { name, dtype, padding, .. } = &self;
+        let (dtype, padding) = (*dtype, *padding);
+        check_name(name).map_err(|error| SpecError::new(Key::Name, error))?;
+        let refuse = |key, error: &dyn ToString| SpecError::new(key, format!("tensor {name:?}: {}", error.to_string()));
+        if self.shape.len() > MOST_DIMS {
+            let message = format!("a shape has at most {MOST_DIMS} dimensions, not {}", self.shape.len());
+            return Err(refuse(Key::Shape, &message));
+        }
+        let shape = self.whole_shape().map_err(|error| SpecError::new(Key::Shape, error))?;
+        let init = self.init.ok_or_else(|| {
+            let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
+            SpecError::new(Key::Init, message)
+        })?;
+        let checked = init.sampler(&shape).and_then(|sampler| sampler.check(dtype));
+        checked.map_err(|error| refuse(Key::Init, &error))?;
+        if let Some(shard) = &self.shard {
+            shape.shard(&shard.start, &shard.extent).map_err(|error| refuse(Key::Shard, &error))?;
+        }
+        check_padding(&shape, padding).map_err(|message| refuse(Key::Padding, &message))?;
+        let Self { name, shard, .. } = self;
+        Ok(Tensor { name, shape, dtype, init, padding, shard })
+    }
+
+    fn whole_shape(&self) -> seedtensors::Result<Shape> {
+        let shape =
+            Shape::new(&self.shape)?.with_layout(self.layout).with_groups(self.groups).with_transposed(self.transposed);
+        Ok(match self.fans {
+            Some(fans) => shape.with_fans(fans),
+            None => shape,
+        })
+    }
+}
+
+/// Refuses padding outside the first dimension.
+pub(crate) fn check_padding(shape: &Shape, padding: Option<u64>) -> Result<(), BadPadding> {
+    match (padding, shape.dims()) {
+        (Some(padding), &[rows, ..]) if padding >= rows => Err(BadPadding::Outside { padding, rows }),
+        (Some(_), []) => Err(BadPadding::Scalar),
+        _ => Ok(()),
+    }
+}
+
+/// Padding that a tensor cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadPadding {
+    #[error("padding is an index below {rows}, the first dimension, not {padding}")]
+    Outside { padding: u64, rows: u64 },
+    #[error("a scalar has no padding")]
+    Scalar,
+}
