@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytemuck::Pod;
-use half::{bf16, f16};
 use rayon::prelude::*;
-use seedtensors::{Arithmetic, Dtype, Element, Error, Fill, Key, Result, Sampler, cpu};
+use seedtensors::cpu::Filler;
+use seedtensors::{Arithmetic, Error, Fill, Key, Result, Sampler};
 
 use crate::backend::Backend;
 use crate::matrices::{is_large, while_asking, whole};
@@ -32,8 +31,34 @@ pub(crate) struct Piece<'a> {
     pub(crate) start: u64,
     pub(crate) bytes: usize,
     pub(crate) offset: u64,
-    /// All bytes of the tensor, where they were computed at once.
-    made: Option<Arc<Result<Vec<u64>>>>,
+    content: Content,
+}
+
+/// The source of a piece's bytes.
+#[derive(Clone)]
+enum Content {
+    /// The tensor's fill, prepared once for all of its pieces.
+    Fill(Arc<Result<Prepared>>),
+    /// All bytes of the tensor, which were computed at once.
+    Computed(Arc<Result<Vec<u8>>>),
+}
+
+/// A tensor's fill, and the same for the CPU with its parameters worked out.
+#[derive(Clone, Copy)]
+struct Prepared {
+    fill: Fill,
+    filler: Filler,
+}
+
+impl Prepared {
+    fn new(tensor: &Tensor, seed: u64, arithmetic: Arithmetic) -> Result<Self> {
+        let whole = Fill::new(Key::new(seed).named(&tensor.name), tensor.init, &tensor.shape)?;
+        let fill = match &tensor.shard {
+            Some(shard) => whole.shard(&tensor.shape.shard(&shard.start, &shard.extent)?)?,
+            None => whole,
+        };
+        Ok(Self { fill: fill.with_arithmetic(arithmetic), filler: Filler::new(&fill, tensor.dtype)? })
+    }
 }
 
 impl Piece<'_> {
@@ -53,10 +78,12 @@ impl Values<'_> {
             Backend::Cpu => CPU_PIECE,
             Backend::Gpu(_) => GPU_PIECE,
         };
+        let (seed, arithmetic) = (self.seed, self.arithmetic);
         // a matrix that is computed whole is one piece
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
-            pieces(tensor, offset, most, None)
+            let prepared = Prepared::new(tensor, seed, arithmetic);
+            pieces(tensor, offset, most, Content::Fill(Arc::new(prepared)))
         })
     }
 
@@ -90,9 +117,9 @@ impl Values<'_> {
             let (seed, arithmetic, tensor) = (self.seed, self.arithmetic, piece.tensor.clone());
             // a matrix comes from the CPU, whatever the backend
             let compute = move || Values { backend: &Backend::Cpu, seed, arithmetic }.all_bytes(&tensor);
-            let Some(made) = while_asking(compute, go_on) else { break };
+            let Some(computed) = while_asking(compute, go_on) else { break };
             let most = CPU_PIECE / piece.tensor.dtype.size();
-            let pieces = self::pieces(piece.tensor, piece.offset, most, Some(Arc::new(made)));
+            let pieces = self::pieces(piece.tensor, piece.offset, most, Content::Computed(Arc::new(computed)));
             pieces.par_bridge().try_for_each_init(Vec::new, &each)?;
         }
         Ok(())
@@ -100,64 +127,51 @@ impl Values<'_> {
 
     /// Fills `out` with a piece's bytes, little-endian.
     pub(crate) fn fill(&self, piece: &Piece<'_>, out: &mut [u8]) -> Result<()> {
-        if let Some(made) = &piece.made {
-            let bytes: &[u8] = bytemuck::cast_slice(made.as_ref().as_ref().map_err(Clone::clone)?);
-            #[expect(clippy::cast_possible_truncation, reason = "an index of a matrix in memory")]
-            let start = (piece.start * piece.tensor.dtype.size()) as usize;
-            out.copy_from_slice(&bytes[start..][..out.len()]);
-            return Ok(());
+        match &piece.content {
+            Content::Computed(bytes) => {
+                #[expect(clippy::cast_possible_truncation, reason = "an index of a matrix in memory")]
+                let start = (piece.start * piece.tensor.dtype.size()) as usize;
+                out.copy_from_slice(&bytes.as_ref().as_ref().map_err(Clone::clone)?[start..][..out.len()]);
+                Ok(())
+            }
+            Content::Fill(prepared) => {
+                self.fill_range(piece.tensor, prepared.as_ref().as_ref().map_err(Clone::clone)?, piece.start, out)
+            }
         }
-        self.fill_range(piece.tensor, piece.start, out)
     }
 
-    /// All bytes of a tensor in its file, in a buffer that is aligned for any dtype.
-    fn all_bytes(&self, tensor: &Tensor) -> Result<Vec<u64>> {
+    /// All bytes of a tensor in its file.
+    fn all_bytes(&self, tensor: &Tensor) -> Result<Vec<u8>> {
         let bytes = tensor.elements().saturating_mul(tensor.dtype.size());
         let no_memory = Error::NoMemory { bytes };
-        let mut words = Vec::new();
-        let (Ok(bytes), Ok(count)) = (usize::try_from(bytes), usize::try_from(bytes.div_ceil(8))) else {
-            return Err(no_memory);
-        };
-        words.try_reserve_exact(count).map_err(|_| no_memory)?;
-        words.resize(count, 0);
-        self.fill_range(tensor, 0, &mut bytemuck::cast_slice_mut(&mut words)[..bytes])?;
-        Ok(words)
+        let mut out = Vec::new();
+        let Ok(bytes) = usize::try_from(bytes) else { return Err(no_memory) };
+        out.try_reserve_exact(bytes).map_err(|_| no_memory)?;
+        out.resize(bytes, 0);
+        self.fill_range(tensor, &Prepared::new(tensor, self.seed, self.arithmetic)?, 0, &mut out)?;
+        Ok(out)
     }
 
     /// Fills `out` with a tensor's bytes from an element on.
-    pub(crate) fn fill_range(&self, tensor: &Tensor, start: u64, out: &mut [u8]) -> Result<()> {
-        match tensor.dtype {
-            Dtype::F32 => self.fill_with::<f32>(tensor, start, out),
-            Dtype::F16 => self.fill_with::<f16>(tensor, start, out),
-            Dtype::BF16 => self.fill_with::<bf16>(tensor, start, out),
-            other => Err(Error::BadParameter(format!("no files hold values of dtype {other}"))),
-        }
-    }
-
-    fn fill_with<T: Element + Pod>(&self, tensor: &Tensor, start: u64, out: &mut [u8]) -> Result<()> {
-        let shard = match &tensor.shard {
-            Some(shard) => Some(tensor.shape.shard(&shard.start, &shard.extent)?),
-            None => None,
-        };
-        let key = Key::new(self.seed).named(&tensor.name);
-        let sampler = tensor.sampler()?;
-        let fill = Fill { shard, start, arithmetic: self.arithmetic, ..Fill::new(key, sampler) };
-        let out: &mut [T] = bytemuck::cast_slice_mut(out);
+    fn fill_range(&self, tensor: &Tensor, prepared: &Prepared, start: u64, out: &mut [u8]) -> Result<()> {
+        let size = tensor.dtype.size();
         match self.backend {
             // a matrix comes from the CPU anyway
-            Backend::Gpu(gpu) if !matches!(sampler, Sampler::Matrix(_)) => {
-                let count = out.len() as u64;
-                out.copy_from_slice(&gpu.read::<T>(&gpu.tensor(&fill, T::DTYPE, count)?, 0, count)?);
+            Backend::Gpu(gpu) if !matches!(prepared.fill.sampler(), Sampler::Matrix(_)) => {
+                let fill = prepared.fill.range(start..start + out.len() as u64 / size)?;
+                let buffer = gpu.tensor(&fill, tensor.dtype)?;
+                out.copy_from_slice(&gpu.read::<u8>(&buffer, 0, out.len() as u64)?);
             }
-            _ => cpu::fill(&fill, out)?,
+            _ => prepared.filler.fill_bytes(start, out)?,
         }
         let padding = tensor.padding_elements();
-        let within = |index: u64| index.saturating_sub(start).min(out.len() as u64);
+        let within = |index: u64| (index.saturating_sub(start).saturating_mul(size)).min(out.len() as u64);
         #[expect(clippy::cast_possible_truncation, reason = "within the slice")]
         let padding = within(padding.start) as usize..within(padding.end) as usize;
-        out[padding].fill(T::zeroed());
+        out[padding].fill(0);
         if cfg!(target_endian = "big") {
-            bytemuck::cast_slice_mut::<T, u8>(out).chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+            #[expect(clippy::cast_possible_truncation, reason = "at most 4")]
+            out.chunks_exact_mut(size as usize).for_each(<[u8]>::reverse);
         }
         Ok(())
     }
@@ -169,12 +183,12 @@ fn pieces(
     tensor: &Tensor,
     offset: u64,
     most: u64,
-    made: Option<Arc<Result<Vec<u64>>>>,
+    content: Content,
 ) -> impl Iterator<Item = Piece<'_>> + Send {
     let (size, elements) = (tensor.dtype.size(), tensor.elements());
     (0..elements).step_by(usize::try_from(most).unwrap_or(usize::MAX)).map(move |start| {
         let bytes = ((elements - start).min(most) * size) as usize;
-        Piece { tensor, start, bytes, offset: offset + start * size, made: made.clone() }
+        Piece { tensor, start, bytes, offset: offset + start * size, content: content.clone() }
     })
 }
 
