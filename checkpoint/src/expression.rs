@@ -7,8 +7,7 @@ const LONGEST: usize = 300;
 
 /// Text that is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExpressionError {
+pub(crate) enum ExpressionError {
     /// An expression of more than 300 bytes.
     #[error("an expression has at most {LONGEST} bytes, not {0}")]
     TooLong(usize),

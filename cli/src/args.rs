@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use seedtensors::Dtype;
 
 /// Initialised weights from a seed: the same bits on every GPU and CPU.
 #[derive(Parser)]
@@ -63,7 +65,7 @@ pub(crate) struct Recipe {
     #[arg(long, value_name = "RULES.toml", requires = "like")]
     pub(crate) rules: Option<PathBuf>,
     /// The dtype of tensors that name none; replaces the recipe's default, or the config's
-    #[arg(long)]
+    #[arg(long, value_parser = dtype())]
     pub(crate) dtype: Option<Dtype>,
 }
 
@@ -195,23 +197,6 @@ pub(crate) enum Device {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Dtype {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl From<Dtype> for seedtensors::Dtype {
-    fn from(dtype: Dtype) -> Self {
-        match dtype {
-            Dtype::F32 => Self::F32,
-            Dtype::F16 => Self::F16,
-            Dtype::Bf16 => Self::BF16,
-        }
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Arithmetic {
     Exact,
     Native,
@@ -224,6 +209,12 @@ impl From<Arithmetic> for seedtensors::Arithmetic {
             Arithmetic::Native => Self::Native,
         }
     }
+}
+
+/// A parser that lists the dtypes in the help.
+fn dtype() -> impl TypedValueParser<Value = Dtype> {
+    let names = Dtype::ALL.iter().map(|dtype| dtype.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Dtype>())
 }
 
 fn seed(text: &str) -> Result<u64, String> {

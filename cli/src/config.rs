@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use anyhow::anyhow;
+use seedtensors::Dtype;
 use seedtensors_checkpoint::{Config, parse_json};
 use serde_json::Value;
 
-use crate::args::Dtype;
 use crate::{input, print};
 
-/// Keys that say how the weights of another checkpoint are stored. Ours are plain.
+/// Keys about the quantized weights of another checkpoint. Written weights are not quantized.
 const QUANTIZATION: &[&str] = &["compression_config", "quantization", "quantization_config"];
-/// The numbers of Python's `json` that JSON has not, and the texts that stand for them here.
+/// The numbers of Python's `json` that JSON lacks, and the texts that replace them while a config is changed.
 const NUMBERS: &[(&str, &str)] =
     &[("NaN", "\"\\u0000NaN\""), ("-Infinity", "\"\\u0000-Infinity\""), ("Infinity", "\"\\u0000Infinity\"")];
 
@@ -36,7 +36,8 @@ impl ConfigFile {
         Self { keys: Config::new(), unchanged: None }
     }
 
-    /// Makes it say what `--set` and `--dtype` say, and what the weights will be: plain, of a dtype by its own name.
+    /// Applies `--set` and `--dtype`, and describes the weights as they will be: not quantized, and of a dtype that has its
+    /// own name.
     pub(crate) fn change(&mut self, set: &[(String, Value)], dtype: Option<Dtype>) {
         let before = self.keys.clone();
         self.keys.extend(set.iter().cloned());
@@ -80,16 +81,18 @@ impl ConfigFile {
     }
 }
 
-/// Removes what tells of quantized weights; how many keys.
+/// Removes the keys about quantized weights. Gives their number.
 fn leave_quantization_out(keys: &mut Config) -> usize {
     QUANTIZATION.iter().filter(|key| keys.remove(**key).is_some()).count()
 }
 
+/// A dtype as PyTorch names it.
 const fn torch_name(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::F32 => "float32",
         Dtype::F16 => "float16",
-        Dtype::Bf16 => "bfloat16",
+        Dtype::BF16 => "bfloat16",
+        other => other.name(),
     }
 }
 
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn dtypes_have_their_own_names() {
-        let bf16 = |json: &str| changed(json, &[], Some(Dtype::Bf16));
+        let bf16 = |json: &str| changed(json, &[], Some(Dtype::BF16));
         assert_eq!(bf16("{}"), "{\n  \"dtype\": \"bfloat16\"\n}\n");
         assert_eq!(bf16(r#"{"torch_dtype":"auto"}"#), "{\n  \"torch_dtype\": \"bfloat16\"\n}\n");
         let both = r#"{"torch_dtype":"auto","dtype":"float8_e4m3fn"}"#;

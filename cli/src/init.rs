@@ -8,7 +8,7 @@ use seedtensors_checkpoint::{Backend, Plan, Rank, Write, write};
 
 use crate::args::{Init, RankArg};
 use crate::progress::Reporter;
-use crate::{print, recipe, source};
+use crate::{advice, backend, print, recipe};
 
 pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let say = |line: String| {
@@ -19,8 +19,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let rank = rank(arguments.rank, arguments.world_size)?;
     let loaded = recipe::load(&arguments.recipe)?;
     let (seed, arithmetic, out) = (arguments.seed, arguments.arithmetic.into(), arguments.out.as_path());
-    let plan = Plan::new(&loaded.recipe, seed, arithmetic, out, arguments.max_shard_size, rank.world_size);
-    let plan = plan.map_err(|message| anyhow!("{message}"))?;
+    let plan = Plan::new(&loaded.recipe, seed, arithmetic, out, arguments.max_shard_size, rank.world_size)?;
     if arguments.dry_run {
         return print_plan(&plan, rank);
     }
@@ -32,16 +31,16 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     }
     let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Backend::Cpu) };
     (how.force, how.resume) = (arguments.force, arguments.resume);
-    // refusals come before a device is opened
-    how.check(&plan)?;
-    let source = source::open(arguments.device.device, arguments.arithmetic, &say)?;
-    how.source = &source;
+    // before a device is opened, which takes a second
+    how.check(&plan).map_err(advice::write)?;
+    let backend = backend::open(arguments.device.device, arguments.arithmetic, &say)?;
+    how.backend = &backend;
     let bytes = mine.iter().map(|file| file.values_bytes()).fold(0, u64::saturating_add);
     let tensors = mine.iter().map(|file| file.recipe.tensors.len()).sum();
     let reporter = Reporter::new(bytes, tensors, arguments.quiet)?.for_files(mine.len());
     let result = write(&plan, &how, &|progress| reporter.report(progress));
     let time = reporter.end();
-    result?;
+    result.map_err(advice::write)?;
     let rate = bytes as f64 / time.as_secs_f64();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
     let rate = DecimalBytes(rate as u64);
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which of several runs this is.
+/// The rank of this run, alone or among several.
 fn rank(rank: Option<RankArg>, world_size: Option<usize>) -> anyhow::Result<Rank> {
     let rank = match (rank, world_size) {
         (None, None) => Rank::ALONE,
@@ -65,7 +64,7 @@ fn rank(rank: Option<RankArg>, world_size: Option<usize>) -> anyhow::Result<Rank
     Ok(rank)
 }
 
-/// What torchrun, mpirun (Open MPI, MPICH) and srun tell the programs that they start.
+/// The rank that torchrun, mpirun (Open MPI, MPICH) and srun give to the programs that they start.
 fn rank_of_environment() -> anyhow::Result<Rank> {
     let pairs = [
         ("RANK", "WORLD_SIZE"),

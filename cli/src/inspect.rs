@@ -3,18 +3,18 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use seedtensors_checkpoint::{
-    Checkpoint, Histogram, Panel, Statistics, StoredTensor, is_match, plot, printable, printable_json, tensors,
+    Checkpoint, Histogram, Panel, Statistics, StoredTensor, is_match, plot, printable, printable_json, stored_tensors,
 };
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
 use crate::print;
 
-/// Panels of a plot at most.
+/// The most panels of a plot: six rows of four.
 const MOST_PANELS: usize = 24;
-/// Letters of a name in the table at most: longer ones are shortened, and whole in JSON.
+/// The most letters of a name in the table. Longer names are shortened there; JSON has them in full.
 const MOST_LETTERS: usize = 80;
 
 pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
@@ -22,12 +22,12 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         check_plot(path, arguments.force)?;
     }
     let checkpoint = Checkpoint::open(&arguments.path)?;
-    let (mut tensors, problems) = tensors(&checkpoint);
+    let (mut tensors, problems) = stored_tensors(&checkpoint);
     for problem in problems {
         print::note(format_args!("warning: {problem}"));
     }
     if let Some(glob) = &arguments.tensor {
-        let matches = is_match(glob).map_err(|message| anyhow!("{message}"))?;
+        let matches = is_match(glob)?;
         tensors.retain(|tensor| matches(&tensor.entry.name));
         if tensors.is_empty() {
             bail!("no tensor's name matches {glob:?}");
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
         if panels.len() == MOST_PANELS {
             left_out += 1;
         } else if let (Some(statistics), Some(histogram)) = (statistics, histogram(64).with_context(cannot)?) {
-            panels.push(Panel { name: tensor.entry.name.clone(), statistics, histogram, law: tensor.law });
+            panels.push(Panel { name: tensor.entry.name.clone(), statistics, histogram, expected: tensor.expected });
         }
     }
     if arguments.json {
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
             bail!("there is nothing to plot: no tensor has two different values");
         }
         let cannot = || format!("cannot draw {}", path.display());
-        plot(path, &panels).map_err(|error| anyhow!("{error}")).with_context(cannot)?;
+        plot(path, &panels).with_context(cannot)?;
         let rest = if left_out > 0 {
             format!("; {left_out} more tensors are not in it, --tensor chooses")
         } else {
@@ -125,7 +125,7 @@ fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&H
         "{head} {:>11} {:>10} {:>10} {errors:>7} {:>11} {:>11} {:>9} {:>4} {:>4} {}",
         or_dash(values.mean()),
         or_dash(values.std()),
-        or_dash(tensor.law.map(|law| law.std)),
+        or_dash(tensor.expected.map(|expected| expected.std)),
         or_dash(values.min()),
         or_dash(values.max()),
         values.zeros,
@@ -135,7 +135,7 @@ fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&H
     )
 }
 
-/// Six digits at most.
+/// A number with at most six digits behind the point.
 fn number(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
@@ -172,7 +172,7 @@ fn as_json(tensor: &StoredTensor<'_>, values: Option<&Statistics>) -> Value {
         object["infinities"] = json!(values.infinities);
         object["std_errors"] = json!(tensor.std_errors(values));
     }
-    object["promised_mean"] = json!(tensor.law.map(|law| law.mean));
-    object["promised_std"] = json!(tensor.law.map(|law| law.std));
+    object["promised_mean"] = json!(tensor.expected.map(|expected| expected.mean));
+    object["promised_std"] = json!(tensor.expected.map(|expected| expected.std));
     object
 }

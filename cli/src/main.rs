@@ -1,6 +1,12 @@
 //! The command `seedtensors`: parse, call, print.
+//!
+//! `args` parses the command line, and each subcommand has a file of its name with a function `run`. `recipe` loads the
+//! recipe that `init`, `recipe` and `verify` share, `backend` opens the device, `progress` reports. Everything is printed by
+//! `print`, and `advice` adds flags to the library's errors.
 
+mod advice;
 mod args;
+mod backend;
 mod config;
 mod devices;
 mod doctor;
@@ -12,7 +18,6 @@ mod print;
 mod progress;
 mod recipe;
 mod signals;
-mod source;
 mod styles;
 mod template;
 mod threads;
@@ -27,7 +32,7 @@ use args::{Args, Command};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        // a fault of the template engine is told as an error
+        // a panic of the template engine becomes an error of its own
         if std::thread::current().name() != Some(seedtensors_checkpoint::TEMPLATE_THREAD) {
             print::note(format_args!("this is a bug of seedtensors: {panic}"));
         }

@@ -1,15 +1,16 @@
-//! Where a recipe comes from, and `seedtensors recipe`.
+//! Loads a recipe: from a file, a template, or a checkpoint; and `seedtensors recipe`.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use seedtensors_checkpoint::{Checkpoint, DEFAULT_RULES, Recipe, like, printable_toml, render};
+use seedtensors::Dtype;
+use seedtensors_checkpoint::{Checkpoint, DEFAULT_RULES, LikeError, Recipe, like, printable_toml, render};
 
-use crate::args::{self, Dtype};
+use crate::args;
 use crate::config::ConfigFile;
 use crate::template::render_apart;
-use crate::{input, print};
+use crate::{advice, input, print};
 
 /// A recipe, its text, and the `config.json` that goes with it.
 pub(crate) struct Loaded {
@@ -37,7 +38,7 @@ pub(crate) fn is_given(arguments: &args::Recipe) -> bool {
     recipe.is_some() || config.is_some() || template.is_some() || !set.is_empty() || like.is_some()
 }
 
-/// Reads, or makes, the recipe; an error names the file and the line.
+/// Reads the recipe, or makes it. An error names the file and the line.
 pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     match (&arguments.recipe, &arguments.like) {
         (Some(path), _) => {
@@ -61,14 +62,14 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     // an adapter's, which its rules read
     let adapter = if config.is_none() { beside("adapter_config.json").transpose()? } else { None };
     let known = config.as_ref().or(adapter.as_ref()).map(|file| &file.keys);
-    let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype.map(Into::into));
-    let made = made.map_err(|message| match message.split_once('\n') {
-        // the first line is the error, the others are rules that it asks for
-        Some((error, wanted)) => {
-            print::notes(wanted);
-            anyhow!("{}: {} the lines above, in a file for --rules", path.display(), error)
+    let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype);
+    let made = made.map_err(|error| match &error {
+        LikeError::Unmatched(unmatched) => {
+            print::notes(&unmatched.rules);
+            let advice = "add to the rules, each with an init: the lines above, in a file for --rules";
+            anyhow!("{}: {error}; {advice}", path.display())
         }
-        None => anyhow!("{}: {message}", path.display()),
+        _ => anyhow!("{}: {error}", path.display()),
     })?;
     if let [first, rest @ ..] = made.left_out.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
@@ -88,14 +89,14 @@ fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     config.change(&arguments.set, arguments.dtype);
     let text = match &arguments.template {
         Some(path) => render_apart(&config.keys, &arguments.style, &path.display().to_string(), &input::read(path)?)?,
-        None => render(&config.keys, &arguments.style, None).map_err(|message| anyhow!("{message}"))?,
+        None => render(&config.keys, &arguments.style, None).map_err(|error| anyhow!(advice::render(&error)))?,
     };
     let recipe = parse("the rendered recipe", &text, arguments.dtype)?;
     Ok(Loaded { recipe, text, config: is_given.then(|| config.into_bytes()).transpose()? })
 }
 
 fn parse(name: &str, text: &str, dtype: Option<Dtype>) -> anyhow::Result<Recipe> {
-    Recipe::parse_with_dtype(text, dtype.map(Into::into)).map_err(|error| match error.line {
+    Recipe::parse_with_dtype(text, dtype).map_err(|error| match error.line {
         Some(line) => anyhow!("{name}:{line}: {}", error.message),
         None => anyhow!("{name}: {}", error.message),
     })

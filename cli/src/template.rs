@@ -9,11 +9,13 @@ use anyhow::{Context as _, bail};
 use seedtensors_checkpoint::{Config, render};
 use serde::{Deserialize, Serialize};
 
+use crate::advice;
+
 /// The hidden subcommand that renders what it reads from its standard input.
 pub(crate) const SUBCOMMAND: &str = "render-template";
-/// Bytes of addresses that rendering may take.
+/// The address space that rendering may take, in bytes.
 const MEMORY: u64 = 2 << 30;
-/// Time that rendering may take. A recipe of 92,000 tensors takes a second.
+/// The time that rendering may take. A recipe of 92,000 tensors takes a second.
 const TIME: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +53,7 @@ pub(crate) fn render_apart(config: &Config, style: &str, name: &str, source: &st
     }
 }
 
-/// The answer of a child, which is ended where it takes too long; none where it ended without one.
+/// The answer of a child, which is killed where it takes too long; none where it ended without one.
 fn answer(child: &mut Child) -> anyhow::Result<Option<Result<String, String>>> {
     let Some(mut stdout) = child.stdout.take() else { return Ok(None) };
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -70,13 +72,13 @@ fn answer(child: &mut Child) -> anyhow::Result<Option<Result<String, String>>> {
     Ok(text.ok().and_then(Result::ok).and_then(|text| serde_json::from_slice(&text).ok()))
 }
 
-/// The process of its own.
+/// Runs in the process that [`render_apart`] starts.
 pub(crate) fn run() -> anyhow::Result<()> {
     limit_resources().context("cannot limit memory and time")?;
     let mut request = Vec::new();
     io::stdin().read_to_end(&mut request)?;
     let Request { config, style, name, source } = serde_json::from_slice(&request)?;
-    let rendered = render(&config, &style, Some((&name, &source)));
+    let rendered = render(&config, &style, Some((&name, &source))).map_err(|error| advice::render(&error));
     io::stdout().write_all(&serde_json::to_vec(&rendered)?)?;
     Ok(())
 }
@@ -92,7 +94,7 @@ fn limit_resources() -> io::Result<()> {
     Ok(())
 }
 
-/// Time alone is limited where the system has no such limits.
+/// Only the time is limited, by the parent, where the system has no such limits.
 #[cfg(not(unix))]
 fn limit_resources() -> io::Result<()> {
     Ok(())

@@ -8,9 +8,9 @@ use seedtensors_checkpoint::{Checkpoint, Record, verify};
 
 use crate::args::{Arithmetic, Verify};
 use crate::progress::Reporter;
-use crate::{print, recipe, source};
+use crate::{advice, backend, print, recipe};
 
-/// Whether every value is what it should be.
+/// Verifies a checkpoint; `true` where every value is the one that its seed gives.
 pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
     let say = |line: String| {
         if !arguments.quiet {
@@ -27,13 +27,13 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
         (None, true) => bail!("a recipe needs --seed, too"),
     };
     let checkpoint = Checkpoint::open(&arguments.path)?;
-    let source = source::open(arguments.device.device, Arithmetic::Exact, &say)?;
+    let backend = backend::open(arguments.device.device, Arithmetic::Exact, &say)?;
     let tensors = || checkpoint.files.iter().flat_map(|file| &file.header.tensors);
     let bytes = tensors().map(|tensor| tensor.end - tensor.begin).sum();
     let reporter = Reporter::new(bytes, tensors().count(), arguments.quiet)?;
-    let verified = verify(&checkpoint, record.as_ref(), &source, &|progress| reporter.report(progress));
+    let verified = verify(&checkpoint, record.as_ref(), &backend, &|progress| reporter.report(progress));
     let time = reporter.end();
-    let verified = verified?;
+    let verified = verified.map_err(advice::verify)?;
     let mut out = print::verdict_out();
     for finding in &verified.findings {
         // one finding is one line

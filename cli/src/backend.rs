@@ -1,11 +1,11 @@
-//! What fills the tensors: `--device`.
+//! The backend that `--device` names.
 
 use seedtensors::gpu::{Gpu, Select};
 use seedtensors_checkpoint::Backend;
 
 use crate::args::{Arithmetic, Device};
 
-/// What was asked for, opened and told.
+/// Opens the backend that was asked for, and says which it is.
 pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String)) -> anyhow::Result<Backend> {
     let opened = match device {
         Device::Cpu => Err(String::new()),
@@ -25,7 +25,8 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
     })
 }
 
-/// A GPU that can do what is asked, or why it is the CPU, which is faster than a software driver.
+/// A GPU that gives what is asked. The error is the reason why the CPU is used: a software driver is slower than the CPU,
+/// and is no hardware.
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
     match Gpu::open(&Select::Hardware) {
