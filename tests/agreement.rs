@@ -3,12 +3,13 @@
 
 mod common;
 
-use common::{assert_agrees, gpus};
+use common::{assert_agrees, assert_words_agree, elements, gpus};
 use half::{bf16, f16};
 use seedtensors::gpu::{Form, Gpu};
-use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, box_muller, cpu, radius};
+use seedtensors::reference::{box_muller, radius};
+use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, cpu};
 
-const SAMPLERS: [Sampler; 9] = [
+const SAMPLERS: [Sampler; 8] = [
     Sampler::Constant { value: -0.1 },
     Sampler::Uniform { low: 0.0, high: 1.0 },
     Sampler::Uniform { low: -0.033, high: 0.1 },
@@ -17,7 +18,6 @@ const SAMPLERS: [Sampler; 9] = [
     Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
     Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: 0.05, high: f32::INFINITY },
     Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.3, high: 0.33 },
-    Sampler::Words,
 ];
 
 const fn truncated(mean: f32, std: f32, low: f32, high: f32) -> Sampler {
@@ -28,12 +28,13 @@ fn key() -> Key {
     Key::new(0xdead_beef_0bad_cafe).named("agreement")
 }
 
-/// One range of each sampler that this dtype takes.
+/// One range of each sampler, and of the words in f32.
 fn each_sampler<T: Element + PartialEq + std::fmt::Debug>(gpu: &Gpu, start: u64, offset: u64, count: u64) {
     for sampler in SAMPLERS {
-        if sampler != Sampler::Words || T::DTYPE == Dtype::F32 {
-            assert_agrees::<T>(gpu, &Fill { start, ..Fill::new(key(), sampler) }, offset, count);
-        }
+        assert_agrees::<T>(gpu, &elements(key(), sampler, start, count), offset);
+    }
+    if T::DTYPE == Dtype::F32 {
+        assert_words_agree(gpu, key(), start, count);
     }
 }
 
@@ -52,8 +53,8 @@ fn small_counts_at_every_start_and_offset() {
         }
         for start in 0..8 {
             for offset in (0..32).step_by(4) {
-                assert_agrees::<f32>(gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 70);
-                assert_agrees::<bf16>(gpu, &Fill { start, ..Fill::new(key(), SAMPLERS[4]) }, offset, 139);
+                assert_agrees::<f32>(gpu, &elements(key(), SAMPLERS[4], start, 70), offset);
+                assert_agrees::<bf16>(gpu, &elements(key(), SAMPLERS[4], start, 139), offset);
             }
         }
     }
@@ -78,8 +79,9 @@ fn starts_past_two_to_the_32_and_counters_that_wrap() {
         // an offset whose counters pass 2^64 within the fill
         let key = Key { seed: 7, offset: u64::MAX - 100 };
         for sampler in SAMPLERS {
-            assert_agrees::<f32>(gpu, &Fill::new(key, sampler), 0, 4096);
+            assert_agrees::<f32>(gpu, &Fill::from_sampler(key, sampler, 4096), 0);
         }
+        assert_words_agree(gpu, key, 0, 4096);
     }
 }
 
@@ -101,8 +103,8 @@ fn more_than_a_binding_and_more_than_65535_workgroups() {
         let window = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27);
         let count = window / 2 + 1001;
         assert!(count / 4 / 256 > 65_535, "windows of {window} bytes need fewer workgroups");
-        assert_agrees::<bf16>(gpu, &Fill { start: 1, ..Fill::new(key(), SAMPLERS[4]) }, 4, count);
-        assert_agrees::<f32>(gpu, &Fill { start: 3, ..Fill::new(key(), SAMPLERS[4]) }, 4, window / 4 + 1001);
+        assert_agrees::<bf16>(gpu, &elements(key(), SAMPLERS[4], 1, count), 4);
+        assert_agrees::<f32>(gpu, &elements(key(), SAMPLERS[4], 3, window / 4 + 1001), 4);
     }
 }
 
@@ -127,6 +129,18 @@ fn threads_share_a_gpu() {
             }
         });
     }
+}
+
+/// Opening a device checks nothing. Each kernel is checked at its first use, and all of them on demand.
+#[test]
+fn a_fill_before_any_check_is_exact() {
+    let gpu = common::gpu();
+    assert!(gpu.is_exact());
+    each_dtype(&gpu, 3, 4, 1001);
+    assert!(gpu.is_exact());
+    gpu.check_all().unwrap();
+    assert!(gpu.is_exact());
+    each_dtype(&gpu, 3, 4, 1001);
 }
 
 #[test]
@@ -165,11 +179,11 @@ fn parameters_at_the_ends_of_their_range() {
     ];
     for gpu in gpus() {
         for sampler in samplers {
-            let fill = Fill::new(key(), sampler);
-            assert_agrees::<f32>(gpu, &fill, 0, 100_003);
-            assert_agrees::<bf16>(gpu, &fill, 0, 100_003);
+            let fill = Fill::from_sampler(key(), sampler, 100_003);
+            assert_agrees::<f32>(gpu, &fill, 0);
+            assert_agrees::<bf16>(gpu, &fill, 0);
             if sampler.check(Dtype::F16).is_ok() {
-                assert_agrees::<f16>(gpu, &fill, 0, 100_003);
+                assert_agrees::<f16>(gpu, &fill, 0);
             }
         }
     }
@@ -219,19 +233,17 @@ fn native_tolerance(even: u32) -> f32 {
     radius(even) * 2f32.powi(-11) + 2f32.powf(-9.5)
 }
 
-/// The second std is so small that exact arithmetic lifts it.
+/// The second std is so small that exact arithmetic scales it up first.
 #[test]
 fn native_normals_are_near_exact_ones() {
     for std in [1.0, 1e-30] {
         let count = 1 << 22;
-        let fill = Fill::new(key(), Sampler::Normal { mean: 0.0, std });
-        let mut exact = vec![0.0_f32; count];
-        cpu::fill(&fill, &mut exact).unwrap();
-        let native = Fill { arithmetic: Arithmetic::Native, ..fill };
-        let mut on_cpu = vec![0.0_f32; count];
-        cpu::fill(&native, &mut on_cpu).unwrap();
+        let fill = Fill::from_sampler(key(), Sampler::Normal { mean: 0.0, std }, count as u64);
+        let exact: Vec<f32> = cpu::tensor(&fill).unwrap();
+        let native = fill.with_arithmetic(Arithmetic::Native);
+        let on_cpu: Vec<f32> = cpu::tensor(&native).unwrap();
         for gpu in gpus() {
-            let buffer = gpu.tensor(&native, Dtype::F32, count as u64).unwrap();
+            let buffer = gpu.tensor(&native, Dtype::F32).unwrap();
             let on_gpu: Vec<f32> = gpu.read(&buffer, 0, count as u64).unwrap();
             for i in 0..count {
                 let tolerance = std * native_tolerance(key().block(i as u64 / 4)[i & 2]);

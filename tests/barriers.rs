@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use graph::{Graph, Node, Op, is_power_of_two};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use seedtensors::gpu::{Form, Products};
-use seedtensors::twins;
+use seedtensors::testing;
 
 /// What of a value a compiler could combine with the operation that it reaches.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -79,7 +79,7 @@ fn violations(graph: &Graph) -> BTreeSet<String> {
 
 /// Every exact sampler's number, by its name.
 fn samplers() -> Vec<(&'static str, u32)> {
-    let samplers: Vec<_> = twins::constants()
+    let samplers: Vec<_> = testing::constants()
         .into_iter()
         .filter(|(name, _)| name.starts_with("SAMPLER_") && *name != "SAMPLER_NORMAL_NATIVE")
         .collect();

@@ -13,8 +13,8 @@ use common::{canary, gpu};
 use seedtensors::gpu::{Gpu, Target};
 use seedtensors::{Dtype, Error, Fill, Key, Result, Sampler, cpu};
 
-fn normal(name: &str) -> Fill {
-    Fill::new(Key::new(42).named(name), Sampler::Normal { mean: 0.0, std: 1.0 })
+fn normal(name: &str, count: u64) -> Fill {
+    Fill::from_sampler(Key::new(42).named(name), Sampler::Normal { mean: 0.0, std: 1.0 }, count)
 }
 
 /// Runs a test that must end; a minute is a hundred times what it takes.
@@ -31,16 +31,14 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn expected(fill: &Fill, count: usize) -> Vec<f32> {
-    let mut values = vec![0.0; count];
-    cpu::fill(fill, &mut values).unwrap();
-    values
+fn expected(fill: &Fill) -> Vec<f32> {
+    cpu::tensor(fill).unwrap()
 }
 
 /// Records and submits one fill.
-fn submit(gpu: &Gpu, fill: &Fill, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<()> {
+fn submit(gpu: &Gpu, fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    gpu.fill(&mut encoder, fill, &Target { buffer, offset, count, dtype: Dtype::F32 })?;
+    gpu.fill(&mut encoder, fill, &Target::new(buffer, Dtype::F32).at(offset))?;
     gpu.queue().submit([encoder.finish()]);
     Ok(())
 }
@@ -51,17 +49,17 @@ fn a_device_lost_while_it_fills() {
         let gpu = gpu();
         let buffer = canary(&gpu, 4 << 22);
         for _ in 0..20 {
-            submit(&gpu, &normal("lost"), &buffer, 0, 1 << 22).unwrap();
+            submit(&gpu, &normal("lost", 1 << 22), &buffer, 0).unwrap();
         }
         gpu.device().destroy();
         let error = gpu.read::<f32>(&buffer, 0, 1 << 22).unwrap_err();
         assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");
-        let error = gpu.tensor(&normal("lost"), Dtype::F32, 16).unwrap_err();
+        let error = gpu.tensor(&normal("lost", 16), Dtype::F32).unwrap_err();
         assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");
         // another device is no part of it
         let other = common::gpu();
-        let tensor = other.tensor(&normal("other"), Dtype::F32, 1000).unwrap();
-        assert_eq!(other.read::<f32>(&tensor, 0, 1000).unwrap(), expected(&normal("other"), 1000));
+        let tensor = other.tensor(&normal("other", 1000), Dtype::F32).unwrap();
+        assert_eq!(other.read::<f32>(&tensor, 0, 1000).unwrap(), expected(&normal("other", 1000)));
     });
 }
 
@@ -69,14 +67,14 @@ fn a_device_lost_while_it_fills() {
 fn a_device_lost_under_threads_that_fill() {
     within_a_minute(|| {
         let gpu = gpu();
-        let fill = normal("threads");
-        let values = expected(&fill, 1 << 16);
+        let fill = normal("threads", 1 << 16);
+        let values = expected(&fill);
         std::thread::scope(|scope| {
             let work = || {
                 let mut whole = 0;
                 loop {
                     let read =
-                        gpu.tensor(&fill, Dtype::F32, 1 << 16).and_then(|tensor| gpu.read::<f32>(&tensor, 0, 1 << 16));
+                        gpu.tensor(&fill, Dtype::F32).and_then(|tensor| gpu.read::<f32>(&tensor, 0, 1 << 16));
                     match read {
                         Ok(found) => assert!(found == values, "values of a device that is going are wrong"),
                         Err(Error::DeviceLost(_)) => return whole,
@@ -98,14 +96,15 @@ fn a_device_lost_under_threads_that_fill() {
 fn a_read_that_is_dropped() {
     within_a_minute(|| {
         let gpu = gpu();
-        let tensor = gpu.tensor(&normal("dropped"), Dtype::F32, 1 << 20).unwrap();
+        let fill = normal("dropped", 1 << 20);
+        let tensor = gpu.tensor(&fill, Dtype::F32).unwrap();
         for _ in 0..50 {
             let mut context = Context::from_waker(Waker::noop());
             let read = pin!(gpu.read_async::<f32>(&tensor, 0, 1 << 20));
             // begun, and given up
             let _ = read.poll(&mut context);
         }
-        assert!(gpu.read::<f32>(&tensor, 0, 1 << 20).unwrap() == expected(&normal("dropped"), 1 << 20));
+        assert!(gpu.read::<f32>(&tensor, 0, 1 << 20).unwrap() == expected(&fill));
     });
 }
 
@@ -117,11 +116,11 @@ fn a_thousand_fills_in_flight() {
         let room = 4 * (EACH + 3);
         let buffer = canary(&gpu, 1000 * room);
         for i in 0..1000 {
-            submit(&gpu, &normal(&i.to_string()), &buffer, i * room, EACH).unwrap();
+            submit(&gpu, &normal(&i.to_string(), EACH), &buffer, i * room).unwrap();
         }
         let found = gpu.read::<u32>(&buffer, 0, 1000 * room / 4).unwrap();
         for (i, found) in found.chunks((room / 4) as usize).enumerate() {
-            let values = expected(&normal(&i.to_string()), EACH as usize);
+            let values = expected(&normal(&i.to_string(), EACH));
             assert!(found.iter().zip(values).all(|(found, value)| *found == value.to_bits()), "fill {i}");
             assert_eq!(found[EACH as usize..], [0xa5a5_a5a5; 3], "behind fill {i}");
         }
@@ -144,13 +143,12 @@ fn a_validation_error() {
         });
         let (ours, theirs) = (canary(&gpu, 64), canary(&other, 64));
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        let target = Target { buffer: &theirs, offset: 0, count: 16, dtype: Dtype::F32 };
-        let error = gpu.fill(&mut encoder, &normal("a"), &target).unwrap_err();
+        let error = gpu.fill(&mut encoder, &normal("a", 16), &Target::new(&theirs, Dtype::F32)).unwrap_err();
         assert!(matches!(error, Error::Wgpu(_)), "{error:?}");
         for (gpu, buffer) in [(&gpu, &ours), (&other, &theirs)] {
             assert_eq!(gpu.read::<u32>(buffer, 0, 16).unwrap(), [0xa5a5_a5a5; 16]);
-            submit(gpu, &normal("b"), buffer, 0, 16).unwrap();
-            assert_eq!(gpu.read::<f32>(buffer, 0, 16).unwrap(), expected(&normal("b"), 16));
+            submit(gpu, &normal("b", 16), buffer, 0).unwrap();
+            assert_eq!(gpu.read::<f32>(buffer, 0, 16).unwrap(), expected(&normal("b", 16)));
         }
     });
 }

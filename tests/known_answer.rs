@@ -7,9 +7,9 @@ use common::{gpu, gpus};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use seedtensors::gpu::{Form, Gpu};
+use seedtensors::reference::{philox_bump, philox_round, philox4x32_10};
 use seedtensors::{
-    Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu, philox_bump,
-    philox_round, philox4x32_10,
+    Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu,
 };
 use serde_json::Value;
 
@@ -112,32 +112,42 @@ fn torch_cases() -> Vec<(Key, Value)> {
     cases
 }
 
-/// A fill's f32 bits on the CPU.
-fn on_cpu(key: Key, sampler: Sampler, count: usize) -> Vec<u32> {
-    let mut values = vec![0.0_f32; count];
-    cpu::fill(&Fill::new(key, sampler), &mut values).unwrap();
+/// A sampler's f32 bits on the CPU; without a sampler the words.
+fn on_cpu(key: Key, sampler: Option<Sampler>, count: usize) -> Vec<u32> {
+    let Some(sampler) = sampler else { return words_on_cpu(key, count) };
+    let values: Vec<f32> = cpu::tensor(&Fill::from_sampler(key, sampler, count as u64)).unwrap();
     values.into_iter().map(f32::to_bits).collect()
 }
 
-fn on_gpu(gpu: &Gpu, key: Key, sampler: Sampler, count: usize) -> Vec<u32> {
-    let buffer = gpu.tensor(&Fill::new(key, sampler), Dtype::F32, count as u64).unwrap();
-    gpu.read(&buffer, 0, count as u64).unwrap()
+fn words_on_cpu(key: Key, count: usize) -> Vec<u32> {
+    let mut words = vec![0; count];
+    cpu::words(key, 0, &mut words);
+    words
+}
+
+fn on_gpu(gpu: &Gpu, key: Key, sampler: Option<Sampler>, count: usize) -> Vec<u32> {
+    let count = count as u64;
+    let buffer = match sampler {
+        Some(sampler) => gpu.tensor(&Fill::from_sampler(key, sampler, count), Dtype::F32),
+        None => gpu.words(key, 0, count),
+    };
+    gpu.read(&buffer.unwrap(), 0, count).unwrap()
 }
 
 /// Words, derived keys and uniforms to the bit, normals within 2e-6, PyTorch's error.
-fn check_torch(fill: impl Fn(Key, Sampler, usize) -> Vec<u32>) {
+fn check_torch(fill: impl Fn(Key, Option<Sampler>, usize) -> Vec<u32>) {
     let mut compared = 0;
     for (key, case) in torch_cases() {
         let words = hexes(&case["bits"]);
-        assert_eq!(fill(key, Sampler::Words, words.len()), words);
+        assert_eq!(fill(key, None, words.len()), words);
         let uniform = hexes(&case["uniform_f32"]);
-        assert_eq!(fill(key, Sampler::Uniform { low: 0.0, high: 1.0 }, uniform.len()), uniform);
+        assert_eq!(fill(key, Some(Sampler::Uniform { low: 0.0, high: 1.0 }), uniform.len()), uniform);
         let scaled = hexes(&case["uniform_f32_scaled"]);
         let (low, high) = (case["uniform_f32_low"].as_f64().unwrap(), case["uniform_f32_high"].as_f64().unwrap());
         let sampler = Sampler::Uniform { low: low as f32, high: high as f32 };
-        assert_eq!(fill(key, sampler, scaled.len()), scaled);
+        assert_eq!(fill(key, Some(sampler), scaled.len()), scaled);
         let normal = hexes(&case["normal_f32"]);
-        let ours = fill(key, Sampler::Normal { mean: 0.0, std: 1.0 }, normal.len());
+        let ours = fill(key, Some(Sampler::Normal { mean: 0.0, std: 1.0 }), normal.len());
         for (i, (ours, theirs)) in ours.into_iter().zip(&normal).enumerate() {
             let (ours, theirs) = (f32::from_bits(ours), f32::from_bits(*theirs));
             assert!((ours - theirs).abs() <= 2e-6, "{key:?} element {i}: {ours}, PyTorch {theirs}");
@@ -148,7 +158,7 @@ fn check_torch(fill: impl Fn(Key, Sampler, usize) -> Vec<u32>) {
         for (i, pair) in split.chain(folds) {
             // fold_in(i) is the block at offset + i: the first four words of a fill from there
             let at = Key { seed: key.seed, offset: key.offset.wrapping_add(i) };
-            let [w0, w1, w2, w3]: [u32; 4] = fill(at, Sampler::Words, 4).try_into().unwrap();
+            let [w0, w1, w2, w3]: [u32; 4] = fill(at, None, 4).try_into().unwrap();
             let derived =
                 Key { seed: u64::from(w1) << 32 | u64::from(w0), offset: u64::from(w3) << 32 | u64::from(w2) };
             assert_eq!(derived, key_of(pair), "{key:?} fold_in({i})");
@@ -181,6 +191,23 @@ fn torch_key_derivations() {
     }
 }
 
+/// Word i is word i % 4 of block i / 4, from any word on, and after the last word comes the first.
+#[test]
+fn words_are_those_of_the_blocks() {
+    let key = Key::new(42).named("words");
+    for start in [0, 1, 2, 3, 4, 1001, (1 << 34) - 2, u64::MAX - 6] {
+        for count in [0, 1, 3, 4, 17, 1000] {
+            let mut words = vec![0; count];
+            cpu::words(key, start, &mut words);
+            let expected = (0..count as u64).map(|i| {
+                let word = start.wrapping_add(i);
+                key.block(word / 4)[(word % 4) as usize]
+            });
+            assert!(words.into_iter().eq(expected), "{count} words from {start} on");
+        }
+    }
+}
+
 /// SHA-256 of "abc" is ba7816bf 8f01cfea ... (FIPS 180-2, appendix B.1).
 #[test]
 fn a_name_folds_in_the_first_8_bytes_of_its_sha_256() {
@@ -191,7 +218,7 @@ fn a_name_folds_in_the_first_8_bytes_of_its_sha_256() {
 #[test]
 fn the_generator_draws_the_words_of_a_tensor() {
     let key = Key { seed: 42, offset: u64::MAX };
-    let words = on_cpu(key, Sampler::Words, 40);
+    let words = words_on_cpu(key, 40);
     let mut generator = Philox::from(key);
     assert_eq!((0..40).map(|_| generator.next_u32()).collect::<Vec<_>>(), words);
     assert_eq!((generator.position(), generator.key()), (40, key));

@@ -10,8 +10,8 @@ use seedtensors::gpu::{DeviceKind, Form, Gpu, Select, Target, devices};
 use seedtensors::{Dtype, Error, Fill, Gain, Init, Key, Sampler, Shape, cpu};
 use wgpu::BufferUsages;
 
-fn normal() -> Fill {
-    Fill::new(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 })
+fn normal(count: u64) -> Fill {
+    Fill::from_sampler(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 }, count)
 }
 
 fn buffer(gpu: &Gpu, size: u64, usage: BufferUsages) -> wgpu::Buffer {
@@ -49,48 +49,83 @@ fn a_device_is_opened_by_index_and_by_name() {
     let index = devices().iter().position(|info| info == gpu.info()).unwrap();
     assert_eq!(Gpu::open(&Select::Index(index)).unwrap().info(), gpu.info());
     assert_eq!(Gpu::open(&Select::Name(gpu.info().name.to_uppercase())).unwrap().info().name, gpu.info().name);
+    gpu.check_all().unwrap();
     assert!(gpu.is_exact());
+}
+
+fn missing(missing: BufferUsages, found: BufferUsages) -> Error {
+    Error::MissingUsage { missing: format!("{missing:?}"), found: format!("{found:?}") }
 }
 
 #[test]
 fn ranges() {
     let gpu = gpu();
     let buffer_64 = buffer(&gpu, 64, BufferUsages::STORAGE);
-    let target = Target { buffer: &buffer_64, offset: 0, count: 16, dtype: Dtype::F32 };
-    assert_eq!(fill_error(&gpu, &normal(), &Target { offset: 2, ..target }), Error::MisalignedRange { offset: 2 });
+    let target = Target::new(&buffer_64, Dtype::F32);
+    assert_eq!(fill_error(&gpu, &normal(16), &target.at(2)), Error::MisalignedRange { offset: 2 });
     let too_small = |end| Error::BufferTooSmall { end, size: 64 };
-    assert_eq!(fill_error(&gpu, &normal(), &Target { count: 17, ..target }), too_small(68));
-    assert_eq!(
-        fill_error(&gpu, &normal(), &Target { offset: 64, count: 1, dtype: Dtype::F16, ..target }),
-        too_small(68)
-    );
-    let error = fill_error(&gpu, &normal(), &Target { count: u64::MAX / 2, ..target });
+    assert_eq!(fill_error(&gpu, &normal(17), &target), too_small(68));
+    assert_eq!(fill_error(&gpu, &normal(1), &Target::new(&buffer_64, Dtype::F16).at(64)), too_small(68));
+    let error = fill_error(&gpu, &normal(u64::MAX / 2), &target);
     assert!(matches!(error, Error::ShapeOverflow { .. }), "{error}");
-    let error = fill_error(&gpu, &Fill { start: u64::MAX - 3, ..normal() }, &target);
-    assert_eq!(error.to_string(), "start 18446744073709551612 + 16 elements is more than an integer can count");
+    let error = gpu.words(Key::new(1), u64::MAX - 3, 16).unwrap_err();
+    assert_eq!(error.to_string(), "start 18446744073709551612 + 16 words is more than an integer can count");
 
     let copy = buffer(&gpu, 64, BufferUsages::COPY_DST);
-    let error = fill_error(&gpu, &normal(), &Target { buffer: &copy, ..target });
-    assert_eq!(error, Error::MissingUsage { missing: BufferUsages::STORAGE, found: BufferUsages::COPY_DST });
+    let error = fill_error(&gpu, &normal(16), &Target::new(&copy, Dtype::F32));
+    assert_eq!(error, missing(BufferUsages::STORAGE, BufferUsages::COPY_DST));
     let error = gpu.read::<f32>(&buffer_64, 0, 16).unwrap_err();
-    assert_eq!(error, Error::MissingUsage { missing: BufferUsages::COPY_SRC, found: BufferUsages::STORAGE });
+    assert_eq!(error, missing(BufferUsages::COPY_SRC, BufferUsages::STORAGE));
     assert_eq!(gpu.read::<f32>(&buffer_64, 6, 1).unwrap_err(), Error::MisalignedRange { offset: 6 });
 }
 
 #[test]
-fn a_cpu_range_past_the_last_index_is_refused() {
-    let error = cpu::fill(&Fill { start: u64::MAX, ..normal() }, &mut [0.0_f32; 2]).unwrap_err();
-    assert!(matches!(error, Error::ShapeOverflow { .. }));
-    cpu::fill(&Fill { start: u64::MAX - 7, ..normal() }, &mut [0.0_f32; 7]).unwrap();
+#[expect(clippy::reversed_empty_ranges, reason = "a range that is refused")]
+fn ranges_outside_of_a_fill_are_refused() {
+    let fill = normal(24);
+    for range in [0..25, 24..25, 5..4, u64::MAX..u64::MAX] {
+        let error = fill.range(range.clone()).unwrap_err();
+        assert_eq!(error, Error::BadParameter(format!("a range must lie inside its 24 elements, not {range:?}")));
+    }
+    assert_eq!(fill.range(24..24).unwrap().elements(), 0);
+    // a range of a range counts in its elements
+    let part = fill.range(10..20).unwrap();
+    assert!(part.range(5..11).is_err());
+    assert_eq!(part.range(5..10), fill.range(15..20));
+
+    let endless = normal(u64::MAX);
+    cpu::fill(&endless.range(u64::MAX - 7..u64::MAX).unwrap(), &mut [0.0_f32; 7]).unwrap();
+}
+
+#[test]
+fn slices_of_another_length_are_refused() {
+    let fill = normal(24);
+    for found in [0, 23, 25] {
+        let error = cpu::fill(&fill, &mut vec![0.0_f32; found]).unwrap_err();
+        let found = found as u64;
+        assert_eq!(error, Error::WrongLength { elements: 24, expected: 24, unit: "elements", found });
+        assert_eq!(error.to_string(), format!("a fill of 24 elements needs a slice of 24 elements, not of {found}"));
+    }
+    for found in [0, 24, 47, 49, 96] {
+        let error = cpu::fill_bytes(&fill, Dtype::BF16, &mut vec![0; found]).unwrap_err();
+        assert_eq!(error, Error::WrongLength { elements: 24, expected: 48, unit: "bytes", found: found as u64 });
+    }
+    cpu::fill_bytes(&fill, Dtype::BF16, &mut [0; 48]).unwrap();
+    let filler = cpu::Filler::new(&fill, Dtype::F32).unwrap();
+    for (start, found) in [(0, 97), (0, 100), (20, 20), (24, 4), (25, 4), (u64::MAX, 4)] {
+        let error = filler.fill_bytes(start, &mut vec![0; found]).unwrap_err();
+        assert!(matches!(error, Error::WrongLength { unit: "bytes", .. }), "{start} {found}: {error}");
+    }
+    filler.fill_bytes(24, &mut []).unwrap();
 }
 
 #[test]
 fn nothing_is_no_error() {
     let gpu = gpu();
-    let empty = gpu.tensor(&normal(), Dtype::BF16, 0).unwrap();
+    let empty = gpu.tensor(&normal(0), Dtype::BF16).unwrap();
     assert_eq!(empty.size(), 4);
     assert_eq!(gpu.read::<f32>(&empty, 0, 0).unwrap(), []);
-    cpu::fill(&normal(), &mut [] as &mut [f16]).unwrap();
+    cpu::fill(&normal(0), &mut [] as &mut [f16]).unwrap();
     let shape = Shape::new(&[0]).unwrap();
     assert!(Init::he_normal().sampler(&shape).is_ok());
     assert_eq!(Shape::new(&[u64::MAX, u64::MAX, 0]).unwrap().elements(), 0);
@@ -147,7 +182,7 @@ fn bad_parameters_name_the_rule_and_the_value() {
     let gpu = gpu();
     for (sampler, dtype, text) in samplers {
         assert_eq!(sampler.check(dtype).unwrap_err().to_string(), text);
-        assert_eq!(gpu.tensor(&Fill::new(Key::new(1), sampler), dtype, 4).unwrap_err().to_string(), text);
+        assert_eq!(gpu.tensor(&Fill::from_sampler(Key::new(1), sampler, 4), dtype).unwrap_err().to_string(), text);
     }
     let wide = Sampler::Normal { mean: 0.0, std: 1e38 };
     assert!(
@@ -155,19 +190,12 @@ fn bad_parameters_name_the_rule_and_the_value() {
     );
 }
 
-#[test]
-fn words_are_stored_as_f32_alone() {
-    let fill = Fill::new(Key::new(1), Sampler::Words);
-    assert_eq!(gpu().tensor(&fill, Dtype::F16, 4).unwrap_err(), Error::WordsNeedF32(Dtype::F16));
-    assert_eq!(cpu::fill(&fill, &mut [f16::ZERO; 4]).unwrap_err(), Error::WordsNeedF32(Dtype::F16));
-}
-
 /// Values stay below `high` in every dtype, at the words that come nearest to it.
 #[test]
 fn uniforms_never_reach_high() {
     fn check<T: seedtensors::Element + Into<f32>>(low: f32, high: f32) {
-        let mut values = vec![T::zeroed(); 1 << 20];
-        cpu::fill(&Fill::new(Key::new(3), Sampler::Uniform { low, high }), &mut values).unwrap();
+        let fill = Fill::from_sampler(Key::new(3), Sampler::Uniform { low, high }, 1 << 20);
+        let values: Vec<T> = cpu::tensor(&fill).unwrap();
         let largest = values.into_iter().map(Into::into).fold(f32::NEG_INFINITY, f32::max);
         assert!(largest < high, "[{low}, {high}) in {} gave {largest}", T::DTYPE);
     }
@@ -184,8 +212,8 @@ fn too_large_for_the_device() {
     let limit = gpu.device().limits().max_buffer_size;
     let count = limit / 4 + 1;
     let bytes = 4 * count;
-    assert_eq!(gpu.tensor(&normal(), Dtype::F32, count).unwrap_err(), Error::BufferTooLarge { bytes, limit });
-    assert!(matches!(gpu.tensor(&normal(), Dtype::F32, u64::MAX / 2).unwrap_err(), Error::ShapeOverflow { .. }));
+    assert_eq!(gpu.tensor(&normal(count), Dtype::F32).unwrap_err(), Error::BufferTooLarge { bytes, limit });
+    assert!(matches!(gpu.tensor(&normal(u64::MAX / 2), Dtype::F32).unwrap_err(), Error::ShapeOverflow { .. }));
 }
 
 /// A device of the caller's without 64-bit integers takes the 16-bit products, and refuses the others.
@@ -198,6 +226,7 @@ fn a_shader_that_the_device_refuses() {
     });
     let gpu = Gpu::from_wgpu(device, queue).unwrap();
     assert_eq!(gpu.form(), Form::SAFEST);
+    gpu.check_all().unwrap();
     assert!(gpu.is_exact());
     let error = gpu.with_form(Form::SAFEST_U64).unwrap_err();
     assert!(matches!(error, Error::Wgpu(_)), "{error:?}");
@@ -206,12 +235,12 @@ fn a_shader_that_the_device_refuses() {
 #[test]
 fn a_lost_device_is_an_error() {
     let gpu = gpu();
-    let buffer = gpu.tensor(&normal(), Dtype::F32, 1024).unwrap();
+    let buffer = gpu.tensor(&normal(1024), Dtype::F32).unwrap();
     gpu.device().destroy();
     for error in [
         gpu.read::<f32>(&buffer, 0, 4).unwrap_err(),
-        gpu.tensor(&normal(), Dtype::F32, 1024).unwrap_err(),
-        fill_error(&gpu, &normal(), &Target { buffer: &buffer, offset: 0, count: 4, dtype: Dtype::F32 }),
+        gpu.tensor(&normal(1024), Dtype::F32).unwrap_err(),
+        fill_error(&gpu, &normal(4), &Target::new(&buffer, Dtype::F32)),
     ] {
         assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");
     }
@@ -222,11 +251,11 @@ fn a_lost_device_is_an_error() {
 fn a_lost_device_of_the_callers_is_an_error() {
     let ours = gpu();
     let gpu = Gpu::from_wgpu(ours.device().clone(), ours.queue().clone()).unwrap();
-    let buffer = gpu.tensor(&normal(), Dtype::F32, 1024).unwrap();
+    let buffer = gpu.tensor(&normal(1024), Dtype::F32).unwrap();
     gpu.device().destroy();
     let error = gpu.read::<f32>(&buffer, 0, 4).unwrap_err();
     assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");
-    let error = gpu.tensor(&normal(), Dtype::F32, 1024).unwrap_err();
+    let error = gpu.tensor(&normal(1024), Dtype::F32).unwrap_err();
     assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");
     let error = Gpu::from_wgpu(ours.device().clone(), ours.queue().clone()).unwrap_err();
     assert!(matches!(error, Error::DeviceLost(_)), "{error:?}");

@@ -12,9 +12,7 @@ fn key() -> Key {
 }
 
 fn filled<T: Element>(init: Init, shape: &Shape) -> Vec<T> {
-    let mut out = vec![T::zeroed(); shape.elements() as usize];
-    cpu::fill(&Fill::new(key(), init.sampler(shape).unwrap()), &mut out).unwrap();
-    out
+    cpu::tensor(&Fill::new(key(), init, shape).unwrap()).unwrap()
 }
 
 fn shape(dims: &[u64]) -> Shape {
@@ -75,11 +73,11 @@ fn orthogonal_rows_or_columns_are_orthonormal() {
 #[test]
 fn orthogonal_matrices_are_uniform() {
     let (shape, count) = (shape(&[3, 3]), 2000);
-    let sampler = Init::Orthogonal { gain: 1.0 }.sampler(&shape).unwrap();
     let mut sums = [[0.0_f64; 2]; 9];
     for i in 0..count {
         let mut q = [0.0_f32; 9];
-        cpu::fill(&Fill::new(Key::new(7).fold_in(i), sampler), &mut q).unwrap();
+        let fill = Fill::new(Key::new(7).fold_in(i), Init::Orthogonal { gain: 1.0 }, &shape).unwrap();
+        cpu::fill(&fill, &mut q).unwrap();
         for (sum, value) in sums.iter_mut().zip(q) {
             sum[0] += f64::from(value);
             sum[1] += f64::from(value).powi(2);
@@ -146,11 +144,12 @@ fn matrices_reach_the_gpu_with_their_neighbours_kept() {
         (Init::Dirac { groups: 3 }, &kernel),
         (Init::DeltaOrthogonal { gain: 1.0 }, &kernel),
     ] {
-        let fill = Fill { start: 3, ..Fill::new(key(), init.sampler(shape).unwrap()) };
-        assert_agrees::<f32>(&gpu, &fill, 12, shape.elements() - 3);
-        assert_agrees::<f16>(&gpu, &fill, 4, shape.elements() - 4);
-        assert_agrees::<bf16>(&gpu, &fill, 8, shape.elements() - 3);
-        assert_agrees::<bf16>(&gpu, &fill, 8, 1);
+        let fill = Fill::new(key(), init, shape).unwrap();
+        let to = |end: u64| fill.range(3..end).unwrap();
+        assert_agrees::<f32>(&gpu, &to(fill.elements()), 12);
+        assert_agrees::<f16>(&gpu, &to(fill.elements() - 1), 4);
+        assert_agrees::<bf16>(&gpu, &to(fill.elements()), 8);
+        assert_agrees::<bf16>(&gpu, &to(4), 8);
     }
 }
 
@@ -189,7 +188,7 @@ fn what_a_matrix_cannot_be_is_refused() {
 #[test]
 fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
     let cut = |init: Init, shape: &Shape, start: &[u64], extent: &[u64]| {
-        let fill = Fill::new(key(), init.sampler(shape).unwrap()).of_shard(shape.shard(start, extent).unwrap());
+        let fill = Fill::new(key(), init, shape).unwrap().shard(&shape.shard(start, extent).unwrap()).unwrap();
         let mut out = vec![7.0_f32; extent.iter().product::<u64>() as usize];
         cpu::fill(&fill, &mut out).unwrap();
         out

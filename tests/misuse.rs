@@ -37,13 +37,13 @@ fn gpus() -> &'static [Gpu; 3] {
     })
 }
 
-fn normal() -> Fill {
-    Fill::new(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 })
+fn normal(count: u64) -> Fill {
+    Fill::from_sampler(Key::new(42), Sampler::Normal { mean: 0.0, std: 0.02 }, count)
 }
 
 /// A matrix, which is copied and not dispatched.
 fn eye() -> Fill {
-    Fill::new(Key::new(42), Init::Eye { gain: 1.0 }.sampler(&Shape::new(&[4, 4]).unwrap()).unwrap())
+    Fill::new(Key::new(42), Init::Eye { gain: 1.0 }, &Shape::new(&[4, 4]).unwrap()).unwrap()
 }
 
 fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
@@ -51,7 +51,7 @@ fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
 }
 
 fn target(buffer: &wgpu::Buffer) -> Target<'_> {
-    Target { buffer, offset: 0, count: 16, dtype: Dtype::F32 }
+    Target::new(buffer, Dtype::F32)
 }
 
 /// A buffer whose number no buffer of another instance has.
@@ -70,7 +70,7 @@ fn validation<T>(gpu: &Gpu, call: impl FnOnce() -> T) -> (T, Option<String>) {
 /// Every device gives the CPU's bits, as before.
 fn all_fill() {
     for gpu in gpus() {
-        assert_agrees::<f32>(gpu, &normal(), 4, 1001);
+        assert_agrees::<f32>(gpu, &normal(1001), 4);
     }
 }
 
@@ -101,7 +101,7 @@ fn a_queue_of_a_device_that_is_polled_elsewhere() {
         });
         let again = Gpu::from_wgpu(gpu.device().clone(), gpu.queue().clone());
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert_agrees::<f32>(&again.unwrap(), &normal(), 0, 1000);
+        assert_agrees::<f32>(&again.unwrap(), &normal(1000), 0);
     });
 }
 
@@ -109,14 +109,14 @@ fn a_queue_of_a_device_that_is_polled_elsewhere() {
 fn an_encoder_of_another_instance() {
     let [gpu, _, other] = gpus();
     let buffer = canary(gpu, 64);
-    for fill in [normal(), eye()] {
+    for fill in [normal(16), eye()] {
         let mut theirs = encoder(other);
         let error = gpu.fill(&mut theirs, &fill, &target(&buffer)).unwrap_err();
         assert!(matches!(error, Error::OtherDevice { what: "encoder", .. }), "{error:?}");
         assert!(error.to_string().starts_with("the encoder is another device's"), "{error}");
         // nothing was recorded, and the encoder is as good as new
         let theirs_too = canary(other, 64);
-        other.fill(&mut theirs, &normal(), &target(&theirs_too)).unwrap();
+        other.fill(&mut theirs, &normal(16), &target(&theirs_too)).unwrap();
         other.queue().submit([theirs.finish()]);
         assert_ne!(other.read::<u32>(&theirs_too, 0, 16).unwrap(), [0xa5a5_a5a5; 16]);
     }
@@ -129,7 +129,7 @@ fn an_encoder_of_another_instance() {
 fn an_encoder_of_another_device_of_the_instance() {
     let [gpu, sibling, _] = gpus();
     let buffer = canary(gpu, 64);
-    for fill in [normal(), eye()] {
+    for fill in [normal(16), eye()] {
         let mut theirs = encoder(sibling);
         gpu.fill(&mut theirs, &fill, &target(&buffer)).unwrap();
         let (_, error) = validation(sibling, || theirs.finish());
@@ -144,7 +144,7 @@ fn an_encoder_of_another_device_of_the_instance() {
 fn an_encoder_with_an_open_pass() {
     let gpu = &gpus()[0];
     let buffer = canary(gpu, 64);
-    for fill in [normal(), eye()] {
+    for fill in [normal(16), eye()] {
         let mut ours = encoder(gpu);
         let open = ours.begin_compute_pass(&Default::default()).forget_lifetime();
         if let Err(error) = gpu.fill(&mut ours, &fill, &target(&buffer)) {
@@ -161,7 +161,7 @@ fn an_encoder_with_an_open_pass() {
 #[test]
 fn buffers_of_other_devices() {
     let [gpu, sibling, other] = gpus();
-    for fill in [normal(), eye()] {
+    for fill in [normal(16), eye()] {
         let theirs = canary(sibling, 64);
         let error = gpu.fill(&mut encoder(gpu), &fill, &target(&theirs)).unwrap_err();
         assert!(matches!(error, Error::Wgpu(_)) && error.to_string().contains("evice"), "{error:?}");
@@ -184,11 +184,10 @@ fn a_refused_fill_leaves_the_encoder_as_it_was() {
     let (buffer, mut ours) = (canary(gpu, 64), encoder(gpu));
     gpu.fill(&mut ours, &eye(), &target(&buffer)).unwrap();
     for theirs in [canary(sibling, 64), rare(other)] {
-        gpu.fill_all(&mut ours, &[(normal(), target(&buffer)), (eye(), target(&theirs))]).unwrap_err();
+        gpu.fill_all(&mut ours, &[(normal(16), target(&buffer)), (eye(), target(&theirs))]).unwrap_err();
     }
     gpu.queue().submit([ours.finish()]);
-    let mut expected = vec![0.0_f32; 16];
-    seedtensors::cpu::fill(&eye(), &mut expected).unwrap();
+    let expected: Vec<f32> = seedtensors::cpu::tensor(&eye()).unwrap();
     assert_eq!(gpu.read::<f32>(&buffer, 0, 16).unwrap(), expected);
 }
 
@@ -197,7 +196,7 @@ fn buffers_that_are_gone_or_mapped() {
     let gpu = &gpus()[0];
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
     let descriptor = wgpu::BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: true };
-    for fill in [normal(), eye()] {
+    for fill in [normal(16), eye()] {
         let gone = canary(gpu, 64);
         gone.destroy();
         let error = gpu.fill(&mut encoder(gpu), &fill, &target(&gone)).unwrap_err();
@@ -228,9 +227,8 @@ fn ranges_at_their_extremes() {
     let gpu = &gpus()[0];
     let buffer = canary(gpu, 64);
     for (offset, count) in [(u64::MAX - 3, 0), (u64::MAX - 3, 16), (4, u64::MAX), (0, u64::MAX / 4 + 1), (1 << 63, 1)] {
-        let range = Target { offset, count, ..target(&buffer) };
         let refused = |error: &Error| matches!(error, Error::ShapeOverflow { .. } | Error::BufferTooSmall { .. });
-        let error = gpu.fill(&mut encoder(gpu), &normal(), &range).unwrap_err();
+        let error = gpu.fill(&mut encoder(gpu), &normal(count), &target(&buffer).at(offset)).unwrap_err();
         assert!(refused(&error), "{offset} {count}: {error:?}");
         let error = gpu.read::<f32>(&buffer, offset, count).unwrap_err();
         assert!(refused(&error), "{offset} {count}: {error:?}");
@@ -311,15 +309,18 @@ fn the_least_limits_are_enough() {
     }
     let (device, queue) = device(&adapter(), limits);
     let gpu = Gpu::from_wgpu(device, queue).unwrap();
+    gpu.check_all().unwrap();
     assert!(gpu.is_exact());
-    assert_agrees::<f32>(&gpu, &normal(), 4, (3 << 20) + 1);
-    assert_agrees::<half::bf16>(&gpu, &normal(), 4, (3 << 20) + 1);
+    assert_agrees::<f32>(&gpu, &normal((3 << 20) + 1), 4);
+    assert_agrees::<half::bf16>(&gpu, &normal((3 << 20) + 1), 4);
 }
 
 #[test]
 fn buffers_below_the_check_are_an_error() {
     let limits = Limits { max_buffer_size: 4096, ..Limits::default() };
     let (device, queue) = device(&adapter(), limits);
-    let error = Gpu::from_wgpu(device, queue).unwrap_err();
-    assert!(matches!(error, Error::BufferTooLarge { limit: 4096, .. }), "{error:?}");
+    let gpu = Gpu::from_wgpu(device, queue).unwrap();
+    for error in [gpu.check_all().unwrap_err(), gpu.tensor(&normal(16), Dtype::F32).unwrap_err()] {
+        assert!(matches!(error, Error::BufferTooLarge { limit: 4096, .. }), "{error:?}");
+    }
 }

@@ -26,13 +26,13 @@ fn out_of_memory_is_an_error_and_passes() {
         kept.push(buffer);
         assert!(kept.len() < 100_000, "{} buffers of {} bytes were had", kept.len(), descriptor.size);
     }
-    let fill = Fill::new(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 });
-    let error = gpu.tensor(&fill, Dtype::F32, count).unwrap_err();
+    let fill = Fill::from_sampler(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 }, count);
+    let error = gpu.tensor(&fill, Dtype::F32).unwrap_err();
     assert_eq!(error, Error::OutOfMemory { bytes: 4 * count });
 
     // with room again the same device works
     drop(kept);
-    let buffer = gpu.tensor(&fill, Dtype::F32, 1000).unwrap();
+    let buffer = gpu.tensor(&fill.range(0..1000).unwrap(), Dtype::F32).unwrap();
     let values: Vec<f32> = gpu.read(&buffer, 0, 1000).unwrap();
     assert!(values.iter().all(|value| value.is_normal()));
 }

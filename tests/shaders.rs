@@ -1,4 +1,4 @@
-//! The shaders as naga reads them: valid, and the same numbers and layouts as the Rust twins.
+//! The shaders as naga reads them: valid, and the same numbers and layouts as in Rust.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
@@ -9,7 +9,7 @@ use common::parse;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Expression, Literal, Module, ScalarKind, TypeInner};
 use seedtensors::gpu::Form;
-use seedtensors::twins;
+use seedtensors::testing;
 
 /// The module's scalar constants by name, as bits.
 fn constants(module: &Module) -> BTreeMap<String, u32> {
@@ -33,10 +33,10 @@ fn all_forms_parse_and_only_the_safest_needs_no_64_bit_integers() {
 }
 
 #[test]
-fn constants_equal_the_twins() {
+fn constants_equal_rust() {
     let (module, _) = parse(Form::SAFEST);
     let mut rust: BTreeMap<String, u32> = BTreeMap::new();
-    for (name, bits) in twins::constants() {
+    for (name, bits) in testing::constants() {
         assert!(rust.insert(name.to_owned(), bits).is_none(), "{name} stands twice");
     }
     assert_eq!(constants(&module), rust);
@@ -45,7 +45,7 @@ fn constants_equal_the_twins() {
 #[test]
 fn struct_offsets_equal_rust() {
     let (module, _) = parse(Form::SAFEST);
-    for (name, rust, size) in twins::structs() {
+    for (name, rust, size) in testing::structs() {
         let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
         let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
         let wgsl: Vec<_> = members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();
@@ -58,13 +58,13 @@ fn struct_offsets_equal_rust() {
 fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
     let (module, _) = parse(Form::SAFEST);
     let entries: Vec<_> = module.entry_points.iter().map(|e| (e.name.as_str(), e.workgroup_size)).collect();
-    let size = [twins::WORKGROUP_SIZE, 1, 1];
+    let size = [testing::WORKGROUP_SIZE, 1, 1];
     assert_eq!(entries, [("fill_slots", size), ("fill_words", size), ("fill_scattered", size)]);
     let bindings: Vec<_> =
         module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
     assert_eq!(bindings, [(0, 0), (0, 1), (0, 1)]);
     let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
-    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "STRADDLE", "DIGITS", "WIDE", "EVEN"]);
+    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "COORDINATES", "WIDE", "STRADDLE", "EVEN"]);
 }
 
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.

@@ -7,18 +7,17 @@ mod common;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
-use common::{assert_agrees, canary, gpu, gpus};
+use common::{assert_agrees, canary, elements, gpu, gpus};
 use half::{bf16, f16};
 use proptest::prelude::*;
+use seedtensors::cpu::Filler;
 use seedtensors::gpu::{Gpu, Target};
-use seedtensors::{Bounds, Dtype, Element, Fill, Init, Key, Sampler, Shape, Shard, cpu};
+use seedtensors::{Bounds, Dtype, Element, Error, Fill, Init, Key, Sampler, Shape, cpu};
 
 static GPU: LazyLock<Gpu> = LazyLock::new(gpu);
 
-fn filled<T: Element>(fill: &Fill, count: u64) -> Vec<T> {
-    let mut out = vec![T::zeroed(); count as usize];
-    cpu::fill(fill, &mut out).unwrap();
-    out
+fn filled<T: Element>(fill: &Fill) -> Vec<T> {
+    cpu::tensor(fill).unwrap()
 }
 
 /// The rectangle cut out of the whole, index by index.
@@ -81,7 +80,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec(dim, rank)
     });
     dims.prop_flat_map(|dims| {
-        let sides: Vec<_> = dims
+        let ranges: Vec<_> = dims
             .iter()
             .map(|&dim| {
                 let any = (0..dim).prop_flat_map(move |start| (Just(start), 0..=dim - start));
@@ -93,9 +92,9 @@ fn case() -> impl Strategy<Value = Case> {
             .collect();
         let count = inits(&dims).len();
         let key = (any::<u64>(), prop_oneof![any::<u64>(), Just(u64::MAX - 50), Just(0)]);
-        (Just(dims.clone()), sides, 0..count, key, 0..20_u64, 0..5_u64).prop_map(
-            |(dims, sides, init, (seed, offset), skip, at): (Vec<u64>, Vec<(u64, u64)>, _, _, _, _)| {
-                let (start, extent) = sides.into_iter().unzip();
+        (Just(dims.clone()), ranges, 0..count, key, 0..20_u64, 0..5_u64).prop_map(
+            |(dims, ranges, init, (seed, offset), skip, at): (Vec<u64>, Vec<(u64, u64)>, _, _, _, _)| {
+                let (start, extent) = ranges.into_iter().unzip();
                 let init = inits(&dims)[init];
                 Case { dims, start, extent, init, key: Key { seed, offset }, skip, offset: 4 * at }
             },
@@ -106,23 +105,23 @@ fn case() -> impl Strategy<Value = Case> {
 impl Case {
     fn check<T: Element + PartialEq + Debug>(&self) -> Result<(), TestCaseError> {
         let shape = Shape::new(&self.dims).unwrap();
-        let fill = Fill::new(self.key, self.init.sampler(&shape).unwrap());
-        let whole: Vec<T> = filled(&fill, shape.elements());
+        let fill = Fill::new(self.key, self.init, &shape).unwrap();
+        let whole: Vec<T> = filled(&fill);
 
         let shard = shape.shard(&self.start, &self.extent).unwrap();
         let expected = cut(&whole, &self.dims, &self.start, &self.extent);
         prop_assert_eq!(shard.elements(), expected.len() as u64);
-        let part = fill.of_shard(shard);
-        prop_assert_eq!(&filled::<T>(&part, shard.elements()), &expected);
+        let part = fill.shard(&shard).unwrap();
+        prop_assert_eq!(&filled::<T>(&part), &expected);
 
         // a prefix of a shard, and what comes behind it
         let skip = self.skip.min(shard.elements());
-        prop_assert_eq!(&filled::<T>(&part, skip)[..], &expected[..skip as usize]);
-        let rest = Fill { start: skip, ..part };
-        prop_assert_eq!(&filled::<T>(&rest, shard.elements() - skip)[..], &expected[skip as usize..]);
+        prop_assert_eq!(&filled::<T>(&part.range(0..skip).unwrap())[..], &expected[..skip as usize]);
+        let rest = part.range(skip..shard.elements()).unwrap();
+        prop_assert_eq!(&filled::<T>(&rest)[..], &expected[skip as usize..]);
         // the GPU, at any place of a buffer
-        assert_agrees::<T>(&GPU, &part, self.offset, shard.elements());
-        assert_agrees::<T>(&GPU, &rest, self.offset, shard.elements() - skip);
+        assert_agrees::<T>(&GPU, &part, self.offset);
+        assert_agrees::<T>(&GPU, &rest, self.offset);
         Ok(())
     }
 }
@@ -145,19 +144,25 @@ proptest! {
     fn a_prefix_of_a_longer_tensor_is_the_shorter(seed: u64, offset: u64, long in 0..3000_u64, share in 0.0..1.0_f64, init in 0..6_usize) {
         let short = (share * long as f64) as u64;
         let sampler = inits(&[long])[init].sampler(&Shape::new(&[7]).unwrap()).unwrap();
-        let fill = Fill::new(Key { seed, offset }, sampler);
-        prop_assert_eq!(&filled::<f32>(&fill, long)[..short as usize], &filled::<f32>(&fill, short)[..]);
-        prop_assert_eq!(&filled::<bf16>(&fill, long)[..short as usize], &filled::<bf16>(&fill, short)[..]);
+        let [long, prefix] = [long, short].map(|count| Fill::from_sampler(Key { seed, offset }, sampler, count));
+        prop_assert_eq!(&filled::<f32>(&long)[..short as usize], &filled::<f32>(&prefix)[..]);
+        prop_assert_eq!(&filled::<bf16>(&long)[..short as usize], &filled::<bf16>(&prefix)[..]);
     }
 }
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.01, std: 0.02 };
 
+/// A shard of a tensor of normals.
+fn shard_of(key: Key, dims: &[u64], start: &[u64], extent: &[u64]) -> Fill {
+    let shape = Shape::new(dims).unwrap();
+    let whole = Fill::from_sampler(key, NORMAL, shape.elements());
+    whole.shard(&shape.shard(start, extent).unwrap()).unwrap()
+}
+
 fn agrees(gpu: &Gpu, dims: &[u64], start: &[u64], extent: &[u64]) {
-    let shard = Shape::new(dims).unwrap().shard(start, extent).unwrap();
-    let fill = Fill::new(Key::new(3).named("shards"), NORMAL).of_shard(shard);
-    assert_agrees::<f32>(gpu, &fill, 16, shard.elements());
-    assert_agrees::<bf16>(gpu, &fill, 4, shard.elements());
+    let fill = shard_of(Key::new(3).named("shards"), dims, start, extent);
+    assert_agrees::<f32>(gpu, &fill, 16);
+    assert_agrees::<bf16>(gpu, &fill, 4);
 }
 
 /// The shards of tensor parallelism, by rows, by columns and by both, whose rows are whole blocks or not.
@@ -173,7 +178,7 @@ fn large_shards_agree() {
     }
 }
 
-/// Rows larger than a dispatch counts, in a tensor of 2^62 elements: where digits overflow within a window.
+/// Rows larger than a dispatch counts, in a tensor of 2^62 elements: where coordinates overflow within a window.
 #[test]
 fn shards_of_tensors_beyond_memory_agree() {
     for gpu in gpus() {
@@ -184,10 +189,9 @@ fn shards_of_tensors_beyond_memory_agree() {
             ([1 << 20, 1 << 31, 1 << 11], [5, 7, 9], [1 << 10, (1 << 30) + 1, 1], (1 << 30) - 4000),
             ([1 << 20, 1 << 32, 1 << 10], [5, 1 << 31, 9], [1 << 10, 1 << 31, 3], (3 << 31) - 5000),
         ] {
-            let shard = Shape::new(&dims).unwrap().shard(&start, &extent).unwrap();
-            let fill = Fill { start: skip, ..Fill::new(Key::new(4), NORMAL).of_shard(shard) };
-            assert_agrees::<f32>(gpu, &fill, 0, 10_000);
-            assert_agrees::<bf16>(gpu, &fill, 0, 10_000);
+            let fill = shard_of(Key::new(4), &dims, &start, &extent).range(skip..skip + 10_000).unwrap();
+            assert_agrees::<f32>(gpu, &fill, 0);
+            assert_agrees::<bf16>(gpu, &fill, 0);
         }
     }
 }
@@ -197,12 +201,9 @@ fn shards_of_tensors_beyond_memory_agree() {
 fn a_shard_larger_than_a_binding_agrees() {
     let gpu = gpu();
     let rows = gpu.device().limits().max_storage_buffer_binding_size.min(1 << 27) / 4 / 1024 + 5;
-    let shape = Shape::new(&[rows, 2048]).unwrap();
-    let fill = Fill::new(Key::new(5), NORMAL);
-    let aligned = shape.shard(&[0, 1024], &[rows, 1024]).unwrap();
-    assert_agrees::<f32>(&gpu, &fill.of_shard(aligned), 8, aligned.elements());
-    let odd = shape.shard(&[0, 1023], &[rows, 1025]).unwrap();
-    assert_agrees::<f32>(&gpu, &fill.of_shard(odd), 8, odd.elements());
+    let columns = |first, count| shard_of(Key::new(5), &[rows, 2048], &[0, first], &[rows, count]);
+    assert_agrees::<f32>(&gpu, &columns(1024, 1024), 8);
+    assert_agrees::<f32>(&gpu, &columns(1023, 1025), 8);
 }
 
 #[test]
@@ -214,11 +215,53 @@ fn what_is_no_rectangle_of_the_shape_is_refused() {
     }
     let error = Shape::new(&[1; 9]).unwrap().shard(&[0; 9], &[1; 9]).unwrap_err().to_string();
     assert_eq!(error, "a shard has at most 8 dimensions, not 9");
-    let shard: Shard = shape.shard(&[1, 1], &[2, 3]).unwrap();
-    let fill = Fill { start: 2, ..Fill::new(Key::new(1), NORMAL).of_shard(shard) };
-    let error = cpu::fill(&fill, &mut [0.0_f32; 5]).unwrap_err().to_string();
-    assert_eq!(error, "a range must lie inside its shard of 6 elements, not start 2 + 5 elements");
-    assert_eq!(gpu().tensor(&fill, Dtype::F32, 5).unwrap_err().to_string(), error);
+    // a range of a shard counts in the shard's elements
+    let fill = shard_of(Key::new(1), &[4, 6], &[1, 1], &[2, 3]);
+    assert_eq!(fill.range(2..6).unwrap().elements(), 4);
+    let error = fill.range(2..7).unwrap_err().to_string();
+    assert_eq!(error, "a range must lie inside its 6 elements, not 2..7");
+}
+
+/// A shard is of a fill of its own tensor, whole.
+#[test]
+fn a_shard_of_another_tensor_is_refused() {
+    let shape = Shape::new(&[4, 6]).unwrap();
+    let shard = shape.shard(&[1, 1], &[2, 3]).unwrap();
+    let normal = |count| Fill::from_sampler(Key::new(1), NORMAL, count);
+    let [first, part] = [normal(24).shard(&shard).unwrap(), normal(24).range(0..6).unwrap()];
+    for fill in [normal(23), normal(25), normal(6), normal(0), first, part] {
+        let error = fill.shard(&shard).unwrap_err();
+        assert!(matches!(error, Error::BadParameter(_)), "{error}");
+        assert!(error.to_string().starts_with("a shard must be of the fill's whole tensor, of "), "{error}");
+    }
+    // a shard that is one run, too
+    let rows = shape.shard(&[1, 0], &[2, 6]).unwrap();
+    normal(25).shard(&rows).unwrap_err();
+    normal(24).shard(&rows).unwrap().shard(&rows).unwrap_err();
+    assert_eq!(normal(24).shard(&rows).unwrap(), normal(24).range(6..18).unwrap());
+}
+
+/// Pieces of any length equal the whole, of a run, of a shard and of a matrix, in every dtype.
+#[test]
+fn pieces_equal_the_whole() {
+    let shape = Shape::new(&[100, 103]).unwrap();
+    let shard = shape.shard(&[3, 5], &[90, 77]).unwrap();
+    for init in inits(&[100, 103]) {
+        let fill = Fill::new(Key::new(6), init, &shape).unwrap();
+        for fill in [fill, fill.range(7..5000).unwrap(), fill.shard(&shard).unwrap()] {
+            for &dtype in Dtype::ALL {
+                let size = dtype.size() as usize;
+                let mut whole = vec![0; fill.elements() as usize * size];
+                cpu::fill_bytes(&fill, dtype, &mut whole).unwrap();
+                let filler = Filler::new(&fill, dtype).unwrap();
+                let mut pieces = vec![0xa5; whole.len()];
+                for (i, piece) in pieces.chunks_mut(1537 * size).enumerate() {
+                    filler.fill_bytes(1537 * i as u64, piece).unwrap();
+                }
+                assert!(pieces == whole, "{fill:?} in {dtype}");
+            }
+        }
+    }
 }
 
 /// 10,000 tensors of 1 to 4096 elements, of every dtype and many samplers, in one submission: each in a buffer of
@@ -231,35 +274,34 @@ fn ten_thousand_tensors_in_one_submission() {
     // matrices are of one shape
     let elementwise: Vec<Sampler> =
         samplers.into_iter().filter(|sampler| !matches!(sampler, Sampler::Matrix(_))).collect();
-    let fills: Vec<(Fill, Dtype, u64)> = (0..10_000_u64)
+    let fills: Vec<(Fill, Dtype)> = (0..10_000_u64)
         .map(|i| {
-            let fill = Fill::new(Key::new(9).fold_in(i), elementwise[i as usize % elementwise.len()]);
-            (Fill { start: i % 7, ..fill }, Dtype::ALL[i as usize % 3], 1 + i * 2_654_435_761 % 4096)
+            let (key, sampler) = (Key::new(9).fold_in(i), elementwise[i as usize % elementwise.len()]);
+            (elements(key, sampler, i % 7, 1 + i * 2_654_435_761 % 4096), Dtype::ALL[i as usize % 3])
         })
         .collect();
     let buffers = gpu.tensors(&fills).unwrap();
-    for ((fill, dtype, count), buffer) in fills.iter().zip(&buffers).step_by(37) {
-        match dtype {
-            Dtype::F32 => assert_eq!(gpu.read::<f32>(buffer, 0, *count).unwrap(), filled::<f32>(fill, *count)),
-            Dtype::F16 => assert_eq!(gpu.read::<f16>(buffer, 0, *count).unwrap(), filled::<f16>(fill, *count)),
-            Dtype::BF16 => assert_eq!(gpu.read::<bf16>(buffer, 0, *count).unwrap(), filled::<bf16>(fill, *count)),
-        }
+    let bytes_of = |fill: &Fill, dtype: Dtype| {
+        let mut bytes = vec![0; (fill.elements() * dtype.size()) as usize];
+        cpu::fill_bytes(fill, dtype, &mut bytes).unwrap();
+        bytes
+    };
+    for ((fill, dtype), buffer) in fills.iter().zip(&buffers).step_by(37) {
+        let expected = bytes_of(fill, *dtype);
+        assert!(gpu.read::<u8>(buffer, 0, expected.len() as u64).unwrap() == expected, "{fill:?} in {dtype}");
     }
 
-    let bytes: u64 = fills.iter().map(|(_, dtype, count)| (count * dtype.size()).next_multiple_of(4) + 4).sum();
+    let room = |fill: &Fill, dtype: Dtype| (fill.elements() * dtype.size()).next_multiple_of(4) + 4;
+    let bytes: u64 = fills.iter().map(|(fill, dtype)| room(fill, *dtype)).sum();
     let pool = canary(&gpu, bytes);
     let mut targets = Vec::new();
     let mut expected = vec![0xa5_u8; bytes as usize];
     let mut offset = 0;
-    for &(fill, dtype, count) in &fills {
-        targets.push((fill, Target { buffer: &pool, offset, count, dtype }));
-        let place = &mut expected[offset as usize..][..(count * dtype.size()) as usize];
-        match dtype {
-            Dtype::F32 => place.copy_from_slice(bytemuck::cast_slice(&filled::<f32>(&fill, count))),
-            Dtype::F16 => place.copy_from_slice(bytemuck::cast_slice(&filled::<f16>(&fill, count))),
-            Dtype::BF16 => place.copy_from_slice(bytemuck::cast_slice(&filled::<bf16>(&fill, count))),
-        }
-        offset += (count * dtype.size()).next_multiple_of(4) + 4;
+    for &(fill, dtype) in &fills {
+        targets.push((fill, Target::new(&pool, dtype).at(offset)));
+        let bytes = bytes_of(&fill, dtype);
+        expected[offset as usize..][..bytes.len()].copy_from_slice(&bytes);
+        offset += room(&fill, dtype);
     }
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     gpu.fill_all(&mut encoder, &targets).unwrap();
@@ -274,16 +316,15 @@ fn a_batch_keeps_its_order() {
     let gpu = gpu();
     let shape = Shape::new(&[33, 31]).unwrap();
     let count = shape.elements();
-    let eye = Fill::new(Key::new(1), Init::Eye { gain: 2.0 }.sampler(&shape).unwrap());
-    let uniform = Fill::new(Key::new(1), Sampler::Uniform { low: 1.0, high: 2.0 });
+    let eye = Fill::new(Key::new(1), Init::Eye { gain: 2.0 }, &shape).unwrap();
+    let uniform = Fill::new(Key::new(1), Init::Uniform { low: 1.0, high: 2.0 }, &shape).unwrap();
     for fills in [[eye, uniform], [uniform, eye]] {
         let pool = canary(&gpu, 4 * count);
-        let target = Target { buffer: &pool, offset: 0, count, dtype: Dtype::F32 };
+        let target = Target::new(&pool, Dtype::F32);
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         gpu.fill_all(&mut encoder, &fills.map(|fill| (fill, target))).unwrap();
-        let wrong = Target { count: count + 1, ..target };
-        gpu.fill_all(&mut encoder, &[(fills[0], target), (fills[0], wrong)]).unwrap_err();
+        gpu.fill_all(&mut encoder, &[(fills[0], target), (fills[0], target.at(4))]).unwrap_err();
         gpu.queue().submit([encoder.finish()]);
-        assert_eq!(gpu.read::<f32>(&pool, 0, count).unwrap(), filled::<f32>(&fills[1], count));
+        assert_eq!(gpu.read::<f32>(&pool, 0, count).unwrap(), filled::<f32>(&fills[1]));
     }
 }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 fn fill<T: Element>(sampler: Sampler, start: u64, count: usize) -> Vec<T> {
     let mut values = vec![T::zeroed(); count];
-    let fill = Fill { start, ..Fill::new(Key::new(42).named("stability"), sampler) };
+    let fill = Fill::from_sampler(Key::new(42).named("stability"), sampler, u64::MAX);
+    let fill = fill.range(start..start + count as u64).unwrap();
     cpu::fill(&fill, &mut values).unwrap();
     values
 }

@@ -40,10 +40,8 @@ const WINDOWS: [Window; 16] = [
 ];
 
 fn values<T: Element>((mean, std, low, high): Window, index: u64) -> Vec<T> {
-    let mut values = vec![T::zeroed(); COUNT];
     let key = Key::new(2024).named("truncated").fold_in(index);
-    cpu::fill(&Fill::new(key, Sampler::TruncatedNormal { mean, std, low, high }), &mut values).unwrap();
-    values
+    cpu::tensor(&Fill::from_sampler(key, Sampler::TruncatedNormal { mean, std, low, high }, COUNT as u64)).unwrap()
 }
 
 /// The law of a window, by the nearer tail: the share at or below x.
@@ -199,8 +197,8 @@ fn bf16_keeps_the_law_and_the_bounds() {
 #[test]
 fn the_test_has_power() {
     let window = WINDOWS[0];
-    let mut clamped = vec![0.0_f32; COUNT];
-    cpu::fill(&Fill::new(Key::new(1), Sampler::Normal { mean: 0.0, std: 1.0 }), &mut clamped).unwrap();
+    let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
+    let mut clamped: Vec<f32> = cpu::tensor(&Fill::from_sampler(Key::new(1), normal, COUNT as u64)).unwrap();
     clamped.iter_mut().for_each(|value| *value = value.clamp(-2.0, 2.0));
     assert!(kolmogorov_p(ks(&sorted(&clamped), &law(window), neighbours_f32), COUNT as f64) < 1e-9);
     // a window that is 1 % too narrow

@@ -15,7 +15,7 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
     };
     Ok(match opened {
         Ok(gpu) => {
-            say(format!("filling on {}, checked in {:.0?}", gpu.info(), gpu.check_time()));
+            say(format!("filling on {}", gpu.info()));
             Backend::Gpu(Box::new(gpu))
         }
         Err(why) => {
@@ -29,7 +29,9 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
 /// and is no hardware.
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
-    match Gpu::open(&Select::Hardware) {
+    // all samplers are checked now: once files are being written it is too late to change the backend
+    let opened = Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
+    match opened {
         Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
         Ok(gpu) => Ok(gpu),
         Err(seedtensors::Error::NoAdapter { .. }) => Err(": there is no GPU".to_owned()),

@@ -1,11 +1,13 @@
 //! `seedtensors doctor`.
 
 use std::io::Write as _;
+use std::time::Instant;
 
 use indicatif::DecimalBytes;
 use seedtensors::gpu::{DeviceKind, Gpu, Select, devices};
 use seedtensors::{Arithmetic, Dtype, Error, Fill, Key, Sampler};
 
+use crate::agreement::{compare_all, fill_time};
 use crate::args::Doctor;
 use crate::print;
 
@@ -55,16 +57,18 @@ fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::R
         size(limits.max_storage_buffer_binding_size)
     )?;
     writeln!(out, "     shaders: {}", gpu.form())?;
+    let begin = Instant::now();
+    gpu.check_all()?;
     let verdict = if gpu.is_exact() { "exact" } else { "NOT exact: use native arithmetic on it, or the CPU" };
-    writeln!(out, "     check: {verdict}, in {:.0?}", gpu.check_time())?;
+    writeln!(out, "     check: {verdict}, in {:.0?}", begin.elapsed())?;
 
     let (mut fills, mut different, mut compared) = (0, 0, 0);
     let mut lines = Vec::new();
-    let result = gpu.agreement(elements, &mut |agreement| {
+    let result = compare_all(gpu, elements, &mut |agreement| {
         (fills, compared, different) = (fills + 1, compared + agreement.count, different + agreement.different);
         if let Some(first) = agreement.first {
-            let seedtensors::gpu::Agreement { sampler, dtype, different, .. } = agreement;
-            lines.push(format!("     {sampler:?} in {dtype}: {different} differ, the first is element {first}"));
+            let (what, different) = (agreement.what, agreement.different);
+            lines.push(format!("     {what}: {different} differ, the first is element {first}"));
         }
     });
     match &result {
@@ -95,8 +99,8 @@ fn speed(gpu: &Gpu, out: &mut impl std::io::Write) -> anyhow::Result<()> {
         ("normal, exact, f32", normal, Arithmetic::Exact, Dtype::F32),
         ("normal, exact, bf16", normal, Arithmetic::Exact, Dtype::BF16),
     ] {
-        let fill = Fill { arithmetic, ..Fill::new(Key::new(42), sampler) };
-        match gpu.fill_time(&fill, dtype, TIMED) {
+        let fill = Fill::from_sampler(Key::new(42), sampler, TIMED).with_arithmetic(arithmetic);
+        match fill_time(gpu, &fill, dtype) {
             Ok(time) => {
                 let rate = (TIMED * dtype.size()) as f64 / time.as_secs_f64() / 1e9;
                 let share = rate / *floor.get_or_insert(rate);

@@ -5,6 +5,7 @@
 //! `print`, and `advice` adds flags to the library's errors.
 
 mod advice;
+mod agreement;
 mod args;
 mod backend;
 mod config;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use seedtensors::gpu::{Form, Gpu, Multiply, Select, Target};
-use seedtensors::{Element, Fill, cpu};
+use seedtensors::{Element, Fill, Key, Sampler, cpu};
 
 /// The default GPU; without one the test fails and says how to get one.
 pub(crate) fn gpu() -> Gpu {
@@ -29,6 +29,11 @@ pub(crate) fn gpus() -> &'static [Gpu; 4] {
     GPUS.get_or_init(|| [gpu(), form(Form::SAFEST), form(Form::RADV), form(Form::NVK)])
 }
 
+/// `count` elements of a sampler, from element `start` of a tensor without end on.
+pub(crate) fn elements(key: Key, sampler: Sampler, start: u64, count: u64) -> Fill {
+    Fill::from_sampler(key, sampler, u64::MAX).range(start..start + count).unwrap()
+}
+
 /// A buffer of this many bytes, each `0xa5`.
 pub(crate) fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
     let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -42,17 +47,16 @@ pub(crate) fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
     buffer
 }
 
-/// Fills `count` elements from byte `offset` of a buffer with canaries and compares every byte: the range
-/// with the CPU's fill, all else with the canary.
-pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64, count: u64) {
-    let size = T::DTYPE.size();
+/// Fills a buffer with canaries from byte `offset` on and compares every byte: the range with the CPU's fill, all else with
+/// the canary.
+pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64) {
+    let (size, count) = (T::DTYPE.size(), fill.elements());
     let before = (offset / size) as usize;
     // room behind for a slot and a half, whole words
     let bytes = (offset + count * size + 24).next_multiple_of(4);
     let buffer = canary(gpu, bytes);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    let target = Target { buffer: &buffer, offset, count, dtype: T::DTYPE };
-    gpu.fill(&mut encoder, fill, &target).unwrap();
+    gpu.fill(&mut encoder, fill, &Target::new(&buffer, T::DTYPE).at(offset)).unwrap();
     gpu.queue().submit([encoder.finish()]);
     let found: Vec<T> = gpu.read(&buffer, 0, bytes / size).unwrap();
 
@@ -69,6 +73,15 @@ pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fi
             gpu.form(),
         );
     }
+}
+
+/// Compares words on the GPU with the CPU's.
+pub(crate) fn assert_words_agree(gpu: &Gpu, key: Key, start: u64, count: u64) {
+    let found: Vec<u32> = gpu.read(&gpu.words(key, start, count).unwrap(), 0, count).unwrap();
+    let mut expected = vec![0; count as usize];
+    cpu::words(key, start, &mut expected);
+    let different = found.iter().zip(&expected).position(|(a, b)| a != b);
+    assert_eq!(different, None, "{key:?}, {count} words from {start} on, {}", gpu.form());
 }
 
 /// Runs one thread of the library's shader text and `entry`, which reads and writes `io`, an array of
@@ -93,7 +106,7 @@ pub(crate) fn run_shader(gpu: &Gpu, form: Form, body: &str, io: &[[u32; 4]]) -> 
             constants: &[
                 ("SAMPLER", 0.0),
                 ("DTYPE", 0.0),
-                ("DIGITS", 0.0),
+                ("COORDINATES", 0.0),
                 ("WIDE", 0.0),
                 ("EVEN", 0.0),
                 ("STRADDLE", 0.0),
