@@ -90,7 +90,7 @@ fn compare_pieces(
 }
 
 /// The number of elements with other bits, and the first of them.
-fn differences<T: Pod>(found: &[T], expected: &[T]) -> (u64, Option<u64>) {
+fn differences<T: Pod + Sync>(found: &[T], expected: &[T]) -> (u64, Option<u64>) {
     let pairs = found.par_iter().zip(expected).enumerate();
     let different = pairs.filter(|(_, (found, expected))| bytemuck::bytes_of(*found) != bytemuck::bytes_of(*expected));
     let (count, first) = different
