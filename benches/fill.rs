@@ -25,32 +25,32 @@ use store::Store;
 
 const SIZES: [u64; 3] = [1 << 16, 1 << 20, 1 << 25];
 
-/// Each sampler's name and fill, for a dtype and a number of elements.
-fn fills(dtype: Dtype, count: u64) -> Vec<(&'static str, Fill)> {
-    let key = Key::new(42).named("bench");
-    let normal = Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 });
+fn key() -> Key {
+    Key::new(42).named("bench")
+}
+
+/// Each sampler's name and fill, for a number of elements.
+fn fills(count: u64) -> Vec<(&'static str, Fill)> {
     let shape = Shape::new(&[count / 256, 256]).unwrap();
-    let mut fills = vec![
-        ("uniform", Fill::new(key, Sampler::Uniform { low: -1.0, high: 1.0 })),
+    let of = |sampler| Fill::from_sampler(key(), sampler, count);
+    let normal = of(Sampler::Normal { mean: 0.0, std: 1.0 });
+    vec![
+        ("uniform", of(Sampler::Uniform { low: -1.0, high: 1.0 })),
         ("normal", normal),
-        ("native-normal", Fill { arithmetic: Arithmetic::Native, ..normal }),
-        ("he_normal", Fill::new(key, Init::he_normal().sampler(&shape).unwrap())),
-        ("truncated", Fill::new(key, Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 })),
-        ("constant", Fill::new(key, Sampler::Constant { value: 1.0 })),
-    ];
-    if dtype == Dtype::F32 {
-        fills.push(("words", Fill::new(key, Sampler::Words)));
-    }
-    fills
+        ("native-normal", normal.with_arithmetic(Arithmetic::Native)),
+        ("he_normal", Fill::new(key(), Init::he_normal(), &shape).unwrap()),
+        ("truncated", of(Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 })),
+        ("constant", of(Sampler::Constant { value: 1.0 })),
+    ]
 }
 
 /// A run of 2^23 normals, and shards of as many.
 fn shards() -> Vec<(&'static str, Fill)> {
-    let normal = Fill::new(Key::new(42).named("bench"), Sampler::Normal { mean: 0.0, std: 1.0 });
     let shape = Shape::new(&[8192, 8192]).unwrap();
-    let shard = |start: [u64; 2], extent: [u64; 2]| normal.of_shard(shape.shard(&start, &extent).unwrap());
+    let normal = Fill::from_sampler(key(), Sampler::Normal { mean: 0.0, std: 1.0 }, shape.elements());
+    let shard = |start: [u64; 2], extent: [u64; 2]| normal.shard(&shape.shard(&start, &extent).unwrap()).unwrap();
     vec![
-        ("normal", normal),
+        ("normal", normal.range(0..1 << 23).unwrap()),
         ("normal-columns", shard([0, 1024], [8192, 1024])),
         ("normal-corner", shard([4096, 2048], [4096, 2048])),
         ("normal-odd-columns", shard([0, 1023], [8192, 1024])),
@@ -82,9 +82,15 @@ fn on_cpu<T: Element>(c: &mut Criterion) {
                     repeat(n, || std::hint::black_box(&mut out).fill(T::zeroed()))
                 });
             }
-            for (name, fill) in fills(T::DTYPE, count) {
+            for (name, fill) in fills(count) {
                 group(c, place, name, T::DTYPE, count, |n| {
                     pool.install(|| repeat(n, || cpu::fill(&fill, &mut out).unwrap()))
+                });
+            }
+            if T::DTYPE == Dtype::F32 {
+                let words = bytemuck::cast_slice_mut(&mut out);
+                group(c, place, "words", T::DTYPE, count, |n| {
+                    pool.install(|| repeat(n, || cpu::words(key(), 0, words)))
                 });
             }
         }
@@ -186,7 +192,9 @@ fn gpu_sizes() -> Vec<u64> {
 
 fn on_gpu(c: &mut Criterion) {
     let gpu = device();
-    println!("{}, checked in {:?}", gpu.info(), gpu.check_time());
+    let begin = Instant::now();
+    gpu.check_all().unwrap();
+    println!("{}, checked in {:?}", gpu.info(), begin.elapsed());
     let timer = Timer::new(&gpu);
     for count in gpu_sizes() {
         if 4 * count > gpu.device().limits().max_buffer_size {
@@ -200,8 +208,8 @@ fn on_gpu(c: &mut Criterion) {
             both_times(c, &timer, ("store", Dtype::F32, count), &mut |encoder| store.record(encoder));
         }
         for dtype in [Dtype::F32, Dtype::BF16] {
-            for (name, fill) in fills(dtype, count) {
-                let target = Target { buffer: &target, offset: 0, count, dtype };
+            for (name, fill) in fills(count) {
+                let target = Target::new(&target, dtype);
                 both_times(c, &timer, (name, dtype, count), &mut |encoder| gpu.fill(encoder, &fill, &target).unwrap());
             }
         }
@@ -215,7 +223,7 @@ fn on_gpu_shards(c: &mut Criterion) {
     let target = buffer(&gpu, 4 * count, wgpu::BufferUsages::STORAGE);
     for dtype in [Dtype::F32, Dtype::BF16] {
         for (name, fill) in shards() {
-            let target = Target { buffer: &target, offset: 0, count, dtype };
+            let target = Target::new(&target, dtype);
             both_times(c, &timer, (name, dtype, count), &mut |encoder| gpu.fill(encoder, &fill, &target).unwrap());
         }
     }
@@ -231,8 +239,7 @@ fn model(c: &mut Criterion) {
     let fills: Vec<(Fill, Target<'_>)> = (0..)
         .zip(&buffers)
         .map(|(i, buffer)| {
-            let target = Target { buffer, offset: 0, count: sizes(i), dtype: Dtype::F32 };
-            (Fill::new(Key::new(42).fold_in(i), normal), target)
+            (Fill::from_sampler(Key::new(42).fold_in(i), normal, sizes(i)), Target::new(buffer, Dtype::F32))
         })
         .collect();
     let submit = |fills: &[(Fill, Target<'_>)]| {

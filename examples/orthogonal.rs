@@ -11,7 +11,7 @@ use seedtensors::{Fill, Init, Key, Result, Shape, cpu};
 fn main() -> Result<()> {
     for n in [2048, 4096] {
         let shape = Shape::new(&[n, n])?;
-        let fill = Fill::new(Key::new(42).named("weight"), Init::Orthogonal { gain: 1.0 }.sampler(&shape)?);
+        let fill = Fill::new(Key::new(42).named("weight"), Init::Orthogonal { gain: 1.0 }, &shape)?;
         let mut q = vec![0.0_f32; (n * n) as usize];
         let mut times = Vec::new();
         for _ in 0..3 {

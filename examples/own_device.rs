@@ -9,7 +9,7 @@ use seedtensors::{Dtype, Fill, Init, Key, Result, Shape, cpu};
 fn main() -> Result<()> {
     let (device, queue) = pollster::block_on(open()).expect("a wgpu device");
     let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
-    println!("{}, {}, checked in {:.1?}", gpu.info(), gpu.form(), gpu.check_time());
+    println!("{}, {}", gpu.info(), gpu.form());
 
     // one buffer holds both, as an engine's pool would; each starts at a multiple of 4 bytes
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -24,19 +24,17 @@ fn main() -> Result<()> {
     let mut offset = 1024;
     for (name, dims) in [("fc1.weight", [255, 129]), ("fc2.weight", [64, 255])] {
         let shape = Shape::new(&dims)?;
-        let fill = Fill::new(seed.named(name), Init::he_normal().sampler(&shape)?);
-        let target = Target { buffer: &buffer, offset, count: shape.elements(), dtype: Dtype::BF16 };
-        gpu.fill(&mut encoder, &fill, &target)?;
-        weights.push((name, fill, offset, shape.elements()));
-        offset += (shape.elements() * 2).next_multiple_of(256);
+        let fill = Fill::new(seed.named(name), Init::he_normal(), &shape)?;
+        gpu.fill(&mut encoder, &fill, &Target::new(&buffer, Dtype::BF16).at(offset))?;
+        weights.push((name, fill, offset));
+        offset += (fill.elements() * 2).next_multiple_of(256);
     }
     queue.submit([encoder.finish()]);
 
-    for (name, fill, offset, count) in weights {
+    for (name, fill, offset) in weights {
+        let count = fill.elements();
         let on_gpu: Vec<bf16> = gpu.read(&buffer, offset, count)?;
-        let mut on_cpu = vec![bf16::ZERO; on_gpu.len()];
-        cpu::fill(&fill, &mut on_cpu)?;
-        assert_eq!(on_gpu, on_cpu);
+        assert_eq!(on_gpu, cpu::tensor::<bf16>(&fill)?);
         println!("{name}: {count} values at byte {offset}, the same on the CPU; the first is {}", on_gpu[0]);
     }
     Ok(())

@@ -71,8 +71,8 @@ fn transposed(matrix: &[f32], width: usize) -> Vec<f32> {
 
 /// Standard normals.
 pub(crate) fn normals(key: Key, samples: usize, width: usize) -> Result<Batch> {
-    let mut values = vec![0.0; samples * width];
-    cpu::fill(&Fill::new(key, Sampler::Normal { mean: 0.0, std: 1.0 }), &mut values)?;
+    let fill = Fill::from_sampler(key, Sampler::Normal { mean: 0.0, std: 1.0 }, (samples * width) as u64);
+    let values: Vec<f32> = cpu::tensor(&fill)?;
     Ok(values.chunks_exact(width).map(<[f32]>::to_vec).collect())
 }
 
@@ -80,12 +80,7 @@ impl Mlp {
     /// A network whose weights have names, as a checkpoint's would.
     pub(crate) fn new(key: Key, init: Init, activation: Activation, depth: usize, width: usize) -> Result<Self> {
         let shape = Shape::new(&[width as u64, width as u64])?;
-        let sampler = init.sampler(&shape)?;
-        let weight = |layer: usize| {
-            let mut weight = vec![0.0; width * width];
-            cpu::fill(&Fill::new(key.named(&format!("layers.{layer}.weight")), sampler), &mut weight)?;
-            Ok(weight)
-        };
+        let weight = |layer| cpu::tensor(&Fill::new(key.named(&format!("layers.{layer}.weight")), init, &shape)?);
         Ok(Self { width, activation, weights: (0..depth).map(weight).collect::<Result<_>>()? })
     }
 

@@ -73,8 +73,7 @@ fn a_device_lost_under_threads_that_fill() {
             let work = || {
                 let mut whole = 0;
                 loop {
-                    let read =
-                        gpu.tensor(&fill, Dtype::F32).and_then(|tensor| gpu.read::<f32>(&tensor, 0, 1 << 16));
+                    let read = gpu.tensor(&fill, Dtype::F32).and_then(|tensor| gpu.read::<f32>(&tensor, 0, 1 << 16));
                     match read {
                         Ok(found) => assert!(found == values, "values of a device that is going are wrong"),
                         Err(Error::DeviceLost(_)) => return whole,

@@ -8,9 +8,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use seedtensors::gpu::{Form, Gpu};
 use seedtensors::reference::{philox_bump, philox_round, philox4x32_10};
-use seedtensors::{
-    Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu,
-};
+use seedtensors::{Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu};
 use serde_json::Value;
 
 fn vectors(name: &str) -> Value {

@@ -13,14 +13,14 @@ mod trace;
 
 use margin::{WANTED, is_excepted, kernels, margin};
 use rewrites::{Inputs, Mutants, coefficients, splat, words};
-use seedtensors::twins::Family;
-use seedtensors::{Dtype, Key, cpu};
+use seedtensors::testing::Family;
+use seedtensors::{Dtype, Fill, Key, cpu};
 
 #[test]
 fn every_rewrite_changes_enough_of_the_checked_elements() {
     let (mut rewrites, mut seen) = (0, 0);
     for families in kernels() {
-        let mutants = Mutants::new(&families[0].sampler(families[0].parameter()), false);
+        let mutants = Mutants::new(families[0].sampler(families[0].parameter()).as_ref(), false);
         for &dtype in Dtype::ALL {
             let (_, counts) = margin(&mutants, &families, dtype);
             for ((mutant, _), count) in mutants.mutants.iter().zip(counts) {
@@ -42,8 +42,8 @@ fn exact_operations_may_be_rewritten() {
     let mut rewrites = 0;
     for family in Family::ALL {
         let sampler = family.sampler(family.parameter());
-        let mutants = Mutants::new(&sampler, true);
-        let counts = mutants.counts(&sampler, Dtype::F32, Key::new(42), &blocks);
+        let mutants = Mutants::new(sampler.as_ref(), true);
+        let counts = mutants.counts(sampler.as_ref(), Dtype::F32, Key::new(42), &blocks);
         for ((mutant, _), count) in mutants.mutants.iter().zip(counts) {
             assert_eq!(count, 0, "{family:?}: {mutant}");
             rewrites += 1;
@@ -58,14 +58,20 @@ fn the_graph_gives_the_values() {
     let blocks: Vec<u64> = (0..64).collect();
     for family in Family::ALL {
         let sampler = family.sampler(family.parameter());
-        let mutants = Mutants::new(&sampler, false);
-        let inputs =
-            Inputs { words: words(Key::new(42), &blocks), coefficients: splat(&coefficients(&sampler, Dtype::F32)) };
+        let mutants = Mutants::new(sampler.as_ref(), false);
+        let coefficients = splat(&coefficients(sampler.as_ref(), Dtype::F32));
+        let inputs = Inputs { words: words(Key::new(42), &blocks), coefficients };
         let [even, odd] = mutants.values(&inputs);
-        let mut expected = [0.0_f32; 256];
-        cpu::fill(&seedtensors::Fill::new(Key::new(42), sampler), &mut expected).unwrap();
+        let mut expected = [0; 256];
+        match sampler {
+            Some(sampler) => {
+                let fill = Fill::from_sampler(Key::new(42), sampler, 256);
+                cpu::fill_bytes(&fill, Dtype::F32, bytemuck::cast_slice_mut(&mut expected)).unwrap();
+            }
+            None => cpu::words(Key::new(42), 0, &mut expected),
+        }
         for (pair, expected) in expected.chunks_exact(2).enumerate() {
-            assert_eq!([even[pair], odd[pair]], [expected[0].to_bits(), expected[1].to_bits()], "{family:?} {pair}");
+            assert_eq!([even[pair], odd[pair]], [expected[0], expected[1]], "{family:?} {pair}");
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use anyhow::Result;
-use half::{bf16, f16};
-use seedtensors::twins::{self, Dispatch};
-use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, Shape, Shard, cpu, gpu::Form};
+use seedtensors::testing::{self, Dispatch};
+use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, Shape, cpu, gpu::Form};
 
 /// Elements of a case at least, but for those of `Place::Slots`.
 pub(crate) const LEAST: u64 = 1 << 18;
@@ -15,8 +14,7 @@ const CANARY: u32 = 0xa5a5_a5a5;
 const MARGIN: u64 = 4;
 
 /// The samplers, by the names that the tables have.
-const SAMPLERS: [(&str, Sampler); 9] = [
-    ("words", Sampler::Words),
+const SAMPLERS: [(&str, Sampler); 8] = [
     ("constant", Sampler::Constant { value: -0.3 }),
     ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
     ("normal", Sampler::Normal { mean: 0.001, std: 0.02 }),
@@ -37,7 +35,7 @@ pub(crate) enum Place {
     /// `fill_slots` of columns whose rows do not.
     ShardUneven,
     /// `fill_slots` of a shard in five dimensions.
-    ShardDigits,
+    ShardDeep,
     /// `fill_slots` of rows more than 2^32 blocks apart.
     ShardWide,
     /// `fill_words` of an odd number of elements from an even index on.
@@ -55,7 +53,7 @@ impl Place {
         Self::Slots,
         Self::ShardEven,
         Self::ShardUneven,
-        Self::ShardDigits,
+        Self::ShardDeep,
         Self::ShardWide,
         Self::Words,
         Self::Straddling,
@@ -63,20 +61,31 @@ impl Place {
         Self::ScatteredWide,
     ];
 
-    /// The shard, the first element and the number of elements.
-    fn range(self, bits: u32) -> Result<(Option<Shard>, u64, u64)> {
+    /// The first element and the number of elements; none for a shard.
+    const fn range(self, bits: u32) -> Option<(u64, u64)> {
+        match self {
+            Self::Slots => Some((0, 1 << bits)),
+            Self::Words => Some((2, LEAST + 3)),
+            Self::Straddling => Some((3, LEAST + 5)),
+            _ => None,
+        }
+    }
+
+    /// The fill of a sampler's elements.
+    fn fill(self, key: Key, sampler: Sampler, bits: u32) -> Result<Fill> {
         let shard = |dims: &[u64], start: &[u64], extent: &[u64]| -> Result<_> {
-            let shard = Shape::new(dims)?.shard(start, extent)?;
-            Ok((Some(shard), 0, shard.elements()))
+            let shape = Shape::new(dims)?;
+            Ok(Fill::from_sampler(key, sampler, shape.elements()).shard(&shape.shard(start, extent)?)?)
         };
         match self {
-            Self::Slots => Ok((None, 0, 1 << bits)),
+            Self::Slots | Self::Words | Self::Straddling => {
+                let (start, count) = self.range(bits).unwrap_or_default();
+                Ok(Fill::from_sampler(key, sampler, start + count).range(start..start + count)?)
+            }
             Self::ShardEven => shard(&[4096, 256], &[0, 64], &[4096, 64]),
             Self::ShardUneven => shard(&[4099, 256], &[0, 64], &[4099, 64]),
-            Self::ShardDigits => shard(&[7, 9, 11, 13, 64], &[1, 0, 2, 3, 8], &[6, 8, 9, 10, 64 - 8]),
+            Self::ShardDeep => shard(&[7, 9, 11, 13, 64], &[1, 0, 2, 3, 8], &[6, 8, 9, 10, 64 - 8]),
             Self::ShardWide => shard(&[20, 1 << 40], &[1, 1 << 20], &[18, 1 << 14]),
-            Self::Words => Ok((None, 2, LEAST + 3)),
-            Self::Straddling => Ok((None, 3, LEAST + 5)),
             Self::Scattered => shard(&[700, 1001], &[3, 5], &[509, 517]),
             Self::ScatteredWide => shard(&[600, (1 << 36) + 1], &[3, 5], &[509, 517]),
         }
@@ -89,7 +98,7 @@ impl fmt::Display for Place {
             Self::Slots => "slots",
             Self::ShardEven => "slots of a shard, even",
             Self::ShardUneven => "slots of a shard",
-            Self::ShardDigits => "slots of a shard, 5 dimensions",
+            Self::ShardDeep => "slots of a shard, 5 dimensions",
             Self::ShardWide => "slots of a shard, wide",
             Self::Words => "words",
             Self::Straddling => "words, straddling",
@@ -99,26 +108,36 @@ impl fmt::Display for Place {
     }
 }
 
+/// The elements of a case.
+#[derive(Clone, Debug)]
+enum Elements {
+    /// Words of a key: the first, and their number.
+    Words(Key, u64, u64),
+    Fill(Fill),
+}
+
 /// One fill.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) sampler: &'static str,
     pub(crate) dtype: Dtype,
     pub(crate) place: Place,
-    fill: Fill,
+    elements: Elements,
     pub(crate) count: u64,
 }
 
 impl Case {
     /// Every case, or those that say most; `Place::Slots` has 2^bits elements.
     pub(crate) fn all(bits: u32, every: bool) -> Result<Vec<Self>> {
-        let mut cases = Vec::new();
+        let words = |place: Place| Some(Self::words(place, place.range(bits)?));
+        let straddles = |place: &Place| *place == Place::Straddling;
+        let mut cases: Vec<_> =
+            Place::ALL.into_iter().filter(|place| every || !straddles(place)).filter_map(words).collect();
         for (name, sampler) in SAMPLERS {
             for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
                 for place in Place::ALL {
-                    let words = name == "words" && dtype != Dtype::F32;
                     let native = name == "native" && place != Place::Slots;
-                    if words || native || !(every || says_most(name, dtype, place)) {
+                    if native || !(every || says_most(name, dtype, place)) {
                         continue;
                     }
                     cases.push(Self::new(name, sampler, dtype, place, bits)?);
@@ -129,16 +148,24 @@ impl Case {
     }
 
     fn new(name: &'static str, sampler: Sampler, dtype: Dtype, place: Place, bits: u32) -> Result<Self> {
-        let (shard, start, count) = place.range(bits)?;
         let arithmetic = if name == "native" { Arithmetic::Native } else { Arithmetic::Exact };
         let key = Key::new(42).named(&format!("{name}_{dtype}"));
-        let fill = Fill { shard, start, arithmetic, ..Fill::new(key, sampler) };
-        Ok(Self { sampler: name, dtype, place, fill, count })
+        let fill = place.fill(key, sampler, bits)?.with_arithmetic(arithmetic);
+        Ok(Self { sampler: name, dtype, place, elements: Elements::Fill(fill), count: fill.elements() })
+    }
+
+    /// Raw words, which have no shards and no other dtype.
+    fn words(place: Place, (start, count): (u64, u64)) -> Self {
+        let elements = Elements::Words(Key::new(42).named("words_f32"), start, count);
+        Self { sampler: "words", dtype: Dtype::F32, place, elements, count }
     }
 
     /// Whether the values are the same on every device.
     pub(crate) fn is_exact(&self) -> bool {
-        self.fill.arithmetic == Arithmetic::Exact
+        match &self.elements {
+            Elements::Words(..) => true,
+            Elements::Fill(fill) => fill.arithmetic() == Arithmetic::Exact,
+        }
     }
 
     /// Elements that a thread writes.
@@ -154,33 +181,35 @@ impl Case {
     const OFFSET: u64 = 4 * MARGIN;
 
     pub(crate) fn dispatches(&self, form: Form) -> Result<Vec<Dispatch>> {
-        Ok(twins::dispatches(&self.fill, self.dtype, Self::OFFSET, self.count, form)?)
+        Ok(match &self.elements {
+            Elements::Words(key, start, count) => testing::word_dispatches(*key, *start, *count, Self::OFFSET, form)?,
+            Elements::Fill(fill) => testing::dispatches(fill, self.dtype, Self::OFFSET, form)?,
+        })
     }
 
     /// Words of the buffer.
-    fn words(&self) -> usize {
+    fn buffer_words(&self) -> usize {
         (2 * MARGIN + (self.count * self.dtype.size()).div_ceil(4)) as usize
     }
 
     /// The buffer before the fill.
     pub(crate) fn before(&self) -> Vec<u32> {
-        vec![CANARY; self.words()]
+        vec![CANARY; self.buffer_words()]
     }
 
     /// The buffer after the fill, by the CPU, and which words of it are to be written.
     pub(crate) fn expected(&self) -> Result<Expected> {
-        match self.dtype {
-            Dtype::F32 => self.filled::<f32>(),
-            Dtype::F16 => self.filled::<f16>(),
-            Dtype::BF16 => self.filled::<bf16>(),
-        }
-    }
-
-    fn filled<T: Element>(&self) -> Result<Expected> {
         let mut words = self.before();
-        let elements: &mut [T] = bytemuck::cast_slice_mut(&mut words);
-        let first = (Self::OFFSET / self.dtype.size()) as usize;
-        cpu::fill(&self.fill, &mut elements[first..][..self.count as usize])?;
+        match &self.elements {
+            Elements::Words(key, start, count) => {
+                cpu::words(*key, *start, &mut words[MARGIN as usize..][..*count as usize]);
+            }
+            Elements::Fill(fill) => {
+                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+                let length = (self.count * self.dtype.size()) as usize;
+                cpu::fill_bytes(fill, self.dtype, &mut bytes[Self::OFFSET as usize..][..length])?;
+            }
+        }
         let range = MARGIN as usize..words.len() - MARGIN as usize;
         Ok(Expected { words, range })
     }
@@ -199,7 +228,7 @@ fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
     match place {
         Place::Slots | Place::Words | Place::Scattered => true,
         Place::Straddling if dtype != Dtype::F32 => true,
-        _ => matches!(sampler, "words" | "normal" | "truncated") && dtype != Dtype::F16,
+        _ => matches!(sampler, "normal" | "truncated") && dtype != Dtype::F16,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs a case's machine code and compares every word of the buffer with the CPU's.
 
 use anyhow::{Context, Result};
-use seedtensors::twins::{Dispatch, WORKGROUP_SIZE};
+use seedtensors::testing::{Dispatch, WORKGROUP_SIZE};
 
 use crate::amd;
 use crate::cases::{Case, Expected};

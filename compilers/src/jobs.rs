@@ -8,7 +8,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use seedtensors::Dtype;
 use seedtensors::gpu::Form;
-use seedtensors::twins::Dispatch;
+use seedtensors::testing::Dispatch;
 
 use crate::cases::{Case, Place};
 use crate::compiler::{Beside, Compiled, Compiler};

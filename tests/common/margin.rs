@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use seedtensors::twins::{Family, Probe, coefficients, probes};
+use seedtensors::testing::{Family, Probe, coefficients, probes};
 use seedtensors::{Arithmetic, Dtype};
 
 use crate::rewrites::Mutants;
@@ -17,7 +17,7 @@ pub(crate) fn kernels() -> Vec<Vec<Family>> {
     let is_computed = |family: &Family| !matches!(family, Family::Words | Family::Constant);
     for family in Family::ALL.into_iter().filter(is_computed) {
         let sampler = family.sampler(family.parameter());
-        let (kernel, _) = coefficients(&sampler, Dtype::F32, Arithmetic::Exact).expect("a valid sampler");
+        let (kernel, _) = coefficients(sampler.as_ref(), Dtype::F32, Arithmetic::Exact).expect("a valid sampler");
         kernels.entry(kernel).or_default().push(family);
     }
     kernels.into_values().collect()
@@ -78,7 +78,7 @@ pub(crate) fn margin(mutants: &Mutants, families: &[Family], dtype: Dtype) -> (C
     let mut covered = Covered::default();
     let mut sum = vec![0; mutants.mutants.len()];
     for probe in long.iter().chain(&short).filter(of) {
-        add(&mut sum, &mutants.counts(&probe.sampler(), dtype, key, &covered.missing(probe)));
+        add(&mut sum, &mutants.counts(probe.sampler().as_ref(), dtype, key, &covered.missing(probe)));
         covered.insert(probe);
     }
     (covered, sum)

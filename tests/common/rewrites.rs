@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use seedtensors::gpu::{Form, Products};
-use seedtensors::{Arithmetic, Dtype, Key, Sampler, twins};
+use seedtensors::{Arithmetic, Dtype, Key, Sampler, testing};
 
 use crate::graph::{Graph, Node, Op, evaluate, is_power_of_two};
 use crate::trace;
@@ -75,14 +75,15 @@ pub(crate) struct Mutants {
 }
 
 impl Mutants {
-    /// The rewrites that barriers prevent in a sampler's shader; or those that `exact` says change nothing.
-    pub(crate) fn new(sampler: &Sampler, through_exact: bool) -> Self {
+    /// The rewrites that barriers prevent in a sampler's shader; or those that `exact` says change nothing. No sampler is the
+    /// words.
+    pub(crate) fn new(sampler: Option<&Sampler>, through_exact: bool) -> Self {
         let source = Form::SAFEST.source();
         let module = naga::front::wgsl::parse_str(&source).expect("the shaders parse");
         let capabilities = naga::valid::Capabilities::empty();
         let info = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities).validate(&module);
         let parsed = (module, info.expect("the shaders are valid"));
-        let (number, _) = twins::coefficients(sampler, Dtype::F32, Arithmetic::Exact).expect("a valid sampler");
+        let (number, _) = testing::coefficients(sampler, Dtype::F32, Arithmetic::Exact).expect("a valid sampler");
         let (graph, values) = trace::sampler(&parsed, &source, number, Products::Pinned as u32);
         let outputs = [values[0], values[1]];
         let cone = cone(&graph, &outputs);
@@ -219,7 +220,7 @@ impl Mutants {
     }
 
     /// How many of the blocks' elements each mutant changes.
-    pub(crate) fn counts(&self, sampler: &Sampler, dtype: Dtype, key: Key, blocks: &[u64]) -> Vec<u64> {
+    pub(crate) fn counts(&self, sampler: Option<&Sampler>, dtype: Dtype, key: Key, blocks: &[u64]) -> Vec<u64> {
         let coefficients = coefficients(sampler, dtype);
         let add = |mut counts: Vec<u64>, more: Vec<u64>| {
             counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
@@ -307,12 +308,13 @@ pub(crate) fn stored(bits: u32, dtype: Dtype) -> u32 {
         Dtype::F32 => bits,
         Dtype::F16 => half::f16::from_f32(value).to_bits().into(),
         Dtype::BF16 => half::bf16::from_f32(value).to_bits().into(),
+        other => panic!("{other} is not stored"),
     }
 }
 
 /// The words of a sampler's `Coefficients`.
-pub(crate) fn coefficients(sampler: &Sampler, dtype: Dtype) -> Vec<u32> {
-    let (_, bytes) = twins::coefficients(sampler, dtype, Arithmetic::Exact).expect("a valid sampler");
+pub(crate) fn coefficients(sampler: Option<&Sampler>, dtype: Dtype) -> Vec<u32> {
+    let (_, bytes) = testing::coefficients(sampler, dtype, Arithmetic::Exact).expect("a valid sampler");
     bytemuck::pod_collect_to_vec(&bytes)
 }
 

@@ -53,12 +53,13 @@ pub(crate) fn contest(gpu: &Gpu, peers: &Peers) -> String {
     let parameters = parameters();
     let elements = parameters.iter().map(Parameter::elements).sum();
     let fills = || {
-        let fill = |parameter: &Parameter| Fill::new(Key::new(42).named(&parameter.name), parameter.sampler);
-        parameters.iter().map(|parameter| (fill(parameter), Dtype::F32, parameter.elements())).collect::<Vec<_>>()
+        let key = |parameter: &Parameter| Key::new(42).named(&parameter.name);
+        let fill = |parameter| Fill::from_sampler(key(parameter), parameter.sampler, parameter.elements());
+        parameters.iter().map(|parameter| (fill(parameter), Dtype::F32)).collect::<Vec<_>>()
     };
     let buffers: Vec<_> = parameters.iter().map(|parameter| buffer(gpu, 4 * parameter.elements())).collect();
     let submit_all = || {
-        let target = |((fill, dtype, count), buffer)| (fill, Target { buffer, offset: 0, count, dtype });
+        let target = |((fill, dtype), buffer)| (fill, Target::new(buffer, dtype));
         let targets: Vec<_> = fills().into_iter().zip(&buffers).map(target).collect();
         submit(gpu, &targets);
     };

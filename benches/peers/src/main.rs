@@ -93,30 +93,25 @@ fn key() -> Key {
     Key::new(42).named("peers")
 }
 
-fn normal() -> Fill {
-    Fill::new(key(), Sampler::Normal { mean: 0.0, std: 1.0 })
+fn normal(count: u64) -> Fill {
+    Fill::from_sampler(key(), Sampler::Normal { mean: 0.0, std: 1.0 }, count)
 }
 
 fn uniform() -> Fill {
-    Fill::new(key(), Sampler::Uniform { low: 0.0, high: 1.0 })
+    Fill::from_sampler(key(), Sampler::Uniform { low: 0.0, high: 1.0 }, ELEMENTS)
 }
 
 fn shard() -> Fill {
-    normal().of_shard(Shape::new(&[8192, 8192]).unwrap().shard(&[0, 1024], &[8192, 1024]).unwrap())
+    let shape = Shape::new(&[8192, 8192]).unwrap();
+    normal(shape.elements()).shard(&shape.shard(&[0, 1024], &[8192, 1024]).unwrap()).unwrap()
 }
 
 /// A fill recorded, submitted and waited for.
-fn on_gpu<'a>(
-    gpu: &'a Gpu,
-    buffer: &wgpu::Buffer,
-    fill: Fill,
-    dtype: Dtype,
-    count: u64,
-) -> impl FnMut() -> f64 + use<'a> {
+fn on_gpu<'a>(gpu: &'a Gpu, buffer: &wgpu::Buffer, fill: Fill, dtype: Dtype) -> impl FnMut() -> f64 + use<'a> {
     let buffer = buffer.clone();
     move || {
         seconds(|| {
-            submit(gpu, &[(fill, Target { buffer: &buffer, offset: 0, count, dtype })]);
+            submit(gpu, &[(fill, Target::new(&buffer, dtype))]);
             wait(gpu);
         })
     }
@@ -144,10 +139,10 @@ fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'
 
 fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let target = buffer(gpu, 4 * ELEMENTS);
-    let native = Fill { arithmetic: Arithmetic::Native, ..normal() };
+    let native = normal(ELEMENTS).with_arithmetic(Arithmetic::Native);
     let mut contest = Contest::new("Normals on the GPU, f32, 2^25", ELEMENTS);
-    contest.entry("seedtensors, exact", on_gpu(gpu, &target, normal(), Dtype::F32, ELEMENTS));
-    contest.entry("seedtensors, native", on_gpu(gpu, &target, native, Dtype::F32, ELEMENTS));
+    contest.entry("seedtensors, exact", on_gpu(gpu, &target, normal(ELEMENTS), Dtype::F32));
+    contest.entry("seedtensors, native", on_gpu(gpu, &target, native, Dtype::F32));
     contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("normal", ELEMENTS));
     contest.entry("numr 0.14 `philox_randn`", peers.numr.work("normal", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
@@ -157,7 +152,7 @@ fn normals_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
 fn uniforms_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let target = buffer(gpu, 4 * ELEMENTS);
     let mut contest = Contest::new("Uniforms on the GPU, f32, 2^25", ELEMENTS);
-    contest.entry("seedtensors", on_gpu(gpu, &target, uniform(), Dtype::F32, ELEMENTS));
+    contest.entry("seedtensors", on_gpu(gpu, &target, uniform(), Dtype::F32));
     contest.entry("burn 0.22 `Tensor::random`", peers.burn.work("uniform", ELEMENTS));
     contest.entry("numr 0.14 `philox_uniform`", peers.numr.work("uniform", ELEMENTS));
     contest.entry("storing a constant", store(gpu, &target));
@@ -167,10 +162,10 @@ fn uniforms_on_gpu(gpu: &Gpu, peers: &Peers) -> Result<String> {
 fn dtypes_on_gpu(gpu: &Gpu) -> Result<String> {
     let target = buffer(gpu, 4 * SHARD);
     let mut contest = Contest::new("Exact normals on the GPU by dtype and shard, 2^23", SHARD);
-    contest.entry("f32", on_gpu(gpu, &target, normal(), Dtype::F32, SHARD));
-    contest.entry("bf16", on_gpu(gpu, &target, normal(), Dtype::BF16, SHARD));
-    contest.entry("f16", on_gpu(gpu, &target, normal(), Dtype::F16, SHARD));
-    contest.entry("f32, 1024 columns of 8192", on_gpu(gpu, &target, shard(), Dtype::F32, SHARD));
+    contest.entry("f32", on_gpu(gpu, &target, normal(SHARD), Dtype::F32));
+    contest.entry("bf16", on_gpu(gpu, &target, normal(SHARD), Dtype::BF16));
+    contest.entry("f16", on_gpu(gpu, &target, normal(SHARD), Dtype::F16));
+    contest.entry("f32, 1024 columns of 8192", on_gpu(gpu, &target, shard(), Dtype::F32));
     Ok(contest.run())
 }
 
@@ -180,7 +175,7 @@ fn small(gpu: &Gpu, peers: &Peers) -> Result<String> {
     let mut contest = Contest::new("A tensor of 1,024 normals on the GPU, from call to submitted", 1024);
     contest.entry("seedtensors", || {
         let taken = seconds(|| {
-            submit(gpu, &[(normal(), Target { buffer: &target, offset: 0, count: 1024, dtype: Dtype::F32 })]);
+            submit(gpu, &[(normal(1024), Target::new(&target, Dtype::F32))]);
         });
         wait(gpu);
         taken
@@ -189,16 +184,16 @@ fn small(gpu: &Gpu, peers: &Peers) -> Result<String> {
     Ok(contest.run())
 }
 
-fn on_cpu<T: Element>(fill: Fill, count: u64, threads: usize) -> Result<impl FnMut() -> f64> {
+fn on_cpu<T: Element>(fill: Fill, threads: usize) -> Result<impl FnMut() -> f64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let mut out = vec![T::zeroed(); count as usize];
+    let mut out = vec![T::zeroed(); fill.elements() as usize];
     Ok(move || pool.install(|| seconds(|| cpu::fill(&fill, black_box(&mut out)).unwrap())))
 }
 
 fn normals_on_cpu(peers: &Peers) -> Result<String> {
     let mut contest = Contest::new("Normals on the CPU, f32, 2^25", ELEMENTS);
-    contest.entry("seedtensors, every core", on_cpu::<f32>(normal(), ELEMENTS, 0)?);
-    contest.entry("seedtensors, one thread", on_cpu::<f32>(normal(), ELEMENTS, 1)?);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(normal(ELEMENTS), 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(normal(ELEMENTS), 1)?);
     contest.entry("rand_distr 0.6 `StandardNormal`, Xoshiro256++, one thread", {
         let mut out = vec![0.0_f32; ELEMENTS as usize];
         move || seconds(|| normals(&mut out, 1))
@@ -229,28 +224,29 @@ fn normals(out: &mut [f32], seed: u64) {
 
 fn truncated_on_cpu(peers: &Peers) -> Result<String> {
     let truncated = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
+    let truncated = Fill::from_sampler(key(), truncated, ELEMENTS);
     let mut contest = Contest::new("Truncated normals on the CPU, f32, 2^25", ELEMENTS);
-    contest.entry("seedtensors, every core", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 0)?);
-    contest.entry("seedtensors, one thread", on_cpu::<f32>(Fill::new(key(), truncated), ELEMENTS, 1)?);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(truncated, 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(truncated, 1)?);
     contest.entry("torch `trunc_normal_`", peers.python.work("torch trunc_normal_", ELEMENTS));
     Ok(contest.run())
 }
 
 fn uniforms_on_cpu(peers: &Peers) -> Result<String> {
     let shape = Shape::new(&[ELEMENTS / 4096, 4096])?;
-    let fill = Fill::new(key(), Init::xavier_uniform().sampler(&shape)?);
+    let fill = Fill::new(key(), Init::xavier_uniform(), &shape)?;
     let mut contest = Contest::new("Xavier uniforms on the CPU, f32, 2^25", ELEMENTS);
-    contest.entry("seedtensors, every core", on_cpu::<f32>(fill, ELEMENTS, 0)?);
-    contest.entry("seedtensors, one thread", on_cpu::<f32>(fill, ELEMENTS, 1)?);
+    contest.entry("seedtensors, every core", on_cpu::<f32>(fill, 0)?);
+    contest.entry("seedtensors, one thread", on_cpu::<f32>(fill, 1)?);
     contest.entry("torch `xavier_uniform_`", peers.python.work("torch xavier_uniform_", ELEMENTS));
     Ok(contest.run())
 }
 
 fn dtypes_on_cpu() -> Result<String> {
     let mut contest = Contest::new("Exact normals on the CPU by dtype and shard, every core, 2^23", SHARD);
-    contest.entry("f32", on_cpu::<f32>(normal(), SHARD, 0)?);
-    contest.entry("bf16", on_cpu::<bf16>(normal(), SHARD, 0)?);
-    contest.entry("f16", on_cpu::<f16>(normal(), SHARD, 0)?);
-    contest.entry("f32, 1024 columns of 8192", on_cpu::<f32>(shard(), SHARD, 0)?);
+    contest.entry("f32", on_cpu::<f32>(normal(SHARD), 0)?);
+    contest.entry("bf16", on_cpu::<bf16>(normal(SHARD), 0)?);
+    contest.entry("f16", on_cpu::<f16>(normal(SHARD), 0)?);
+    contest.entry("f32, 1024 columns of 8192", on_cpu::<f32>(shard(), 0)?);
     Ok(contest.run())
 }

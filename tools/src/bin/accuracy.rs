@@ -15,8 +15,8 @@
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
-use seedtensors::twins::{tail_quantile, window_quantiles};
-use seedtensors::{box_muller, cos_sin, inverse_normal, radius};
+use seedtensors::reference::{box_muller, cos_sin, inverse_normal, radius};
+use seedtensors::testing::{tail_quantile, window_quantiles};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`; near 2^32 by the logarithm of 1 + x.
 pub(crate) fn true_radius(w: u32) -> f64 {
@@ -132,18 +132,18 @@ pub(crate) fn centre_error(bits: u32) -> f64 {
 /// The same in the tails, for probabilities from 0.1 to 2^-160, and that error with the most that the rounding
 /// of the probability to f32, 1.5 * 2^-24 of it, can add.
 pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
-    let error = |(octaves, i): (u32, u64)| {
+    let error = |(exponent, i): (u32, u64)| {
         let q = (1 << 62) + (i << (62 - bits));
-        let probability = (q as f64 + 0.5) * 2f64.powi(-octaves.cast_signed());
+        let probability = (q as f64 + 0.5) * 2f64.powi(-exponent.cast_signed());
         if probability > 0.1 {
             return (0.0, 0.0);
         }
-        let x = f64::from(tail_quantile(q, octaves));
+        let x = f64::from(tail_quantile(q, exponent));
         let true_x = true_tail(probability, x);
         let error = (x / true_x - 1.0).abs();
         (error, error + 1.5 * 2f64.powi(-24) * probability / density(true_x) / true_x)
     };
-    let points = (66..=222_u32).into_par_iter().flat_map(|o| (0..1_u64 << bits).into_par_iter().map(move |i| (o, i)));
+    let points = (66..=222_u32).into_par_iter().flat_map(|e| (0..1_u64 << bits).into_par_iter().map(move |i| (e, i)));
     points.map(error).reduce(|| (0.0, 0.0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
 }
 

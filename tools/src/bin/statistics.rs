@@ -15,7 +15,8 @@
 
 use half::{bf16, f16};
 use rayon::prelude::*;
-use seedtensors::{Element, Fill, Key, Result, Sampler, Shape, cpu, philox_bump, philox_round};
+use seedtensors::reference::{philox_bump, philox_round};
+use seedtensors::{Element, Fill, Key, Result, Sampler, cpu};
 
 /// The false-positive rate of each test.
 pub(crate) const ALARM: f64 = 1e-6;
@@ -152,40 +153,34 @@ pub(crate) fn test_words(of: &str, words: &[u32]) -> Vec<Outcome> {
 
 // Streams of words, as people use them
 
-fn key_words(key: Key, start: u64, out: &mut [f32]) -> Result<()> {
-    cpu::fill(&Fill { start, ..Fill::new(key, Sampler::Words) }, out)
-}
+/// Makes the words of a stream.
+type Stream = Box<dyn Fn() -> Vec<u32>>;
 
-/// What makes the words of a stream.
-type Stream = Box<dyn Fn() -> Result<Vec<u32>>>;
+fn key_words(key: Key, count: usize) -> Vec<u32> {
+    let mut words = vec![0; count];
+    cpu::words(key, 0, &mut words);
+    words
+}
 
 /// 2^bits words of each stream, one stream after another.
 pub(crate) fn streams(bits: u32) -> Vec<(&'static str, Stream)> {
     let count = 1_usize << bits;
-    let patterns = |words: Vec<f32>| bytemuck::cast_vec::<f32, u32>(words);
     let of_keys = move |key: fn(u64) -> Key| {
-        let mut words = vec![0.0; count];
-        words.par_chunks_mut(16).enumerate().try_for_each(|(i, words)| key_words(key(i as u64), 0, words))?;
-        Ok(patterns(words))
+        let mut words = vec![0; count];
+        words.par_chunks_mut(16).enumerate().for_each(|(i, words)| cpu::words(key(i as u64), 0, words));
+        words
     };
     vec![
-        (
-            "one long tensor",
-            Box::new(move || {
-                let mut words = vec![0.0; count];
-                key_words(Key::new(42).named("long"), 0, &mut words)?;
-                Ok(patterns(words))
-            }),
-        ),
+        ("one long tensor", Box::new(move || key_words(Key::new(42).named("long"), count))),
         (
             "4096 tensors by name, interleaved",
             Box::new(move || {
                 let each = count / 4096;
-                let mut words = vec![0.0; count];
-                words.par_chunks_mut(each).enumerate().try_for_each(|(i, words)| {
-                    key_words(Key::new(42).named(&format!("model.layers.{i}.weight")), 0, words)
-                })?;
-                Ok((0..count).into_par_iter().map(|i| words[i % 4096 * each + i / 4096].to_bits()).collect())
+                let mut words = vec![0; count];
+                words.par_chunks_mut(each).enumerate().for_each(|(i, words)| {
+                    cpu::words(Key::new(42).named(&format!("model.layers.{i}.weight")), 0, words);
+                });
+                (0..count).into_par_iter().map(|i| words[i % 4096 * each + i / 4096]).collect()
             }),
         ),
         ("consecutive seeds, 16 words each", Box::new(move || of_keys(Key::new))),
@@ -193,11 +188,12 @@ pub(crate) fn streams(bits: u32) -> Vec<(&'static str, Stream)> {
         (
             "both sides of a shard's boundary, 4 columns",
             Box::new(move || {
-                let shape = Shape::new(&[count as u64 / 4, 4099])?;
-                let shard = shape.shard(&[0, 1022], &[count as u64 / 4, 4])?;
-                let mut words = vec![0.0; count];
-                cpu::fill(&Fill::new(Key::new(42), Sampler::Words).of_shard(shard), &mut words)?;
-                Ok(patterns(words))
+                // columns 1022 to 1025 of 4099
+                let mut words = vec![0; count];
+                words.par_chunks_mut(4).enumerate().for_each(|(row, words)| {
+                    cpu::words(Key::new(42), 4099 * row as u64 + 1022, words);
+                });
+                words
             }),
         ),
     ]
@@ -401,9 +397,7 @@ fn bf16_value(bits: u16) -> f64 {
 }
 
 fn drawn<T: Element>(sampler: Sampler, bits: u32) -> Result<Vec<T>> {
-    let mut values = vec![T::zeroed(); 1 << bits];
-    cpu::fill(&Fill::new(Key::new(42).named("values"), sampler), &mut values)?;
-    Ok(values)
+    cpu::tensor(&Fill::from_sampler(Key::new(42).named("values"), sampler, 1 << bits))
 }
 
 fn wide<T: Element + Into<f64>>(values: &[T]) -> Vec<f64> {
@@ -455,8 +449,8 @@ pub(crate) fn bad_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>> {
     let uniforms: Vec<f64> = lcg.iter().map(|word| f64::from(word >> 8) / 2f64.powi(24)).collect();
     outcomes.extend(test_values("bad: uniform of an LCG a thread", Law::Uniform, &uniforms, UNIFORM_F32, &[]));
 
-    let words: Vec<f32> = drawn(Sampler::Words, tail_bits)?;
-    let cut: Vec<u32> = words.iter().map(|word| word.to_bits() & 0xffff_0000 | 0x7fff).collect();
+    let words = key_words(Key::new(42).named("values"), 1 << tail_bits);
+    let cut: Vec<u32> = words.iter().map(|word| word & 0xffff_0000 | 0x7fff).collect();
     outcomes.extend(test_tails("bad: Box-Muller of 16-bit words", &box_muller_of(&cut), F32));
     outcomes.extend(test_tails("bad: normal, 30 % too wide", &drawn::<f32>(normal(1.3), tail_bits)?, F32));
 
@@ -507,7 +501,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         }
     };
     for (name, stream) in streams(bits) {
-        show(&test_words(name, &stream()?));
+        show(&test_words(name, &stream()));
     }
     show(&test_all_values(bits, bits.max(26))?);
     for (name, words) in bad_streams(bits.min(26)) {

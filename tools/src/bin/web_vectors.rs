@@ -7,11 +7,9 @@
 use std::fmt::Write as _;
 
 use bytemuck::cast_slice;
-use half::{bf16, f16};
-use seedtensors::twins::{self, Probe, coefficients};
+use seedtensors::testing::{self, Probe, coefficients};
 use seedtensors::{
-    Arithmetic, Bounds, Distribution, Dtype, Element, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape,
-    VarianceScaling, cpu,
+    Arithmetic, Bounds, Distribution, Dtype, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, VarianceScaling, cpu,
 };
 use seedtensors_checkpoint::{Backend, Plan, Recipe, ShardSpec, Tensor, Write as Files, write};
 use serde_json::{Value, json};
@@ -71,10 +69,11 @@ fn key_json(key: Key) -> Value {
     json!({ "seed": key.seed.to_string(), "offset": key.offset.to_string() })
 }
 
-fn sampler_json(sampler: &Sampler) -> Value {
+/// A sampler as JSON; none is the words.
+fn sampler_json(sampler: Option<&Sampler>) -> Value {
     let number = |value: f32| number(value.into());
+    let Some(sampler) = sampler else { return json!({ "kind": "words" }) };
     match *sampler {
-        Sampler::Words => json!({ "kind": "words" }),
         Sampler::Constant { value } => json!({ "kind": "constant", "value": number(value) }),
         Sampler::Uniform { low, high } => json!({ "kind": "uniform", "low": number(low), "high": number(high) }),
         Sampler::Normal { mean, std } => json!({ "kind": "normal", "mean": number(mean), "std": number(std) }),
@@ -82,7 +81,7 @@ fn sampler_json(sampler: &Sampler) -> Value {
             "kind": "truncated_normal",
             "mean": number(mean), "std": number(std), "low": number(low), "high": number(high),
         }),
-        Sampler::Matrix(_) => Value::Null,
+        _ => Value::Null,
     }
 }
 
@@ -136,7 +135,7 @@ fn keys() -> Vec<Value> {
 /// Parameters at the edges of what samplers take, and others from all over f32.
 fn many_samplers() -> Vec<Sampler> {
     let inf = f32::INFINITY;
-    let mut samplers = vec![Sampler::Words];
+    let mut samplers = Vec::new();
     let edges = [
         0.0,
         -0.0,
@@ -287,10 +286,21 @@ fn no_floats() -> Vec<Init> {
     inits
 }
 
+fn coefficients_json((kind, bytes): &(u32, Vec<u8>)) -> Value {
+    json!([kind, hex(bytes).trim_end_matches('0')])
+}
+
+/// The words' coefficients, in f32 alone.
+fn word_coefficients() -> Value {
+    let found = coefficients(None, Dtype::F32, Arithmetic::Exact).expect("words have no parameters");
+    let found = coefficients_json(&found);
+    json!({ "sampler": sampler_json(None), "native": found, "f32": found, "f16": null, "bf16": null })
+}
+
 fn all_coefficients() -> Vec<Value> {
     let each = |(json, sampler): Given| {
-        let of = |dtype, arithmetic| match sampler.map(|sampler| coefficients(&sampler, dtype, arithmetic)) {
-            Some(Ok((kind, bytes))) => json!([kind, hex(&bytes).trim_end_matches('0')]),
+        let of = |dtype, arithmetic| match sampler.map(|sampler| coefficients(Some(&sampler), dtype, arithmetic)) {
+            Some(Ok(found)) => coefficients_json(&found),
             Some(Err(_)) | None => Value::Null,
         };
         let mut case = json!({ "sampler": json, "native": of(Dtype::F32, Arithmetic::Native) });
@@ -299,8 +309,9 @@ fn all_coefficients() -> Vec<Value> {
         }
         case
     };
-    let floats = many_samplers().into_iter().map(|sampler| (sampler_json(&sampler), Some(sampler)));
-    floats.chain(no_floats().into_iter().map(given)).map(each).collect()
+    let floats = many_samplers().into_iter().map(|sampler| (sampler_json(Some(&sampler)), Some(sampler)));
+    let others = floats.chain(no_floats().into_iter().map(given)).map(each);
+    std::iter::once(word_coefficients()).chain(others).collect()
 }
 
 fn shapes() -> Vec<Shape> {
@@ -355,7 +366,7 @@ fn inits() -> Vec<Init> {
 fn samplers() -> Vec<Value> {
     let each = |shape: Shape| {
         let fans = shape.fans().ok().map(|fans| json!([fans.fan_in, fans.fan_out]));
-        let of = |init: Init| init.sampler(&shape).ok().map(|sampler| sampler_json(&sampler));
+        let of = |init: Init| init.sampler(&shape).ok().map(|sampler| sampler_json(Some(&sampler)));
         json!({
             "shape": shape_json(&shape),
             "fans": fans,
@@ -396,7 +407,7 @@ fn recipes() -> Vec<Value> {
             Dtype::ALL.iter().copied().cycle().skip(i % 3).take(3).find(|dtype| sampler.check(*dtype).is_ok())?;
         let shard = (i % 3 == 1).then(|| part.clone());
         let name = names[i % names.len()].to_owned();
-        Some(Tensor { name, shape, dtype, init, sampler, padding: None, shard })
+        Some(Tensor { name, shape, dtype, init, padding: None, shard })
     });
     let each = |tensor: Tensor| {
         json!({
@@ -436,9 +447,8 @@ fn headers() -> Vec<Value> {
     let each = |(i, name): (usize, &str)| {
         let shape = Shape::new(&[2, 3]).expect("a shape");
         let init = Init::ones();
-        let sampler = init.sampler(&shape).expect("a sampler");
         let dtype = Dtype::ALL[i % 3];
-        let tensor = Tensor { name: name.to_owned(), shape, dtype, init, sampler, padding: None, shard: None };
+        let tensor = Tensor { name: name.to_owned(), shape, dtype, init, padding: None, shard: None };
         let seed = [42, u64::MAX][i % 2];
         json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": header(&tensor, seed) })
     };
@@ -458,16 +468,42 @@ fn header(tensor: &Tensor, seed: u64) -> String {
     String::from_utf8_lossy(json).into_owned()
 }
 
-fn digest(fill: &Fill, dtype: Dtype, count: u64) -> String {
-    fn bytes<T: Element>(fill: &Fill, count: u64) -> String {
-        let mut values = vec![T::zeroed(); count as usize];
-        cpu::fill(fill, &mut values).expect("a fill that is valid");
-        hex(&Sha256::digest(cast_slice::<T, u8>(&values)))
+/// The SHA-256 of a fill's bytes.
+fn digest(fill: &Fill, dtype: Dtype) -> String {
+    let mut bytes = vec![0; (fill.elements() * dtype.size()) as usize];
+    cpu::fill_bytes(fill, dtype, &mut bytes).expect("a fill that is valid");
+    hex(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of a sampler's first elements, or of the first words where there is no sampler.
+fn digest_of_first(key: Key, sampler: Option<Sampler>, dtype: Dtype, count: u64) -> String {
+    if let Some(sampler) = sampler {
+        return digest(&Fill::from_sampler(key, sampler, count), dtype);
     }
-    match dtype {
-        Dtype::F32 => bytes::<f32>(fill, count),
-        Dtype::F16 => bytes::<f16>(fill, count),
-        Dtype::BF16 => bytes::<bf16>(fill, count),
+    let mut words = vec![0; count as usize];
+    cpu::words(key, 0, &mut words);
+    hex(&Sha256::digest(cast_slice::<u32, u8>(&words)))
+}
+
+/// A fill as web/ reads it.
+struct FillCase {
+    what: &'static str,
+    key: Key,
+    /// The sampler as JSON.
+    sampler: Value,
+    dtype: Dtype,
+    part: Option<Value>,
+    start: u64,
+    count: u64,
+    sha256: String,
+}
+
+impl FillCase {
+    fn json(self) -> Value {
+        json!({
+            "what": self.what, "key": key_json(self.key), "sampler": self.sampler, "dtype": self.dtype.name(),
+            "shard": self.part, "start": self.start, "count": self.count, "sha256": self.sha256,
+        })
     }
 }
 
@@ -477,7 +513,6 @@ fn fills() -> Vec<Value> {
     let normal = Sampler::Normal { mean: 0.001, std: 0.02 };
     let truncated = |low: f32, high: f32| Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
     let whole = [
-        ("words", Sampler::Words),
         ("constant", Sampler::Constant { value: -0.3 }),
         ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
         ("uniform, tiny", Sampler::Uniform { low: 0.0, high: 1e-37 }),
@@ -507,49 +542,52 @@ fn fills() -> Vec<Value> {
         ("decimals, truncated at a half's value", window(-0.04, 0.03125 - 1e-12)),
         ("decimals, narrow", window(0.01, 0.0101)),
     ];
-    let mut whole: Vec<_> = whole.map(|(what, sampler)| (what, sampler_json(&sampler), sampler)).to_vec();
+    let mut whole: Vec<_> = whole.map(|(what, sampler)| (what, sampler_json(Some(&sampler)), Some(sampler))).to_vec();
+    whole.insert(0, ("words", sampler_json(None), None));
     whole.extend(decimals.map(|(what, init)| {
         let (json, sampler) = given(init);
-        (what, json, sampler.expect("numbers that f32 has"))
+        (what, json, Some(sampler.expect("numbers that f32 has")))
     }));
     let mut fills = Vec::new();
     for &dtype in Dtype::ALL {
         for (what, json, sampler) in &whole {
-            if sampler.check(dtype).is_err() {
+            if sampler.map_or(dtype != Dtype::F32, |sampler| sampler.check(dtype).is_err()) {
                 continue; // words have no other dtype
             }
-            let fill = Fill::new(Key::new(42).named(what), *sampler);
-            fills.push((*what, None, json.clone(), fill, dtype, 1 << 22));
+            let (key, count) = (Key::new(42).named(what), 1 << 22);
+            let sha256 = digest_of_first(key, *sampler, dtype, count);
+            fills.push(FillCase { what, key, sampler: json.clone(), dtype, part: None, start: 0, count, sha256 });
         }
+        let json = sampler_json(Some(&normal));
         for (what, dims, start, extent) in shards {
-            let shard = Shape::new(dims).and_then(|shape| shape.shard(start, extent)).expect("a shard of the shape");
-            let fill = Fill::new(Key::new(42).named(what), normal).of_shard(shard);
-            let part = json!({ "dims": dims, "start": start, "extent": extent });
-            fills.push((what, Some(part), sampler_json(&normal), fill, dtype, shard.elements()));
+            let shape = Shape::new(dims).expect("a shape");
+            let shard = shape.shard(start, extent).expect("a shard of the shape");
+            let key = Key::new(42).named(what);
+            let fill = Fill::from_sampler(key, normal, shape.elements()).shard(&shard).expect("a shard of the tensor");
+            let part = Some(json!({ "dims": dims, "start": start, "extent": extent }));
+            let (sampler, count, sha256) = (json.clone(), shard.elements(), digest(&fill, dtype));
+            fills.push(FillCase { what, key, sampler, dtype, part, start: 0, count, sha256 });
         }
         let wrapping = Key { seed: u64::MAX, offset: u64::MAX - (1 << 19) };
-        let far = Fill { start: (1 << 52) + 1, ..Fill::new(Key::new(1 << 60), normal) };
-        let json = sampler_json(&normal);
-        fills.push(("counters that wrap", None, json.clone(), Fill::new(wrapping, normal), dtype, 1 << 22));
-        fills.push(("an odd number, from an odd one on", None, json, far, dtype, (1 << 22) + 3));
+        for (what, key, start, count) in [
+            ("counters that wrap", wrapping, 0, 1 << 22),
+            ("an odd number, from an odd one on", Key::new(1 << 60), (1 << 52) + 1, (1 << 22) + 3),
+        ] {
+            let fill = Fill::from_sampler(key, normal, u64::MAX).range(start..start + count).expect("a range inside");
+            let sha256 = digest(&fill, dtype);
+            fills.push(FillCase { what, key, sampler: json.clone(), dtype, part: None, start, count, sha256 });
+        }
     }
-    let each = |(what, part, sampler, fill, dtype, count): (&str, Option<Value>, Value, Fill, Dtype, u64)| {
-        let sha256 = digest(&fill, dtype, count);
-        let (key, dtype) = (key_json(fill.key), dtype.name());
-        json!({
-            "what": what, "key": key, "sampler": sampler, "dtype": dtype, "shard": part,
-            "start": fill.start, "count": count, "sha256": sha256,
-        })
-    };
-    fills.into_iter().map(each).collect()
+    fills.into_iter().map(FillCase::json).collect()
 }
 
 /// The fills by which web/ checks a device when it is opened: the library's long ones.
 fn check() -> Value {
-    let (key, fills, _) = twins::probes();
+    let (key, fills, _) = testing::probes();
     let each = |probe: &Probe| {
-        let sha256 = digest(&probe.fill(), probe.dtype, probe.count);
-        json!({ "sampler": sampler_json(&probe.sampler()), "dtype": probe.dtype.name(), "sha256": sha256 })
+        // a long fill begins with the key's first block
+        let sha256 = digest_of_first(key, probe.sampler(), probe.dtype, probe.count);
+        json!({ "sampler": sampler_json(probe.sampler().as_ref()), "dtype": probe.dtype.name(), "sha256": sha256 })
     };
     let count = fills.first().map_or(0, |probe| probe.count);
     json!({ "key": key_json(key), "count": count, "fills": fills.iter().map(each).collect::<Vec<_>>() })

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use seedtensors::Dtype;
-use seedtensors::twins::{Family, Probe, probes};
+use seedtensors::testing::{Family, Probe, probes};
 
 use crate::margin::{Covered, WANTED, add, margin};
 use crate::places::Place;
@@ -10,7 +10,7 @@ use crate::rewrites::{Inputs, LANES, Lanes, Mutants, coefficients, splat, stored
 
 /// Counts, for each rewrite, the elements that it changes in some blocks of a fill.
 fn counts_of(mutants: &Mutants, probe: &Probe, blocks: &[u64]) -> Vec<u64> {
-    mutants.counts(&probe.sampler(), probe.dtype, probes().0, blocks)
+    mutants.counts(probe.sampler().as_ref(), probe.dtype, probes().0, blocks)
 }
 
 /// More short fills, until every rewrite changes enough elements: those with the rarest places first, of each the fills that
@@ -107,7 +107,7 @@ fn parameters(family: Family, seed: u64) -> Lanes {
 
 /// The coefficients of each lane's parameter.
 fn per_lane(family: Family, dtype: Dtype, parameters: &Lanes) -> Vec<Lanes> {
-    let base = coefficients(&family.sampler(family.parameter()), dtype);
+    let base = coefficients(family.sampler(family.parameter()).as_ref(), dtype);
     let mut lanes = splat(&base);
     for (lane, &parameter) in parameters.iter().enumerate() {
         let value = f32::from_bits(parameter);
@@ -118,7 +118,7 @@ fn per_lane(family: Family, dtype: Dtype, parameters: &Lanes) -> Vec<Lanes> {
                 lanes[word][lane] = number.to_bits();
             }
         } else {
-            let words = coefficients(&family.sampler(value), dtype);
+            let words = coefficients(family.sampler(value).as_ref(), dtype);
             lanes.iter_mut().zip(words).for_each(|(lanes, word)| lanes[lane] = word);
         }
     }

@@ -22,7 +22,7 @@ use margin::{Covered, WANTED, is_excepted, kernels, margin};
 use places::sensitive_places;
 use rewrites::{Mutant, Mutants};
 use seedtensors::Dtype;
-use seedtensors::twins::{Family, Probe, probes};
+use seedtensors::testing::{Family, Probe, probes};
 
 fn main() -> std::io::Result<()> {
     if std::env::args().nth(1).is_none_or(|word| word != "search") {
@@ -95,7 +95,7 @@ fn table(families: &[Family]) -> String {
 
 /// The family's rewrites.
 fn mutants(family: Family) -> Mutants {
-    Mutants::new(&family.sampler(family.parameter()), false)
+    Mutants::new(family.sampler(family.parameter()).as_ref(), false)
 }
 
 /// More short fills of a kernel in every dtype.

@@ -2,7 +2,7 @@
 //! stream is searched for these words, which is faster than working out all of the stream's values.
 
 use rayon::prelude::*;
-use seedtensors::twins::{Family, probes};
+use seedtensors::testing::{Family, probes};
 use seedtensors::{Dtype, Key};
 
 use crate::rewrites::{Inputs, LANES, Lanes, Mutants, coefficients, splat, words};
@@ -41,16 +41,16 @@ fn tried_words(family: Family) -> Vec<Tried> {
     match family {
         Family::Normal | Family::Centred => vec![Tried { first: 0, stride: 1, count: 1 << 32 }],
         Family::Tail(_) => {
-            let octave = |j: u32| Tried { first: 1 << (31 - j), stride: 1 << (7 - j), count: 1 << 24 };
+            let doubling = |j: u32| Tried { first: 1 << (31 - j), stride: 1 << (7 - j), count: 1 << 24 };
             let rest = Tried { first: 0, stride: 1, count: 1 << 24 };
-            (0..8).map(octave).chain([rest]).collect()
+            (0..8).map(doubling).chain([rest]).collect()
         }
         _ => Vec::new(),
     }
 }
 
 fn f32_coefficients(family: Family) -> Vec<Lanes> {
-    splat(&coefficients(&family.sampler(family.parameter()), Dtype::F32))
+    splat(&coefficients(family.sampler(family.parameter()).as_ref(), Dtype::F32))
 }
 
 /// A word at which a rewrite changes the value.
