@@ -135,7 +135,7 @@ pub struct Parameter {
     pub name: String,
     /// Its shape.
     pub shape: Shape,
-    /// How it is initialised.
+    /// Its initialiser.
     pub init: Init,
 }
 

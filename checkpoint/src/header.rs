@@ -19,13 +19,13 @@ use crate::json::{Any, Once};
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// What it is stored as.
+    /// The dtype that it is stored as.
     pub dtype: Dtype,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// Where its bytes begin, counted from the end of the header.
+    /// The begin of its bytes, counted from the end of the header.
     pub begin: u64,
-    /// Where they end.
+    /// The end of its bytes, counted likewise.
     pub end: u64,
 }
 
@@ -46,7 +46,7 @@ pub struct Header {
     pub metadata: BTreeMap<String, String>,
     /// Its tensors, in the order of their values.
     pub tensors: Vec<Entry>,
-    /// Where the values begin in the file.
+    /// The byte of the file at which the values begin.
     pub values: u64,
 }
 

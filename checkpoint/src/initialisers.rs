@@ -8,7 +8,7 @@ pub struct Initialiser {
     pub names: &'static [&'static str],
     /// Its parameters, with their defaults.
     pub parameters: &'static str,
-    /// What its values are.
+    /// The formula of its values.
     pub formula: &'static str,
     /// Its name in PyTorch.
     pub pytorch: &'static str,

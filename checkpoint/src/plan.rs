@@ -58,7 +58,7 @@ impl Rank {
 pub struct Plan {
     /// The seed: each tensor's key is `Key::new(seed).named(name)`.
     pub seed: u64,
-    /// How normals are worked out.
+    /// The arithmetic that normals are computed with.
     pub arithmetic: Arithmetic,
     /// The file, or the directory.
     pub out: PathBuf,

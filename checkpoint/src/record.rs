@@ -39,7 +39,7 @@ pub enum RecordError {
 /// All tensors of a checkpoint, whichever of its files hold them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Whole {
-    /// How many there are.
+    /// The number of tensors.
     pub tensors: u64,
     /// The sum, modulo 2^64, of a hash of each tensor's `[[tensor]]`: the seed of `Key::new(0).named(text)`.
     pub digest: u64,
@@ -80,7 +80,7 @@ pub struct Record {
     pub recipe: Recipe,
     /// The seed.
     pub seed: u64,
-    /// How normals were worked out.
+    /// The arithmetic that the normals were computed with.
     pub arithmetic: Arithmetic,
     /// The tensors of all files of its checkpoint.
     pub whole: Whole,

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use crate::backend::Backend;
 use crate::plan::{PlannedFile, Rank};
 
-/// How a plan is written.
+/// The options of [`write()`](crate::write()).
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
     /// The processor or device that fills the tensors.
     pub backend: &'a Backend,
-    /// Which of the files are written: those of this rank. Rank 0 writes the index and `config.json`, too.
+    /// The rank whose files are written. Rank 0 writes the index and `config.json`, too.
     pub rank: Rank,
-    /// What `config.json` of a directory holds.
+    /// The bytes of a directory's `config.json`; none writes no such file.
     pub config: Option<&'a [u8]>,
     /// Whether files of the same names are replaced, and other files of a checkpoint of that directory removed.
     pub force: bool,
@@ -29,7 +29,7 @@ impl<'a> Write<'a> {
     }
 }
 
-/// Why no file, or not every file, was written.
+/// The reason why not every file was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -50,9 +50,9 @@ pub enum WriteError {
     NoSpace {
         /// The directory.
         folder: PathBuf,
-        /// What it has.
+        /// The bytes that it has free.
         free: u64,
-        /// What is needed.
+        /// The bytes that are needed.
         needed: u64,
     },
     /// The file system refused.
@@ -60,7 +60,7 @@ pub enum WriteError {
     Io {
         /// The file's name.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The library refused a fill.
@@ -68,7 +68,7 @@ pub enum WriteError {
     Fill {
         /// The tensor.
         name: String,
-        /// Why.
+        /// The reason.
         source: seedtensors::Error,
     },
     /// The caller asked to stop.
@@ -81,13 +81,13 @@ pub enum WriteError {
     },
 }
 
-/// What was done since the last report.
+/// The progress since the last report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Progress<'a> {
     /// A file was there already, whole.
     Kept(&'a PlannedFile),
-    /// So many bytes of values were written.
+    /// This number of bytes of values was written, or compared.
     Bytes(u64),
     /// The last bytes of a tensor were written; some of its others may still be under way.
     Tensor,

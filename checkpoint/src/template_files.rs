@@ -37,7 +37,7 @@ pub fn families() -> impl Iterator<Item = &'static str> {
 pub struct Style {
     /// Its name.
     pub name: &'static str,
-    /// What it is, its formula, and its source.
+    /// Its description, formula and source.
     pub about: &'static str,
 }
 

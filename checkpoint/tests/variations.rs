@@ -40,7 +40,7 @@ fn ours(recipe: &Recipe) -> Tensors {
 }
 
 fn rendered(config: &Config) -> Result<Recipe, String> {
-    let text = render(config, "hf", None)?;
+    let text = render(config, "hf", None).map_err(|error| error.to_string())?;
     Recipe::parse(&text).map_err(|error| format!("{error}\n{text}"))
 }
 

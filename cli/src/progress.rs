@@ -1,4 +1,4 @@
-//! How far it is: a bar on a terminal, else a line now and then.
+//! Reports progress: a bar on a terminal, else a line every few seconds.
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Of so much work; Ctrl-C, or a request to end, is watched for from now on.
+    /// Starts to report on this much work, and to watch for Ctrl-C and other requests to end.
     pub(crate) fn new(all_bytes: u64, all_tensors: usize, quiet: bool) -> anyhow::Result<Self> {
         let stop = Stop::default();
         signals::watch(&stop).context("cannot watch for signals")?;

@@ -148,8 +148,8 @@ fn recipe(text: &str) -> Result<bool, Failure> {
         let planned: usize = plan.files.iter().map(|file| file.recipe.tensors.len()).sum();
         assert_eq!(planned, recipe.tensors.len());
     }
-    for law in recipe.tensors.iter().filter(|tensor| tensor.elements() > 0).filter_map(Expected::of) {
-        assert!(law.std >= 0.0, "{law:?}");
+    for expected in recipe.tensors.iter().filter(|tensor| tensor.elements() > 0).filter_map(Expected::of) {
+        assert!(expected.std >= 0.0, "{expected:?}");
     }
     Ok(true)
 }

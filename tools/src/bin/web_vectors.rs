@@ -273,8 +273,8 @@ fn no_floats() -> Vec<Init> {
     ];
     inits.extend(windows.map(|(low, high)| window(low, high)));
     let whole = Bounds::Absolute { low: -0.04, high: 0.1 };
-    let laws = [(0.1, FLT_MIN), (0.1, 1e39), (1e39, 0.1), (nan, 0.1), (0.1, nan)];
-    inits.extend(laws.map(|(mean, std)| Init::TruncatedNormal { mean, std, bounds: whole }));
+    let pairs = [(0.1, FLT_MIN), (0.1, 1e39), (1e39, 0.1), (nan, 0.1), (0.1, nan)];
+    inits.extend(pairs.map(|(mean, std)| Init::TruncatedNormal { mean, std, bounds: whole }));
     let mut words = (0..).flat_map(|b| Key::new(8).block(b)).map(|w| f64::from(w.cast_signed()) / 1e9);
     for _ in 0..12 {
         let [mean, std, a, b] = std::array::from_fn(|_| words.next().unwrap_or_default());
