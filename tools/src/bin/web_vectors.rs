@@ -94,6 +94,7 @@ fn init_json(init: &Init) -> Value {
             let (low, high, bounds) = match bounds {
                 Bounds::Absolute { low, high } => (low, high, "absolute"),
                 Bounds::InStd { low, high } => (low, high, "std"),
+                other => unreachable!("web/ has no {other:?}"),
             };
             json!({
                 "kind": "truncated_normal",
@@ -356,7 +357,7 @@ fn inits() -> Vec<Init> {
     ];
     for &mode in Mode::ALL {
         for &distribution in Distribution::ALL {
-            let of = |scale| VarianceScaling::new(scale, mode, distribution).into();
+            let of = |scale| Init::from(VarianceScaling::new(scale, mode, distribution));
             inits.extend([1.0, 2.0, 0.0, 25.0 / 9.0, -1.0].map(of));
         }
     }
