@@ -381,7 +381,7 @@ fn layers_stand_in_the_order_of_the_text_with_pytorchs_names() {
 fn initialisers_are_listed() {
     let output = seedtensors().arg("initialisers").assert().code(0).get_output().stdout.clone();
     let text = String::from_utf8(output).unwrap();
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/recipes.md")).unwrap();
     let names: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with(' ') && !line.contains(':'))

@@ -1,4 +1,4 @@
-//! Written by `cargo run --release --example margins search`.
+//! Written by `cargo run --release -p seedtensors-tools --bin margins search`.
 
 use super::family::Family;
 use crate::Dtype;
