@@ -32,6 +32,7 @@ fn ours(recipe: &Recipe) -> Tensors {
         Dtype::F32 => "float32",
         Dtype::F16 => "float16",
         Dtype::BF16 => "bfloat16",
+        other => panic!("no file holds {other}"),
     };
     let entry = |tensor: &seedtensors_checkpoint::Tensor| {
         (tensor.name.clone(), (tensor.dims().to_vec(), dtype(tensor.dtype).to_owned(), tensor.padding))
