@@ -29,14 +29,14 @@ fn listed(tensors: &Value) -> Vec<(String, Vec<u64>)> {
 
 fn values(tensor: &Tensor) -> Vec<f64> {
     fn of<T: Element + Into<f64>>(tensor: &Tensor) -> Vec<f64> {
-        let mut values = vec![T::zeroed(); usize::try_from(tensor.elements()).unwrap()];
-        cpu::fill(&Fill::new(Key::new(42).named(&tensor.name), tensor.sampler().unwrap()), &mut values).unwrap();
-        values.into_iter().map(Into::into).collect()
+        let fill = Fill::new(Key::new(42).named(&tensor.name), tensor.init, &tensor.shape).unwrap();
+        cpu::tensor::<T>(&fill).unwrap().into_iter().map(Into::into).collect()
     }
     match tensor.dtype {
         Dtype::F32 => of::<f32>(tensor),
         Dtype::F16 => of::<f16>(tensor),
         Dtype::BF16 => of::<bf16>(tensor),
+        other => panic!("no file holds {other}"),
     }
 }
 
