@@ -140,18 +140,16 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
             Ok(Truncated::Narrow(narrow_coefficients(&narrow, middle, std, inside)))
         }
         Window::Wide(wide) => {
-            for end in ends(&wide, [low, high], in_std(low), in_std(high)) {
-                let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
-                check_finite("truncated normal's least and greatest value", value, dtype)?;
+            // no value lies outside of the bounds, so only bounds that the dtype cannot hold need a closer look
+            if [low, high].iter().any(|&bound| !dtype.rounded(bound.into()).is_finite()) {
+                for end in wide.ends() {
+                    let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
+                    check_finite("truncated normal's least and greatest value", value, dtype)?;
+                }
             }
             Ok(Truncated::Wide(wide_coefficients(&wide, mean, std, inside)))
         }
     }
-}
-
-/// The least and the greatest value of a window in standard deviations. An end with a finite bound is taken to be that bound.
-fn ends(wide: &Wide, bounds: [f32; 2], low: f64, high: f64) -> [f64; 2] {
-    if bounds.iter().all(|bound| bound.is_finite()) { [low, high] } else { wide.ends() }
 }
 
 pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
