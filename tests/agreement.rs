@@ -172,6 +172,7 @@ fn parameters_at_the_ends_of_their_range() {
         truncated(0.0, 1.0, 8.0, f32::INFINITY),
         truncated(0.0, 1.0, f32::NEG_INFINITY, f32::INFINITY),
         truncated(0.0, 3e37, -1e38, 1e38),
+        truncated(0.0, 1.0, -1e26, 2.0),
         truncated(1e-3, 1e-25, -1.0, 1.0),
         truncated(0.0, 1e-20, -1.0, 1e-20),
         Sampler::Constant { value: -0.0 },

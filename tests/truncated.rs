@@ -228,5 +228,8 @@ fn what_is_no_window_is_refused() {
     );
     assert!(message(f64::NAN, 1.0, 0.0, 1.0, f32).contains("mean must be finite"));
     assert!(message(0.0, 1.0, f64::NAN, 1.0, f32).contains("low must be finite"));
+    // a bound that no value reaches may be one that the dtype does not hold
+    let far = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -1e26, high: 2.0 };
+    far.check(seedtensors::Dtype::F16).unwrap();
     assert!(message(0.0, 1e6, 0.0, 1e6, seedtensors::Dtype::F16).contains("greatest value must be finite in f16"));
 }
