@@ -69,6 +69,8 @@ fn a_device_lost_under_threads_that_fill() {
         let gpu = gpu();
         let fill = normal("threads", 1 << 16);
         let values = expected(&fill);
+        // the first fill waits for the check
+        gpu.tensor(&fill, Dtype::F32).unwrap();
         std::thread::scope(|scope| {
             let work = || {
                 let mut whole = 0;
