@@ -2,7 +2,8 @@
 //!
 //! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
 //! loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
-//! stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. Each of these files has a shader of the same name.
+//! stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. The files that
+//! compute values have a shader of the same name.
 
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
@@ -69,6 +70,7 @@ pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
 pub fn tensor<T: Element>(fill: &Fill) -> Result<Vec<T>> {
     let filler = Filler::new(fill, T::DTYPE)?;
     let mut elements = reserve::<T>(fill.elements())?;
+    // `reserve` made room for all of them, so the capacity never decides; it bounds the length without a cast
     elements.resize(elements.capacity().min(usize::try_from(fill.elements()).unwrap_or(usize::MAX)), T::zeroed());
     filler.fill_bytes(0, bytemuck::cast_slice_mut(&mut elements))?;
     Ok(elements)
@@ -108,13 +110,14 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
 /// assert_eq!(words[2..], Key::new(42).block(1));
 /// ```
 pub fn words(key: Key, start: u64, out: &mut [u32]) {
+    // always true; a `let else` would need a panic or an early return
     if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
         let selection = Selection::run(key, start, out.len() as u64);
         fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
     }
 }
 
-/// A fill in a dtype, prepared to be filled piece by piece: its parameters are worked out once.
+/// A fill in a dtype, prepared to be filled piece by piece: its parameters are checked once.
 ///
 /// ```
 /// use seedtensors::{Dtype, Fill, Init, Key, Shape, cpu};
@@ -131,13 +134,16 @@ pub fn words(key: Key, start: u64, out: &mut [u32]) {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Filler {
+    /// The code for the elements, or the matrix that they belong to.
     kernel: Kernel,
+    /// All elements of the fill.
     selection: Selection,
+    /// The dtype that the kernel was made for: its bounds are numbers of this dtype.
     dtype: Dtype,
 }
 
 impl Filler {
-    /// Checks the fill's parameters against the dtype and works out its kernel.
+    /// Checks the fill's parameters against the dtype and makes its kernel.
     ///
     /// # Errors
     ///
@@ -163,6 +169,7 @@ impl Filler {
         let left = self.selection.count.saturating_sub(start);
         let (count, rest) = (out.len() as u64 / size, out.len() as u64 % size);
         if rest != 0 || count > left {
+            // always an error here; the message says how many bytes there could be at most
             return check_length(left, left.saturating_mul(size), "bytes", out.len());
         }
         let selection = self.selection.part(start, count);
