@@ -44,21 +44,26 @@ pub enum Arithmetic {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
+    /// The distribution of the values.
     sampler: Sampler,
+    /// The key, and the elements to fill.
     selection: Selection,
     /// Elements of the whole tensor.
     whole: u64,
+    /// The functions for normals, on a GPU.
     arithmetic: Arithmetic,
 }
 
 /// Elements of a tensor under a key: a run of the tensor's elements, or of a shard's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Selection {
+    /// The key of the whole tensor: a part has the same.
     pub(crate) key: Key,
     /// A shard of several runs. A shard that is one run of the tensor is kept as that run.
     pub(crate) shard: Option<Shard>,
     /// Row-major index, in the tensor or its shard, of the first element.
     pub(crate) start: u64,
+    /// The number of elements.
     pub(crate) count: u64,
 }
 
@@ -70,6 +75,7 @@ impl Selection {
 
     /// `count` of the elements, from one on.
     pub(crate) const fn part(&self, start: u64, count: u64) -> Self {
+        // callers have checked the range against `count`, so the sum does not overflow
         Self { start: self.start + start, count, ..*self }
     }
 
@@ -133,13 +139,16 @@ impl Fill {
     /// elements.
     pub fn shard(&self, shard: &Shard) -> Result<Self> {
         let Selection { shard: other, start, count, key } = self.selection;
+        // a shard has no dimensions of its own tensor, so the number of elements is what can be compared
         if shard.whole() != self.whole || other.is_some() || start != 0 || count != self.whole {
             return Err(Error::bad(
                 &format!("a shard must be of the fill's whole tensor, of {} elements", self.whole),
                 format!("a shard of a tensor of {} elements, of a fill of {count} from {start} on", shard.whole()),
             ));
         }
+        // one run: it is filled as a range, by the faster code
         let selection = if shard.dims().is_empty() {
+            // an empty shard has no first element whose index could be asked for
             Selection::run(key, if shard.elements() == 0 { 0 } else { shard.index(0) }, shard.elements())
         } else {
             Selection { key, shard: Some(*shard), start: 0, count: shard.elements() }

@@ -17,10 +17,13 @@ const MOST_WHOLE: u64 = 1 << 32;
 /// [`whole`](Self::whole) gives the number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
+    /// The kind of matrix and its dimensions.
     structure: Structure,
+    /// The factor of the elements; of a sparse matrix the std.
     gain: f64,
 }
 
+/// The kind of a matrix, with the dimensions that its elements follow from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Structure {
     /// The gain on the diagonal.
@@ -38,10 +41,15 @@ pub(crate) enum Structure {
 /// A convolution's weight: its channels, and the position of its kernel's centre.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ConvKernel {
+    /// Output channels, those of all groups.
     pub(crate) outs: u64,
+    /// Input channels, those of one group.
     pub(crate) ins: u64,
+    /// Elements of the kernel: the product of its dimensions.
     field: u64,
+    /// Row-major index of the centre within the kernel.
     centre: u64,
+    /// The order of channels and kernel in the weight.
     layout: Layout,
 }
 
@@ -56,6 +64,7 @@ impl ConvKernel {
             Layout::OutIn => (dims[0], dims[1], &dims[2..]),
             Layout::InOut => (dims[dims.len() - 1], dims[dims.len() - 2], &dims[..dims.len() - 2]),
         };
+        // Horner's rule over the dimensions gives the row-major index; it wraps only where there are no elements
         let centre = kernel
             .iter()
             .fold(0, |centre: u64, &size| centre.wrapping_mul(size).wrapping_add(size.saturating_sub(even) / 2));
@@ -85,6 +94,7 @@ impl ConvKernel {
 /// Refuses a matrix of too many elements to be computed whole.
 fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
     match count {
+        // a count that does not fit in 64 bits comes as none
         Some(..=MOST_WHOLE) => Ok(()),
         _ => Err(Error::bad(
             &format!("{what} is worked out whole, with at most {MOST_WHOLE} elements"),
@@ -93,6 +103,7 @@ fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
     }
 }
 
+/// The dimensions of a matrix.
 fn two(what: &str, shape: &Shape) -> Result<[u64; 2]> {
     shape
         .dims()
@@ -116,6 +127,7 @@ impl Matrix {
 
     pub(crate) fn orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
         let (rows, columns) = match shape.dims() {
+            // as PyTorch flattens it: the first dimension by all others
             [rows, rest @ ..] if !rest.is_empty() => (*rows, shape.elements().checked_div(*rows).unwrap_or(0)),
             dims => return Err(Error::bad("orthogonal needs at least 2 dimensions", format!("shape {dims:?}"))),
         };
@@ -125,6 +137,7 @@ impl Matrix {
 
     pub(crate) fn delta_orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
         let kernel = ConvKernel::new("delta_orthogonal", shape, 1)?;
+        // with fewer outputs the rows could not be orthonormal, and signals would lose their length
         if kernel.outs < kernel.ins {
             return Err(Error::bad(
                 &format!("delta_orthogonal needs at least as many outputs as its {} inputs", kernel.ins),
@@ -142,6 +155,7 @@ impl Matrix {
         }
         check_whole("sparse", Some(shape.elements()), shape)?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
+        // PyTorch's `sparse_` rounds up, too
         let zeros = (sparsity * rows as f64).ceil() as u64;
         Ok(Self { structure: Structure::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })
     }

@@ -13,8 +13,7 @@ fn round_f16<U: Simd>(bits: Words<U>) -> Words<U> {
     let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
     // 65520 and more round to the bits of infinity or beyond them
     let infinite = normal.at_least(bits.all(0x7c00));
-    // the f32 addition rounds, to nearest and ties to even, as the integer form does
-    // below 2^-14: units of 2^-24, which are those of an f32 from a half on
+    // below 2^-14: units of 2^-24, which are those of an f32 from a half on; the addition rounds to them
     let subnormal = (x.as_f32() + 0.5).bits() - 0x3f00_0000;
     let normal = infinite.words(bits.all(0x7c00), normal);
     let magnitude = x.at_least(bits.all(0x3880_0000)).words(normal, subnormal);

@@ -341,6 +341,7 @@ mod tests {
     use crate::kernel::Kernel;
     use crate::{Arithmetic, Sampler};
 
+    // one for each kernel: the third is centred, the fourth is not, the sixth is far out, the last is narrow
     const SAMPLERS: [Sampler; 7] = [
         Sampler::Constant { value: 0.3 },
         Sampler::Uniform { low: -0.1, high: 0.7 },
@@ -351,7 +352,6 @@ mod tests {
         Sampler::TruncatedNormal { mean: 0.5, std: 1.0, low: 0.4, high: 0.41 },
     ];
 
-    // the samplers reach each kernel: the fourth needs a scale, the sixth is far out, the last is narrow
     /// Every vector unit of this processor gives the bits of one lane, also for counters that carry.
     #[test]
     fn vector_units_agree() {

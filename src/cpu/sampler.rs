@@ -70,11 +70,11 @@ fn narrow_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
     let y = c.step * t + c.start;
     let series = (((c.series_5 * y + c.series_4) * y + c.series_3) * y + c.series_2) * y + 1.0;
     let main = c.scale * t + c.shift;
-    // the window's middle is the largest summand and comes last, so that the smaller ones keep their bits until then
+    // the window's middle comes last: added before, it would cost the smaller summands their low bits
     inside((main * series + c.residue) + c.bias, c)
 }
 
-/// Clamps a value to the window, which rounding may leave by one unit in the last place.
+/// Clamps a value to the window, which rounding may leave.
 #[inline(always)]
 fn inside<U: Simd>(value: Floats<U>, c: &Coefficients) -> Words<U> {
     let value = value.below(c.bottom).floats(value.all(c.bottom), value);

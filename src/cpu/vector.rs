@@ -4,6 +4,7 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Shl, Shr, Sub};
 
 use super::simd::{Pair, Scalar, Simd};
 
+// Each vector has its unit beside it: a unit proves that its instructions exist on this processor, and has no size.
 /// A vector of words.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<U: Simd>(pub(crate) U, pub(crate) U::Vector);
@@ -17,11 +18,13 @@ pub(crate) struct Floats<U: Simd>(pub(crate) U, pub(crate) U::Vector);
 pub(crate) struct Mask<U: Simd>(U, U::Mask);
 
 impl<U: Simd> Words<Pair<U>> {
+    /// Two vectors as one of twice the lanes.
     #[inline(always)]
     pub(crate) fn pair(first: Words<U>, second: Words<U>) -> Self {
         Self(Pair(first.0), [first.1, second.1])
     }
 
+    /// The two vectors of a pair.
     #[inline(always)]
     pub(crate) fn halves(self) -> [Words<U>; 2] {
         let Self(Pair(simd), [first, second]) = self;
@@ -30,6 +33,7 @@ impl<U: Simd> Words<Pair<U>> {
 }
 
 impl<U: Simd> Floats<Pair<U>> {
+    /// The two vectors of a pair.
     #[inline(always)]
     pub(crate) fn halves(self) -> [Floats<U>; 2] {
         let [first, second] = self.bits().halves();
@@ -111,6 +115,7 @@ impl<U: Simd> Floats<U> {
 
     #[inline(always)]
     pub(crate) fn above(self, value: f32) -> Mask<U> {
+        // a unit compares in one direction only
         Mask(self.0, self.0.below_f32(self.0.splat(value.to_bits()), self.1))
     }
 }
@@ -151,6 +156,7 @@ macro_rules! operator {
             }
         }
 
+        // a number beside a vector means that number in every lane
         impl<U: Simd> $trait<$lane> for $vector<U> {
             type Output = Self;
 
