@@ -27,8 +27,8 @@ pub(crate) struct Coefficients {
     pub(crate) top: f32,
     /// Truncated: the smallest value of the dtype not below `low`.
     pub(crate) bottom: f32,
-    /// Values are computed times 2^e, so that no product is subnormal. This is `e << 23`, to be subtracted from the bits
-    /// of an f32.
+    /// Values are computed times 2^e, so that no product is subnormal. This is `e << 23`, to be subtracted from the
+    /// bits of an f32.
     pub(crate) scale_exponent: u32,
     /// Constant: the value's f32 bits.
     pub(crate) bits: u32,
@@ -193,7 +193,8 @@ pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coeffi
 
 /// The coefficients of a narrow window about its middle, which is a value and not in standard deviations.
 fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficients) -> Coefficients {
-    // the middle in two parts, `bias` and `residue`: one f32 is too coarse where the window spans few units in the last place
+    // the middle in two parts, `bias` and `residue`: one f32 is too coarse where the window spans few units in the last
+    // place
     let (scale, bias) = (f64::from(std) * narrow.step, round(middle));
     let exponent = window_scale(round(scale), bias);
     // scaled first and rounded then: unscaled it could be subnormal

@@ -1,9 +1,9 @@
 //! Fills on the CPU: the same bits as on every GPU, on every core.
 //!
-//! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
-//! loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
-//! stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. The files that
-//! compute values have a shader of the same name.
+//! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk
+//! is a loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and
+//! cpu/dtype.rs stores them. All of it is written with the vector types of cpu/vector.rs, over the units of
+//! cpu/simd.rs. The files that compute values have a shader of the same name.
 
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
@@ -25,15 +25,15 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 /// Fills `out` with the fill's elements, on the threads of rayon's current pool where the feature `rayon` is on.
 ///
-/// Allocates nothing, except for a [`Matrix`](crate::Matrix) that is computed whole. The values are those of a GPU fill, to
-/// the bit, where the arithmetic is exact.
+/// Allocates nothing, except for a [`Matrix`](crate::Matrix) that is computed whole. The values are those of a GPU
+/// fill, to the bit, where the arithmetic is exact.
 ///
 /// # Errors
 ///
 /// [`WrongLength`](Error::WrongLength) where `out` has not as many elements as the fill,
 /// [`BadParameter`](Error::BadParameter) for parameters that the sampler refuses in this dtype,
-/// [`NoMemory`](Error::NoMemory) for a matrix that is too large for it, and [`NeedsFeature`](Error::NeedsFeature) for an
-/// orthogonal matrix without the feature `orthogonal`.
+/// [`NoMemory`](Error::NoMemory) for a matrix that is too large for it, and [`NeedsFeature`](Error::NeedsFeature) for
+/// an orthogonal matrix without the feature `orthogonal`.
 ///
 /// ```
 /// use half::bf16;
@@ -98,8 +98,8 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
     filler.fill_bytes(0, out)
 }
 
-/// Fills `out` with the raw random words of a key, from word `start` on (mod 2^64). Element `i` of a tensor under this key
-/// comes from word `i`, or from words `i` and its neighbour.
+/// Fills `out` with the raw random words of a key, from word `start` on (mod 2^64). Element `i` of a tensor under this
+/// key comes from word `i`, or from words `i` and its neighbour.
 ///
 /// ```
 /// use seedtensors::{Key, cpu};
@@ -162,8 +162,8 @@ impl Filler {
     ///
     /// # Errors
     ///
-    /// [`WrongLength`](Error::WrongLength) where `out` does not hold whole elements or more than there are from `start` on,
-    /// [`NoMemory`](Error::NoMemory) and [`NeedsFeature`](Error::NeedsFeature).
+    /// [`WrongLength`](Error::WrongLength) where `out` does not hold whole elements or more than there are from `start`
+    /// on, [`NoMemory`](Error::NoMemory) and [`NeedsFeature`](Error::NeedsFeature).
     pub fn fill_bytes(&self, start: u64, out: &mut [u8]) -> Result<()> {
         let size = self.dtype.size();
         let left = self.selection.count.saturating_sub(start);

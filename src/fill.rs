@@ -11,18 +11,19 @@ pub enum Arithmetic {
     /// A fixed sequence of correctly rounded operations: the same bits on every device.
     #[default]
     Exact,
-    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5` of
-    /// exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed to 0.
-    /// Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU, whose exact
-    /// functions are its fastest.
+    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5`
+    /// of exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed
+    /// to 0. Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU,
+    /// whose exact functions are its fastest.
     Native,
 }
 
 /// A tensor, or a part of it, to be filled: its key, its sampler, and the elements.
 ///
 /// The same value of this type describes a tensor to be allocated ([`cpu::tensor`](crate::cpu::tensor),
-/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not depend
-/// on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values there.
+/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not
+/// depend on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values
+/// there.
 ///
 /// ```
 /// use seedtensors::{Fill, Init, Key, Shape, cpu};

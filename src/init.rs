@@ -85,8 +85,8 @@ pub enum Init {
         /// The value on the diagonal; finite.
         gain: f64,
     },
-    /// A convolution that copies its inputs to its outputs: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the outputs of
-    /// a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
+    /// A convolution that copies its inputs to its outputs: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the
+    /// outputs of a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
     Dirac {
         /// At least 1, and divides the outputs; 1 unless the convolution is grouped.
         groups: u64,

@@ -168,11 +168,11 @@ fn weight(dims: &[u64], outputs: u64, bias: bool) -> Result<Vec<Parameter>> {
     let weight = parameter("weight", dims, DEFAULT)?;
     let mut parameters = Vec::new();
     if bias {
-        // PyTorch skips the fan of an empty weight
+        // a weight without elements may have no fans; its bias is zeros
         let fan_in = if weight.shape.elements() == 0 { 0 } else { weight.shape.fans()?.fan_in };
         parameters.push(parameter("bias", &[outputs], within(fan_in))?);
     }
-    // the bias is made first, because it needs the weight's shape
+    // the weight moves last, because the bias is made from its shape
     parameters.insert(0, weight);
     Ok(parameters)
 }
@@ -260,8 +260,8 @@ fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// The most layers of a recurrent layer. PyTorch has no such limit; it keeps a typing error from filling the memory with
-/// names.
+/// The most layers of a recurrent layer. PyTorch has no such limit; it keeps a typing error from filling the memory
+/// with names.
 const MOST_LAYERS: u64 = 10_000;
 
 impl Recurrent {

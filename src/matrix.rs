@@ -10,11 +10,11 @@ const MOST_WHOLE: u64 = 1 << 32;
 ///
 /// It is computed on the CPU and copied to the GPU's buffers. Eye, dirac and sparse have the same bits everywhere.
 /// Orthogonal and delta-orthogonal matrices come from exact normals, but by a decomposition in f64 whose order of sums
-/// depends on the vector unit and the number of threads. Their last bits may differ between machines: an f32 value by one
-/// unit in the last place.
+/// depends on the vector unit and the number of threads. Their last bits may differ between machines: an f32 value by
+/// one unit in the last place.
 ///
-/// Orthogonal, delta-orthogonal and sparse matrices are computed whole for any part of them, and have at most 2^32 elements.
-/// [`whole`](Self::whole) gives the number.
+/// Orthogonal, delta-orthogonal and sparse matrices are computed whole for any part of them, and have at most 2^32
+/// elements. [`whole`](Self::whole) gives the number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
     /// The kind of matrix and its dimensions.

@@ -1,9 +1,9 @@
-//! Two words to two standard normals (Box and Muller, "A note on the generation of random normal deviates", 1958). Twin:
-//! shaders/box_muller.wgsl.
+//! Two words to two standard normals (Box and Muller, "A note on the generation of random normal deviates", 1958).
+//! Twin: shaders/box_muller.wgsl.
 //!
-//! The exact form uses only f32 additions, subtractions and multiplications, and integer operations. Rust neither fuses nor
-//! regroups them; the shader needs barriers. A product that is exact may be fused with a sum, and the code uses that on CPUs:
-//! scales are chosen so that a factor of two falls into such a product.
+//! The exact form uses only f32 additions, subtractions and multiplications, and integer operations. Rust neither fuses
+//! nor regroups them; the shader needs barriers. A product that is exact may be fused with a sum, and the code uses
+//! that on CPUs: scales are chosen so that a factor of two falls into such a product.
 //!
 //! Precision is kept as follows:
 //!
@@ -11,13 +11,13 @@
 //! - `(w + 1/2) 2^-32 = (1 + f / 2 + f_low / 2) 2^-e`, with f and f_low that distance times 2^(1 - k). Words near 2^32
 //!   (e = 0, small f) lose nothing.
 //! - `-2 ln = 2 e ln2 - f - q`. Only the small `q` is rounded; `e ln2_high` and `f` enter exactly.
-//! - The square root starts from a bit trick and one Newton step, `1 / r = 4 y` (the shader's `y / 2`). `s = r` cut to 12
-//!   bits has an exact square, so `r^2 - s^2` keeps its last bits, and `r = s + (r^2 - s^2) / (r + s)`, where the division
-//!   is one Newton step from y.
+//! - The square root starts from a bit trick and one Newton step, `1 / r = 4 y` (the shader's `y / 2`). `s = r` cut to
+//!   12 bits has an exact square, so `r^2 - s^2` keeps its last bits, and `r = s + (r^2 - s^2) / (r + s)`, where the
+//!   division is one Newton step from y.
 //! - Factors of two round nothing, so they are merged into the constants.
 //!
-//! The error of a normal is at most r * 2^-22.49 over all pairs of words. `cargo run --release -p seedtensors-tools --bin
-//! accuracy` measures it.
+//! The error of a normal is at most r * 2^-22.49 over all pairs of words. `cargo run --release -p seedtensors-tools
+//! --bin accuracy` measures it.
 
 use super::simd::Simd;
 use super::vector::{Floats, Words};
@@ -75,8 +75,8 @@ pub(crate) fn low_and_half<U: Simd>(w: Words<U>) -> Floats<U> {
 
 /// The square root `r` of `2 e ln2 - 2 ln(1 + f / 2 + f_low / 2)`, computed in four steps.
 ///
-/// The steps form one chain of dependent operations. They are separate so that a caller can run other work between them.
-/// The fields of a later step hold the polynomial until that step has run.
+/// The steps form one chain of dependent operations. They are separate so that a caller can run other work between
+/// them. The fields of a later step hold the polynomial until that step has run.
 pub(crate) struct Root<U: Simd> {
     /// Twice the distance of the argument from its nearest power of two, in units of that power: from -2/3 to 2/3.
     f: Floats<U>,
@@ -127,7 +127,8 @@ impl<U: Simd> Root<U> {
     pub(crate) fn split(&mut self) {
         // r^2 / (4 r) is a quarter of r; the mask leaves 12 bits, so that the square of s has 24
         self.s = ((self.square * self.y).bits() & 0xffff_f000).as_f32();
-        // -16 times the square of a quarter of s; the large parts are subtracted before the small q, so the rest keeps its last bits
+        // -16 times the square of a quarter of s; the large parts are subtracted before the small q, so the rest keeps
+        // its last bits
         self.rest = (self.s.exact_mul_add(self.s * -16.0, self.e_ln2) - self.f) - self.q;
     }
 
@@ -163,8 +164,8 @@ impl<U: Simd> Root<U> {
     }
 }
 
-/// The radius `sqrt(-2 ln((w + 1/2) 2^-32))` as a root whose steps are still to run. It lies between 2^-16 and 6.77, with an error of at
-/// most 1.15 * 2^-24 of it.
+/// The radius `sqrt(-2 ln((w + 1/2) 2^-32))` as a root whose steps are still to run. It lies between 2^-16 and 6.77,
+/// with an error of at most 1.15 * 2^-24 of it.
 #[inline(always)]
 pub(crate) fn radius<U: Simd>(w: Words<U>) -> Root<U> {
     // two halves of 16 and 17 bits: f32 has 24, and w + 1/2 has 33

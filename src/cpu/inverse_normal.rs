@@ -1,11 +1,11 @@
-//! A probability to a quantile of the standard normal, one word a value. Twin: shaders/inverse_normal.wgsl. src/window.rs
-//! computes the window of a truncated normal.
+//! A probability to a quantile of the standard normal, one word a value. Twin: shaders/inverse_normal.wgsl.
+//! src/window.rs computes the window of a truncated normal.
 //!
-//! The exact form uses only f32 additions, subtractions and multiplications, and integer operations. A tail probability q
-//! below a half is a 64-bit integer. Precision is kept as follows:
+//! The exact form uses only f32 additions, subtractions and multiplications, and integer operations. A tail probability
+//! q below a half is a 64-bit integer. Precision is kept as follows:
 //!
-//! - Within 0.4 of a half, the distance c from the half is rounded. The quantile is `sqrt(2 pi) c` plus a correction of at
-//!   most a fifth: `c^3` times a rational function.
+//! - Within 0.4 of a half, the distance c from the half is rounded. The quantile is `sqrt(2 pi) c` plus a correction of
+//!   at most a fifth: `c^3` times a rational function.
 //! - Below 0.1 the quantile is `r - 7/8 - g(r)`, with `r = sqrt(-2 ln q)` as in Box and Muller's radius, and a small
 //!   rational function g.
 //!
@@ -33,8 +33,8 @@ pub(crate) const TAIL_BOTTOM: [f32; 4] = [4.668_761, 3.467_019_3, 0.504_326_3, 0
 /// A first guess of the reciprocal, within 5.1 %.
 pub(crate) const RECIPROCAL_MAGIC: u32 = 0x7EF3_11C3;
 
-/// `top / bottom` for a positive bottom, to one unit in the last place: a cubic step for the reciprocal, then one step for
-/// the quotient.
+/// `top / bottom` for a positive bottom, to one unit in the last place: a cubic step for the reciprocal, then one step
+/// for the quotient.
 #[inline(always)]
 fn quotient<U: Simd>(top: Floats<U>, bottom: Floats<U>) -> Floats<U> {
     let seed = (RECIPROCAL_MAGIC - bottom.bits()).as_f32();

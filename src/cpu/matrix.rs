@@ -1,5 +1,5 @@
-//! The values of structured initialisers. Eye and dirac follow from an element's index. Orthogonal, delta-orthogonal and
-//! sparse matrices are computed whole.
+//! The values of structured initialisers. Eye and dirac follow from an element's index. Orthogonal, delta-orthogonal
+//! and sparse matrices are computed whole.
 
 use super::dtype::{block_size, store};
 use super::fill::elements;
@@ -130,8 +130,8 @@ pub(crate) fn reserve<T>(count: u64) -> Result<Vec<T>> {
     Ok(vec)
 }
 
-/// The rows of a column that are zero: those with the smallest words. The words come from a stream of their own, in which
-/// each column is contiguous. `ranked` is scratch memory.
+/// The rows of a column that are zero: those with the smallest words. The words come from a stream of their own, in
+/// which each column is contiguous. `ranked` is scratch memory.
 #[expect(clippy::cast_possible_truncation, reason = "no more zeros than rows in memory")]
 fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32, u64)>) -> impl Iterator<Item = u64> {
     // the tensor's own words make its normals; zeros chosen by them would depend on the values
@@ -157,7 +157,8 @@ fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32
 fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     use faer::Mat;
 
-    // the decomposition cannot report that memory is short; it takes five matrices of f64 (measured), so ask for them first
+    // the decomposition cannot report that memory is short; it takes five matrices of f64 (measured), so ask for them
+    // first
     drop(reserve::<[f64; 5]>(rows * columns)?);
     let mut normals = reserve::<f32>(rows * columns)?;
     #[expect(clippy::cast_possible_truncation, reason = "the elements are in memory")]

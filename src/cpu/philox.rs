@@ -17,8 +17,8 @@ pub(crate) fn round_keys<U: Simd>(simd: U, mut key: [u32; 2]) -> [[U::Vector; 2]
     keys
 }
 
-/// One round for a vector of counters. A vector unit multiplies 32-bit words in 64-bit lanes: each word is the low half of
-/// its lane, and the high half is ignored.
+/// One round for a vector of counters. A vector unit multiplies 32-bit words in 64-bit lanes: each word is the low half
+/// of its lane, and the high half is ignored.
 #[inline(always)]
 fn round<U: Simd>(simd: U, c: [U::U64s; 4], key: [U::Vector; 2]) -> [U::U64s; 4] {
     // only the low words enter the products: what `xor_high` leaves in the high words does no harm
@@ -27,7 +27,8 @@ fn round<U: Simd>(simd: U, c: [U::U64s; 4], key: [U::Vector; 2]) -> [U::U64s; 4]
     [simd.xor_high(c[1], key[0], p1), p1, simd.xor_high(c[3], key[1], p0), p0]
 }
 
-/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs rounds `2 i + 2` and `2 i + 3`.
+/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs rounds `2 i + 2` and `2 i +
+/// 3`.
 pub(crate) struct Rounds<'a, U: Simd> {
     /// The vector unit.
     simd: U,

@@ -8,8 +8,8 @@ use super::vector::{Floats, Words};
 use crate::coefficients::Coefficients;
 use crate::kernel::KernelKind;
 
-/// The bits of a value divided by the scale, or 0 where that is below 2^-126 in magnitude. `exponent` is the scale's, in
-/// the position of an f32's exponent.
+/// The bits of a value divided by the scale, or 0 where that is below 2^-126 in magnitude. `exponent` is the scale's,
+/// in the position of an f32's exponent.
 #[inline(always)]
 pub(crate) fn flush<U: Simd>(value: Floats<U>, exponent: u32) -> Words<U> {
     let bits = value.bits();

@@ -12,8 +12,8 @@ pub(crate) use pair::Pair;
 /// A vector unit. It works on `LANES` 32-bit words at a time, taken as integers (unsigned, wrapping) or as f32 (each
 /// operation rounded once, never fused).
 ///
-/// Every method must be inlined into the function that is compiled for the unit's instructions. Closures are not inlined
-/// there, nor are functions that take closures, so this code uses no `map` and no `from_fn` on vectors.
+/// Every method must be inlined into the function that is compiled for the unit's instructions. Closures are not
+/// inlined there, nor are functions that take closures, so this code uses no `map` and no `from_fn` on vectors.
 pub(crate) trait Simd: Copy {
     /// 32-bit words of a vector.
     const LANES: usize;
@@ -65,8 +65,8 @@ pub(crate) trait Simd: Copy {
     fn zero(self) -> Self::U64s;
     /// The products of the low words with one word.
     fn mul_low(self, a: Self::U64s, b: u32) -> Self::U64s;
-    /// The low words, xor `word`, xor the high words of `b`. `word` is in every lane of its vector. The high words of the
-    /// result are undefined: units may leave there what is cheapest.
+    /// The low words, xor `word`, xor the high words of `b`. `word` is in every lane of its vector. The high words of
+    /// the result are undefined: units may leave there what is cheapest.
     fn xor_high(self, a: Self::U64s, word: Self::Vector, b: Self::U64s) -> Self::U64s;
     /// The high words, moved to the low ones.
     fn high(self, a: Self::U64s) -> Self::U64s;
@@ -77,7 +77,7 @@ pub(crate) trait Simd: Copy {
 
     /// Writes four columns in the unit's order as rows of four words: `16 * LANES` bytes.
     fn transpose(self, columns: [Self::Vector; 4], out: &mut [u8]);
-    /// Writes two columns in the unit's order as rows of four 16-bit numbers: `8 * LANES` bytes. Each lane of a column holds
-    /// two numbers, the first in the low half.
+    /// Writes two columns in the unit's order as rows of four 16-bit numbers: `8 * LANES` bytes. Each lane of a column
+    /// holds two numbers, the first in the low half.
     fn transpose_halves(self, columns: [Self::Vector; 2], out: &mut [u8]);
 }

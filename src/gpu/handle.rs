@@ -8,10 +8,10 @@ use crate::Result;
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///
-/// Opening checks no sampler. Before the first use of a sampler in a dtype, the device's fills of it are compared with the
-/// CPU's bits; that first use waits for the device. [`check_all`](Self::check_all) does all comparisons at once. A sampler
-/// that differs is refused with [`Error::InexactDevice`](crate::Error::InexactDevice); native normals, which have no promised
-/// bits, remain.
+/// Opening checks no sampler. Before the first use of a sampler in a dtype, the device's fills of it are compared with
+/// the CPU's bits; that first use waits for the device. [`check_all`](Self::check_all) does all comparisons at once. A
+/// sampler that differs is refused with [`Error::InexactDevice`](crate::Error::InexactDevice); native normals, which
+/// have no promised bits, remain.
 ///
 /// ```no_run
 /// use seedtensors::gpu::{Gpu, Select};
@@ -28,7 +28,9 @@ use crate::Result;
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 pub struct Gpu {
+    /// The device with its pipelines.
     pub(super) context: Context,
+    /// The comparisons with the CPU so far.
     pub(super) checks: Checks,
 }
 
@@ -57,8 +59,8 @@ impl Gpu {
         self.checks.first_form()
     }
 
-    /// Compares every sampler in every dtype with the CPU's bits now, instead of before its first use. A sampler that differs
-    /// is no error here: see [`is_exact`](Self::is_exact).
+    /// Compares every sampler in every dtype with the CPU's bits now, instead of before its first use. A sampler that
+    /// differs is no error here: see [`is_exact`](Self::is_exact).
     ///
     /// # Errors
     ///

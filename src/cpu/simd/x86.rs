@@ -1,10 +1,10 @@
 //! AVX-512 and AVX2.
 //!
-//! These units multiply 32-bit words in 64-bit lanes. `U64s` is two vectors of 64-bit lanes. `narrow` takes the low words
-//! of both: those of the first vector go to the even lanes of a `Vector`, those of the second to the odd lanes.
+//! These units multiply 32-bit words in 64-bit lanes. `U64s` is two vectors of 64-bit lanes. `narrow` takes the low
+//! words of both: those of the first vector go to the even lanes of a `Vector`, those of the second to the odd lanes.
 //!
-//! The numbers of a `U64s` are not in counting order. `transpose` works within each 128 bits, which is cheap, and the order
-//! is chosen so that it comes out right.
+//! The numbers of a `U64s` are not in counting order. `transpose` works within each 128 bits, which is cheap, and the
+//! order is chosen so that it comes out right.
 
 use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT};
 
