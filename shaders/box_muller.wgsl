@@ -29,7 +29,7 @@ const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
 // The power of two that a positive n is within a third of, 2^k, as k << 23.
 fn nearest_power(n: vec4<f32>) -> vec4<u32> {
-    // subtracts the bits of 2/3: the exponent that remains counts from 1, and a fraction of a third or more has carried
+    // subtracts the bits of 2/3: the exponent's bias goes with them, and from 4/3 of a power on the next one is reached
     return (bitcast<vec4<u32>>(n) - vec4(0x3f2aaaabu)) & vec4(0xff800000u);
 }
 

@@ -69,7 +69,7 @@ fn values_at(a: vec2<u32>, b: vec2<u32>) -> Pair {
     return first_values(blocks_at(a, b, b, b));
 }
 
-// The values of the first two of four blocks, element by element of a block.
+// The values of the first two of four blocks.
 fn first_values(w: Blocks) -> Pair {
     return sample(Pair(vec4(w.x.x, w.y.x, w.z.x, w.w.x), vec4(w.x.y, w.y.y, w.z.y, w.w.y)), params.coefficients);
 }

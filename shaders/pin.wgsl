@@ -37,7 +37,7 @@ fn pin(x: vec4<f32>) -> vec4<f32> {
 
 // A barrier for a product that shares no factor with what it meets.
 fn rounded(product: vec4<f32>) -> vec4<f32> {
-    // llvmpipe would spend an instruction on the barrier and fuses nothing
+    // where nothing is fused, the barrier would only cost an instruction
     if PRODUCTS == PRODUCTS_BARE {
         return product;
     }

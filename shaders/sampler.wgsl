@@ -36,7 +36,7 @@ struct Coefficients {
 }
 
 // The bits of a value divided by its scale, or 0 where that is below 2^-126 in magnitude. The scale's exponent comes in
-// the place of an f32's exponent.
+// the position of an f32's exponent.
 fn flush(value: vec4<f32>, scale_exponent: u32) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(value);
     let exponent = bits & vec4(0x7f800000u);

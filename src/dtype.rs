@@ -48,7 +48,7 @@ impl Dtype {
     /// The largest value of this dtype below `high`, as f32; a magnitude below 2^-126 counts as 0.
     pub(crate) fn largest_below(self, high: f32) -> f32 {
         let below = match self {
-            // not subnormal unless `high` is: the check below takes those for 0
+            // may be subnormal, which the check below takes for 0
             Self::F32 => high.next_down(),
             Self::F16 => next_below(high, f16::from_f32(high).to_bits(), 0x8001, |bits| f16::from_bits(bits).to_f32()),
             // in bf16 the first negative is the first normal one

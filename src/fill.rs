@@ -140,7 +140,7 @@ impl Fill {
     /// elements.
     pub fn shard(&self, shard: &Shard) -> Result<Self> {
         let Selection { shard: other, start, count, key } = self.selection;
-        // a shard has no dimensions of its own tensor, so the number of elements is what can be compared
+        // a shard does not keep its tensor's shape, so only the number of elements can be compared
         if shard.whole() != self.whole || other.is_some() || start != 0 || count != self.whole {
             return Err(Error::bad(
                 &format!("a shard must be of the fill's whole tensor, of {} elements", self.whole),

@@ -140,7 +140,8 @@ pub struct Parameter {
 }
 
 /// U(+-1 / sqrt(fan_in)), which PyTorch writes `kaiming_uniform_(a = sqrt(5))`.
-// leaky_relu's gain of sqrt(5) is sqrt(1/3), so the variance is 1 / (3 fan_in), and the bound sqrt(3) times its root
+// leaky_relu with a slope of sqrt(5) has a gain of sqrt(1/3): the variance is 1 / (3 fan_in), the bound sqrt(3) times
+// its root
 const DEFAULT: VarianceScaling = VarianceScaling::new(1.0 / 3.0, Mode::FanIn, Distribution::Uniform);
 
 fn parameter(name: &str, dims: &[u64], init: impl Into<Init>) -> Result<Parameter> {

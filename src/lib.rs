@@ -33,8 +33,7 @@
 //!
 //! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
 
-// a module imports only modules before it in this order of layers: bits, dtype, philox, key; shape, matrix, sampler,
-// init, fill; window, coefficients, cpu, gpu. CI fails at a cycle.
+// imports point one way, in the order that docs/architecture.md gives; CI fails where it finds a cycle
 mod bits;
 mod coefficients;
 pub mod cpu;

@@ -154,8 +154,8 @@ impl Matrix {
             return Err(Error::bad("sparse's sparsity must be from 0 to 1", format!("{sparsity:?}")));
         }
         check_whole("sparse", Some(shape.elements()), shape)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
         // PyTorch's `sparse_` rounds up, too
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
         let zeros = (sparsity * rows as f64).ceil() as u64;
         Ok(Self { structure: Structure::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })
     }

@@ -96,14 +96,14 @@ impl<'de> Visitor<'de> for GainVisitor {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BoundsTable {
-    #[serde(default = "minus_two")]
     /// The bound below, in the unit.
+    #[serde(default = "minus_two")]
     low: f64,
-    #[serde(default = "two")]
     /// The bound above, in the unit.
+    #[serde(default = "two")]
     high: f64,
-    #[serde(default)]
     /// The unit.
+    #[serde(default)]
     bounds: BoundsUnit,
 }
 

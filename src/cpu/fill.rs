@@ -35,7 +35,6 @@ const LARGEST: usize = 4;
 // `out` is split into chunks for the threads (`fill_all`), a chunk into runs (`fill`), a run into groups (`run`), and a
 // group into vectors (`Blocks`).
 pub(crate) fn elements(
-    /// The code that turns words into values.
     kind: KernelKind,
     coefficients: &Coefficients,
     dtype: Dtype,
@@ -66,6 +65,7 @@ const fn size_of(dtype: Dtype) -> usize {
 /// A selection and the code for its elements.
 #[derive(Clone, Copy)]
 struct Chunks<'a> {
+    /// The code that turns words into values.
     kind: KernelKind,
     coefficients: &'a Coefficients,
     dtype: Dtype,
@@ -123,8 +123,7 @@ impl Chunks<'_> {
         let group = GROUP * self.size;
         // elements of the first block that come before the run
         let mut lead = (start % 4) as usize * self.size;
-        // whole groups are filled in place; others are cut out of a copy
-        // vectors write whole blocks: after a lead every block would be written a few elements too early
+        // whole groups are filled in place; others are cut out of a copy, because vectors write whole blocks
         let whole = if lead == 0 { out.len() / group * group } else { 0 };
         let (body, mut tail) = out.split_at_mut(whole);
         let mut block = start / 4;
@@ -363,8 +362,8 @@ mod tests {
         });
         for (dtype, kernel) in cases.chain([(Dtype::F32, Kernel::words())]) {
             let Kernel::Elementwise(kind, coefficients) = kernel else { panic!("{kernel:?}") };
+            // the low word carries in the first case, all 64 bits wrap in the second
             for counters in
-                // the low word carries in the first case, all 64 bits wrap in the second
                 [Counters::From(u64::from(u32::MAX) - 100), Counters::From(u64::MAX - 99), Counters::List(&scattered)]
             {
                 let blocks = Blocks { kind, dtype, key, counters, coefficients: &coefficients };

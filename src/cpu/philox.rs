@@ -27,8 +27,8 @@ fn round<U: Simd>(simd: U, c: [U::U64s; 4], key: [U::Vector; 2]) -> [U::U64s; 4]
     [simd.xor_high(c[1], key[0], p1), p1, simd.xor_high(c[3], key[1], p0), p0]
 }
 
-/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs rounds `2 i + 2` and `2 i +
-/// 3`.
+/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs two rounds: `2 i + 2` and
+/// the next.
 pub(crate) struct Rounds<'a, U: Simd> {
     /// The vector unit.
     simd: U,

@@ -33,8 +33,7 @@ enum Verdict {
 /// The comparisons of a device's kernels so far.
 #[derive(Debug)]
 pub(super) struct Checks {
-    /// The forms that are tried, in this order.
-    // at most two: the fastest that is known for the device, and the safest
+    /// The forms that are tried, in this order: the fastest that is known for the device, then the safest.
     forms: Vec<Form>,
     /// The kernels that were compared; no verdict changes later.
     verdicts: Mutex<HashMap<Checked, Verdict>>,
@@ -64,8 +63,8 @@ impl Checks {
         if kind != KernelKind::NormalNative {
             return self.verdict((kind, dtype));
         }
-        // a device that regroups rounds uniforms wrongly in f32, too; one that does so only in this dtype rounds it
-        // wrongly
+        // a device that regroups has wrong uniforms in f32, too; where they are wrong in this dtype alone, the rounding
+        // to it is wrong
         if dtype != Dtype::F32 && self.verdict((KernelKind::Uniform, Dtype::F32)).is_ok() {
             self.verdict((KernelKind::Uniform, dtype))?;
         }

@@ -122,7 +122,6 @@ pub(crate) fn plan(
     selection: &Selection,
     dtype: Dtype,
     coefficients: Coefficients,
-    /// The byte of the buffer at which the selection begins.
     offset: u64,
     bounds: Bounds,
 ) -> Vec<Dispatch> {
@@ -152,6 +151,7 @@ struct Piece<'a> {
     selection: &'a Selection,
     dtype: Dtype,
     coefficients: Coefficients,
+    /// The byte of the buffer at which the selection begins.
     offset: u64,
     bounds: Bounds,
     /// The bytes of the window; `Params::first` counts from its start.

@@ -49,7 +49,7 @@ fn a_device_that_regroups_is_refused_for_exact_normals_alone() {
 
 #[test]
 fn a_device_whose_words_are_wrong_is_refused_for_everything() {
-    // one bit of the key's step: every word after the first round differs
+    // one bit of a constant that is added to the key between rounds
     let gpu = spoilt(|form| replaced(form, "0x9E3779B9u", "0x9E3779B8u"));
     let words = gpu.words(Key::new(1), 0, 100).map(drop);
     let fills = [(UNIFORM, Arithmetic::Native), (NORMAL, Arithmetic::Native), (NORMAL, Arithmetic::Exact)];

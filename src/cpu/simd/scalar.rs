@@ -117,8 +117,8 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    // never called, as CONVERTS_F16 is false
     fn to_f16(self, a: u32) -> u32 {
+        // never called, as CONVERTS_F16 is false
         a
     }
 

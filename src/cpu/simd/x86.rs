@@ -284,8 +284,8 @@ impl Simd for V3 {
     }
 
     #[inline(always)]
-    // never called, as CONVERTS_F16 is false
     fn to_f16(self, a: __m256i) -> __m256i {
+        // never called, as CONVERTS_F16 is false
         a
     }
 
