@@ -43,8 +43,10 @@ pub(crate) struct Coefficients {
     pub(crate) residue: f32,
     /// Narrow windows: the fields of [`Narrow`]. `scale` and `shift` are `step` and `start` times std.
     pub(crate) shift: f32,
+    /// As in [`Narrow`], in standard deviations.
     pub(crate) start: f32,
     pub(crate) step: f32,
+    /// The coefficients of y to y^4; the first, 1, is not stored.
     pub(crate) series_2: f32,
     pub(crate) series_3: f32,
     pub(crate) series_4: f32,

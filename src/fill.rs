@@ -128,6 +128,7 @@ impl Fill {
                 format!("{range:?}"),
             ));
         }
+        // a range of a range counts from the start of the inner one
         let selection = self.selection.part(range.start, range.end - range.start);
         Ok(Self { selection, ..*self })
     }

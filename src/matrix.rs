@@ -60,6 +60,7 @@ impl ConvKernel {
         if !(3..=5).contains(&dims.len()) {
             return Err(Error::bad(&format!("{what} needs 3 to 5 dimensions"), format!("shape {dims:?}")));
         }
+        // the two channels are the outermost dimensions in PyTorch's order and the innermost in JAX's
         let (outs, ins, kernel) = match shape.layout() {
             Layout::OutIn => (dims[0], dims[1], &dims[2..]),
             Layout::InOut => (dims[dims.len() - 1], dims[dims.len() - 2], &dims[..dims.len() - 2]),
@@ -87,6 +88,7 @@ impl ConvKernel {
             Layout::OutIn => (index % self.field, index / self.field / self.ins, index / self.field % self.ins),
             Layout::InOut => (index / self.outs / self.ins, index % self.outs, index / self.outs % self.ins),
         };
+        // all other elements of the kernel are 0
         if position == self.centre { Some((out, input)) } else { None }
     }
 }

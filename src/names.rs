@@ -58,12 +58,14 @@ macro_rules! names {
             type Err = $crate::UnknownName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
+                // names are compared as they are: another case is another name
                 let unknown = || $crate::UnknownName::new($kind, text, Self::NAMES);
                 Self::ALL.iter().copied().find(|value| value.name() == text).ok_or_else(unknown)
             }
         }
 
         #[cfg(feature = "serde")]
+        // the name and not the variant, so that a recipe reads as the command does
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())

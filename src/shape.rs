@@ -170,6 +170,7 @@ impl Shape {
                 self.groups,
             ));
         }
+        // the receptive field; a kernel of no dimensions has a field of 1
         let field = kernel.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
         let fan = |channels: u64| field.and_then(|field| field.checked_mul(channels));
         // an output of a group sees that group's inputs only; a transposed layer has the two exchanged

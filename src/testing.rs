@@ -91,6 +91,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("TAIL_BOTTOM_3", tail_bottom_3),
         ("TAIL_BOTTOM_4", tail_bottom_4),
         ("RECIPROCAL_MAGIC", RECIPROCAL_MAGIC),
+        // numbers of enums, which the shaders compare overridable constants with
         ("PRODUCTS_PINNED", Products::Pinned as u32),
         ("PRODUCTS_FMA", Products::Fma as u32),
         ("PRODUCTS_BARE", Products::Bare as u32),

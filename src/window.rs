@@ -178,8 +178,10 @@ fn tail(x: f64) -> f64 {
 
 /// The standard normal's density, below 40 standard deviations to 2^-45 of itself.
 fn density(x: f64) -> f64 {
-    const LN2_HIGH: f64 = 0.693_145_751_953_125; // 17 bits
+    const LN2_HIGH: f64 = 0.693_145_751_953_125; // ln 2 rounded to 15 bits
+    // ln 2 minus LN2_HIGH
     const LN2_LOW: f64 = 1.428_606_820_309_417_2e-6;
+    // 1 / sqrt(2 pi), the density at 0
     const INVERSE_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
     // no `exp` of the platform: its last bits differ between hosts
     let y = x * x / 2.0;
@@ -194,7 +196,7 @@ fn density(x: f64) -> f64 {
         n += 1.0;
         scale *= 0.5;
     }
-    // n has at most 11 bits and LN2_HIGH 17, so their product is exact and the difference loses nothing
+    // n has at most 11 bits and LN2_HIGH 15, so their product is exact and the difference loses nothing
     let r = (n * LN2_HIGH - y) + n * LN2_LOW;
     // Taylor's series of exp(r), by Horner's rule
     scale * (1..20).rev().fold(1.0, |sum, k| 1.0 + sum * r / f64::from(k))

@@ -22,7 +22,7 @@
 use super::simd::Simd;
 use super::vector::{Floats, Words};
 
-pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 to 18 bits: e * LN2_HIGH is exact
+pub(crate) const LN2_HIGH: f32 = 0.693_145_75; // ln 2 rounded to 15 bits: e * LN2_HIGH is exact
 /// ln 2 minus `LN2_HIGH`.
 pub(crate) const LN2_LOW: f32 = 1.428_606_8e-6;
 /// 2 ln(1 + f / 2) = f + f^2 (LOG[0] + LOG[1] f + ...) on [-2/3, 2/3]; scripts/generate/minimax.py.
@@ -181,7 +181,7 @@ pub(crate) fn radius<U: Simd>(w: Words<U>) -> Root<U> {
     let scale = (0x7f80_0000 - power.bits()).as_f32();
     // 32 - k, times 2^23
     let e = (0x4f80_0000 - power.bits()).to_f32();
-    // exact but for the last: a power of two rounds nothing, and e has 6 bits beside the 18 of LN2_HIGH
+    // exact but for the last: a power of two rounds nothing, and e has 6 bits beside the 15 of LN2_HIGH
     Root::new(rest * scale, [rest_low, scale], e * (LN2_HIGH / 4_194_304.0), e * (LN2_LOW / 4_194_304.0))
 }
 

@@ -148,6 +148,7 @@ impl Chunks<'_> {
 
 /// The blocks of short runs, gathered until there are enough of them to fill a group.
 struct Gathered<'a> {
+    /// The code for the elements, and their selection.
     chunks: &'a Chunks<'a>,
     /// The counter of each gathered block; those from `blocks` on are left from before.
     counters: [u64; BLOCKS],
@@ -319,6 +320,7 @@ impl Blocks<'_> {
 /// A function that pulp compiles for a vector unit.
 #[cfg(target_arch = "x86_64")]
 struct Vectorized<'a, U> {
+    /// The unit, with both vectors of a pair.
     simd: U,
     blocks: Blocks<'a>,
     out: &'a mut [u8],

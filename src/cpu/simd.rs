@@ -3,6 +3,7 @@
 
 mod pair;
 mod scalar;
+// other processors have `Scalar` only
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -45,6 +46,7 @@ pub(crate) trait Simd: Copy {
     fn bit(self, a: Self::Vector, bit: u32) -> Self::Mask;
     fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
 
+    // f32 in the same vectors: reinterpreting costs nothing, and the samplers change between the two all the time
     fn add_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn mul_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -58,6 +60,7 @@ pub(crate) trait Simd: Copy {
     fn to_f16(self, a: Self::Vector) -> Self::Vector;
 
     /// `first`, `first + 1` and so on, modulo 2^64.
+    // 64-bit words, for Philox alone: its counters, and its products of 32-bit words
     fn count_from(self, first: u64) -> Self::U64s;
     /// Loads `LANES` numbers.
     fn load_u64s(self, numbers: &[u64]) -> Self::U64s;
@@ -76,6 +79,7 @@ pub(crate) trait Simd: Copy {
     fn narrow_high(self, a: Self::U64s) -> Self::Vector;
 
     /// Writes four columns in the unit's order as rows of four words: `16 * LANES` bytes.
+    // elements of a block are contiguous in memory, but each is in another vector
     fn transpose(self, columns: [Self::Vector; 4], out: &mut [u8]);
     /// Writes two columns in the unit's order as rows of four 16-bit numbers: `8 * LANES` bytes. Each lane of a column
     /// holds two numbers, the first in the low half.

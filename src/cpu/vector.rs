@@ -32,6 +32,7 @@ impl<U: Simd> Words<Pair<U>> {
     }
 }
 
+// a pair's f32 have the same bits as its words, so the words' method does
 impl<U: Simd> Floats<Pair<U>> {
     /// The two vectors of a pair.
     #[inline(always)]
@@ -177,6 +178,7 @@ macro_rules! operator {
     };
 }
 
+// words wrap, as in WGSL; f32 operations round once each and are never fused
 operator!(Words, u32, Add, add, add);
 operator!(Words, u32, Sub, sub, sub);
 operator!(Words, u32, BitAnd, bitand, and);
@@ -186,6 +188,7 @@ operator!(Floats, f32, Add, add, add_f32);
 operator!(Floats, f32, Sub, sub, sub_f32);
 operator!(Floats, f32, Mul, mul, mul_f32);
 
+// shift counts are the same in every lane, so shifts are not among the operators above
 impl<U: Simd> Shl<u32> for Words<U> {
     type Output = Self;
 

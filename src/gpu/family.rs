@@ -82,6 +82,7 @@ impl Family {
             Self::Narrow => {
                 Sampler::TruncatedNormal { mean: -std, std, low: std * (-15.0 / 512.0), high: std * (16.0 / 512.0) }
             }
+            // f32 does not hold the mean of these bounds, so the residue is not 0
             Self::NarrowResidue => {
                 Sampler::TruncatedNormal { mean: -0.05, std: 0.05, low: 0.000_012_3, high: parameter }
             }

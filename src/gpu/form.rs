@@ -72,6 +72,7 @@ impl Form {
     pub(super) fn of(device: &wgpu::Device) -> Self {
         let info = device.adapter_info();
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        // docs/compilers.md has the measurements behind each row; without 64-bit integers there is one form only
         match (int64, info.backend, info.driver.as_str()) {
             // a feature of the device, not of the adapter: the caller may have opened it without 64-bit integers
             (false, ..) => Self::SAFEST,
@@ -85,6 +86,7 @@ impl Form {
 
     /// Whether the form needs `Features::SHADER_INT64`.
     pub(super) const fn needs_int64(self) -> bool {
+        // the one pair that uses no 64-bit type
         !matches!((self.multiply, self.slot), (Multiply::U16, Slot::U32))
     }
 

@@ -67,6 +67,7 @@ impl Gpu {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost) and
     /// [`Error::Wgpu`](crate::Error::Wgpu).
     pub fn check_all(&self) -> Result<()> {
+        // waits on this thread; the futures need no executor
         pollster::block_on(self.check_all_async())
     }
 
@@ -110,6 +111,7 @@ impl Gpu {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // wgpu's own objects would print pages
         f.debug_struct("Gpu").field("info", self.info()).field("form", &self.form()).finish_non_exhaustive()
     }
 }

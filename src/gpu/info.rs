@@ -53,6 +53,7 @@ impl From<wgpu::AdapterInfo> for DeviceInfo {
 
 impl fmt::Display for DeviceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // as a person reads it: `doctor` and the errors print this
         let kind = match self.kind {
             DeviceKind::Discrete => "discrete GPU",
             DeviceKind::Integrated => "integrated GPU",

@@ -14,7 +14,7 @@ use crate::{Dtype, Shard};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
-/// Bytes of a slot: an element of the shader's `array<vec4<u32>>`.
+/// Bytes of a slot: an element of the shader's `array<Slot>`.
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
 const THREAD: u64 = 4 * SLOT;
@@ -30,31 +30,43 @@ const MOST_COUNTED: u64 = 1 << 30;
 /// Larger bindings compute wrongly on Metal, and cannot be made on Vulkan and DX12.
 const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 
-// tests/shaders.rs compares the offsets of both structs. The shader's comments say what each member means.
+// tests/shaders.rs compares the offsets of both structs
 /// The `Params` of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Params {
+    /// Philox's key.
     pub(crate) key: [u32; 2],
+    /// The counter of the first thread's block.
     pub(crate) block: [u32; 2],
+    /// Threads of `fill_slots`, else elements.
     pub(crate) count: u32,
+    /// Threads of the grid in x.
     pub(crate) width: u32,
+    /// The first slot, or the first word, of the binding that is written.
     pub(crate) first: u32,
+    /// Elements of the first block before the first element.
     pub(crate) lead: u32,
     /// 0, which no compiler of the shaders knows.
     pub(crate) zero: u32,
+    /// The first thread's unit of a shard.
     pub(crate) origin: u32,
+    /// The value of the last coordinate from which `carry` is added.
     pub(crate) limit: u32,
     /// Padding to `last`, which is aligned to 8 bytes.
     pub(crate) padding: u32,
+    /// The stride of the last coordinate, which is not divided by.
     pub(crate) last: [u32; 2],
+    /// The index that is added from `limit` on.
     pub(crate) carry: [u32; 2],
+    /// Blocks of the tensor from one of a thread's slots to the next.
     pub(crate) jump: [u32; 2],
     /// Padding to the coefficients, which are aligned to 16 bytes.
     pub(crate) space: [u32; 2],
     pub(crate) coefficients: Coefficients,
     /// Padding to the dimensions: the coefficients take 96 bytes in the shader.
     pub(crate) gap: [u32; 2],
+    /// The coordinates that are divided by, the innermost first.
     pub(crate) dims: [Dim; MOST_COORDINATES],
 }
 
@@ -66,6 +78,7 @@ pub(crate) struct Dim {
     pub(crate) extent: u32,
     /// `n / extent` is the high word of `n * magic`, shifted right by `shift`.
     pub(crate) magic: u32,
+    /// See `magic`.
     pub(crate) shift: u32,
     /// Padding to `stride`, which is aligned to 8 bytes.
     pub(crate) padding: u32,

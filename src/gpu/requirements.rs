@@ -17,7 +17,7 @@ const LEAST_WORKGROUPS: u64 = 1 << 10;
 /// WebGPU's default for the alignment of bindings, which it lets no device exceed.
 const MOST_ALIGNMENT: u64 = 256;
 
-/// Refuses limits below what the shaders need. All of them are far below WebGPU's defaults.
+/// Refuses limits below what the shaders need, which is nowhere above WebGPU's defaults.
 pub(super) fn check_limits(limits: &wgpu::Limits) -> Result<()> {
     // uniform and storage buffer in one group, at one dynamic offset; workgroups in x only; grids in x and y
     let least = [

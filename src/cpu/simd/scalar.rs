@@ -66,6 +66,7 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    // Rust's `>>` is arithmetic on signed and logical on unsigned integers
     fn shr_signed(self, a: u32, bits: u32) -> u32 {
         (a.cast_signed() >> bits).cast_unsigned()
     }
@@ -113,6 +114,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn to_f32(self, a: u32) -> u32 {
+        // `as` rounds to nearest, ties to even
         (a.cast_signed() as f32).to_bits()
     }
 
@@ -129,6 +131,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn load_u64s(self, numbers: &[u64]) -> u64 {
+        // a vector of one number
         numbers[0]
     }
 
