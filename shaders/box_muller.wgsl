@@ -29,6 +29,7 @@ const NATIVE_TURN: f32 = 0x1.921fb6p-30f;
 
 // The power of two that a positive n is within a third of, 2^k, as k << 23.
 fn nearest_power(n: vec4<f32>) -> vec4<u32> {
+    // subtracts the bits of 2/3: the exponent's bias goes with them, and from 4/3 of a power on the next one is reached
     return (bitcast<vec4<u32>>(n) - vec4(0x3f2aaaabu)) & vec4(0xff800000u);
 }
 
@@ -43,6 +44,7 @@ fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) 
     p = horner(p, f, LOG_4);
     p = horner(p, f, LOG_3);
     p = horner(p, f, LOG_2);
+    // in the order of the CPU's `guess`: every f32 operation is rounded once, and in this order
     let q = pin(pin(mul_add(rounded(f * f), p, f_low)) - e_ln2_low);
     let square = pin(e_ln2 - f) - q;
 
@@ -60,6 +62,7 @@ fn root(f: vec4<f32>, f_low: vec4<f32>, e_ln2: vec4<f32>, e_ln2_low: vec4<f32>) 
 
 // sqrt(-2 ln((w + 1/2) 2^-32))
 fn radius(w: vec4<u32>) -> vec4<f32> {
+    // halves of 16 bits convert exactly, and so does the product
     let w_high = vec4<f32>(vec4<i32>(w >> vec4(16u))) * 65536.0;
     let w_low = pin(vec4<f32>(vec4<i32>(w & vec4(0xffffu))) + 0.5);
     let power = nearest_power(w_high + w_low);
@@ -104,6 +107,7 @@ fn cos_sin(w: vec4<u32>) -> CosSin {
     s = horner(s, xx, SIN_1);
     s = s * x;
     // the highest bits of v are the quadrant
+    // an eighth of a turn is added, so that the quadrant is the nearest one
     let v = w + vec4(0x20000000u);
     let odd = (v & vec4(0x40000000u)) != vec4(0u);
     let cos_bits = bitcast<vec4<u32>>(select(c, s, odd)) ^ ((v + vec4(0x40000000u)) & vec4(0x80000000u));
@@ -123,15 +127,17 @@ fn interleaved(cos: vec4<f32>, sin: vec4<f32>) -> Normals {
 }
 
 fn box_muller(a: vec4<u32>, b: vec4<u32>) -> Normals {
+    // even words give radii, odd words angles: four pairs of words, one vector each
     let r = radius(vec4(a.xz, b.xz));
     let t = cos_sin(vec4(a.yw, b.yw));
     return interleaved(rounded(r * t.cos), rounded(r * t.sin));
 }
 
-// The same with the device's own functions. Words are converted as signed numbers, which is cheaper; a negative one is a turn
-// less. `max` keeps the radius a number where the device's logarithm of a number near 1 is above 0.
+// The same with the device's own functions. Words are converted as signed numbers, which is cheaper; a negative one is
+// a turn less. `max` keeps the radius a number where the device's logarithm of a number near 1 is above 0.
 fn box_muller_native(a: vec4<u32>, b: vec4<u32>) -> Normals {
     let turns = vec4<f32>(bitcast<vec4<i32>>(vec4(a.xz, b.xz))) * 0x1p-32f + 0x1p-33f;
+    // a signed word below 0 is a turn less, so 1 is added
     let u = select(turns, turns + 1.0, turns < vec4(0.0));
     let r = sqrt(max(NATIVE_LOG * log2(u), vec4(0.0)));
     let t = vec4<f32>(bitcast<vec4<i32>>(vec4(a.yw, b.yw))) * NATIVE_TURN + 0.5 * NATIVE_TURN;

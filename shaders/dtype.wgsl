@@ -1,10 +1,12 @@
 // f32 bits to f16 and bf16, rounded to nearest, ties to even. Twin: src/cpu/dtype.rs.
 
+// The numbers of `Dtype` in src/dtype.rs.
 const DTYPE_F32: u32 = 0u;
 const DTYPE_F16: u32 = 1u;
 const DTYPE_BF16: u32 = 2u;
 override DTYPE: u32;
 
+// f32 bits without a NaN to f16 bits. src/cpu/dtype.rs explains the constants.
 fn round_f16(bits: vec4<u32>) -> vec4<u32> {
     let x = bits & vec4(0x7fffffffu);
     let normal = (x - vec4(0x37fff001u) + ((x >> vec4(13u)) & vec4(1u))) >> vec4(13u);
@@ -14,6 +16,7 @@ fn round_f16(bits: vec4<u32>) -> vec4<u32> {
     return ((bits >> vec4(16u)) & vec4(0x8000u)) | magnitude;
 }
 
+// f32 bits without a NaN to bf16 bits.
 fn round_bf16(bits: vec4<u32>) -> vec4<u32> {
     return (bits + vec4(0x7fffu) + ((bits >> vec4(16u)) & vec4(1u))) >> vec4(16u);
 }

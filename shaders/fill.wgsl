@@ -1,26 +1,28 @@
 // Bindings and entry points; no other file has any. Twin: src/cpu/fill.rs. Host: src/gpu/plan.rs.
 //
-// `fill_slots` writes 16-byte slots, four per thread, whose first element begins a block. `fill_words` writes what is left,
-// word by word. `fill_scattered` writes the elements of a shard whose runs begin or end within blocks. shard.wgsl turns their
-// numbers into indices of the tensor.
+// `fill_slots` writes 16-byte slots, four per thread, whose first element begins a block. `fill_words` writes what is
+// left, word by word. `fill_scattered` writes the elements of a shard whose runs begin or end within blocks. shard.wgsl
+// turns their numbers into indices of the tensor.
 
 const WORKGROUP_SIZE: u32 = 256u;
 
 struct Params {
+    // Philox's key, (low, high)
     key: vec2<u32>,
     // counter of the first thread's block, (low, high)
     block: vec2<u32>,
     // slots: the number of threads, a quarter of the slots; words: the number of elements
     count: u32,
-    // threads in a row of the grid
+    // threads of the grid in x; i = y * width + x numbers them
     width: u32,
     // the first slot, or the first word, of the binding that is written
     first: u32,
     // words: the number of elements of the first thread's four that come before the first element
     lead: u32,
+    // 0, which no compiler knows: see pin.wgsl
     zero: u32,
-    // shards: the first thread's number; for the coordinate above those that are divided by its stride, and an index that is
-    // added where it reaches its limit
+    // shards: the first thread's number; for the coordinate above those that are divided by its stride, and an index
+    // that is added where it reaches its limit
     origin: u32,
     limit: u32,
     last: vec2<u32>,
@@ -28,18 +30,21 @@ struct Params {
     // slots: the distance of a thread's slots in the tensor, in blocks, where it is always the same
     jump: vec2<u32>,
     @align(16) @size(96) coefficients: Coefficients,
+    // shards: the dimensions that are divided by, the innermost first
     dims: array<Dim, 7>,
 }
 
 // A dimension of a shard: its extent with the numbers that divide by it, and its stride in the tensor, (low, high).
 struct Dim {
     @align(16) extent: u32,
+    // n / extent is the high word of n * magic, shifted right by `shift`, for n below 2^31
     magic: u32,
     shift: u32,
     stride: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+// one buffer under two types: an entry point uses only one of them
 @group(0) @binding(1) var<storage, read_write> slots: array<Slot>;
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
 
@@ -52,6 +57,7 @@ override EVEN: bool;
 // The words of four blocks, counted from the first thread's block.
 fn blocks_at(a: vec2<u32>, b: vec2<u32>, c: vec2<u32>, d: vec2<u32>) -> Blocks {
     let low = params.block.x + vec4(a.x, b.x, c.x, d.x);
+    // the sum wrapped where it is below a summand
     let carry = select(vec4(0u), vec4(1u), low < vec4(params.block.x));
     let high = params.block.y + vec4(a.y, b.y, c.y, d.y) + carry;
     return philox4x32_10(Blocks(low, high, vec4(0u), vec4(0u)), params.key);
@@ -63,10 +69,12 @@ fn values_at(a: vec2<u32>, b: vec2<u32>) -> Pair {
     return first_values(blocks_at(a, b, b, b));
 }
 
+// The values of the first two of four blocks.
 fn first_values(w: Blocks) -> Pair {
     return sample(Pair(vec4(w.x.x, w.y.x, w.z.x, w.w.x), vec4(w.x.y, w.y.y, w.z.y, w.w.y)), params.coefficients);
 }
 
+// The values of the last two.
 fn last_values(w: Blocks) -> Pair {
     return sample(Pair(vec4(w.x.z, w.y.z, w.z.z, w.w.z), vec4(w.x.w, w.y.w, w.z.w, w.w.w)), params.coefficients);
 }
@@ -103,17 +111,20 @@ fn store_blocks(slot: u32, inside: bool, w: Blocks) {
     }
 }
 
+// The block after this one.
 fn next(index: vec2<u32>) -> vec2<u32> {
     return add_indices(index, vec2(1u, 0u));
 }
 
-// Four slots per thread, a stride apart, so that neighbouring threads write neighbouring slots. Only the stores are guarded:
-// after an early return llvmpipe reads uniforms lane by lane.
+// Four slots per thread, a stride apart, so that neighbouring threads write neighbouring slots. Only the stores are
+// guarded: after an early return llvmpipe reads uniforms lane by lane.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;
     let inside = i < params.count;
+    // before any value: without it the barriers would or with 0 that a compiler knows
     hide(params.zero);
+    // the slots of a thread are a quarter of all slots apart
     let i_b = i + params.count;
     let i_c = i_b + params.count;
     let i_d = i_c + params.count;
@@ -151,6 +162,7 @@ fn store_f32(position: u32, bits: u32) {
     }
 }
 
+// As store_f32, for two halves in one word. `position` is even.
 fn store_halves(position: u32, pair: u32) {
     if position >= params.count {
         return;
@@ -167,11 +179,14 @@ fn store_halves(position: u32, pair: u32) {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;
+    // the first thread's block may begin before the first element; the difference then wraps
     let position = 4u * i - params.lead;
+    // nothing to store: the four elements are behind the last one, not before the first
     if position >= params.count && 4u * i >= params.lead {
         return;
     }
     hide(params.zero);
+    // the next block is only used where words straddle blocks; else compilers remove it
     let pair = values_at(vec2(i, 0u), vec2(i + 1u, 0u));
     var values = pair.a;
     if STRADDLE {
@@ -208,6 +223,7 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
         let high = select(pair.b, vec4(pair.b.yzw, 0u), odd);
         found = select(low, vec4(low.zw, high.xy), vec4(first.z >= 2u));
     } else {
+        // elements behind the last are located, too, and not stored
         let second = block_of(locate(position + 1u));
         let third = block_of(locate(position + 2u));
         let fourth = block_of(locate(position + 3u));

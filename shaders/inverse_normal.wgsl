@@ -26,6 +26,7 @@ const RECIPROCAL_MAGIC: u32 = 0x7EF311C3u;
 fn quotient(top: vec4<f32>, bottom: vec4<f32>) -> vec4<f32> {
     let seed = bitcast<vec4<f32>>(vec4(RECIPROCAL_MAGIC) - bitcast<vec4<u32>>(bottom));
     let error = pin(sub_mul(vec4(1.0), bottom, seed));
+    // pinned as a whole, as it meets `top` and the remainder in further products
     let inverse = pin(mul_add(seed, pin(mul_add(error, error, error)), seed));
     let first = pin(top * inverse);
     return mul_add(inverse, sub_mul(top, bottom, first), first);
@@ -38,11 +39,13 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, exponent: f32, centre: u3
     let high = select(q_high, q_high ^ vec4(0x7fffffffu), central);
     let low = select(q_low, ~q_low, central);
     // summed from the lowest bits up, so that n is rounded once
+    // the products with powers of two are exact, so only the sums are pinned
     let n_low = pin(float(low & vec4(0xffffu)) + 0.5);
     let n_middle = pin(float(low >> vec4(16u)) * 65536.0 + n_low);
     let n_high = pin(float(high & vec4(0xffffu)) * 4294967296.0 + n_middle);
     let n = pin(float(high >> vec4(16u)) * 281474976710656.0 + n_high);
 
+    // both branches for every element: a vector takes one path
     let c = n * 0x1p-64f;
     let cc = pin(c * c);
     let v = pin(CENTRE_SHIFT - cc);
@@ -56,6 +59,7 @@ fn upper_quantile(q_high: vec4<u32>, q_low: vec4<u32>, exponent: f32, centre: u3
     // 2 (n 2^-k - 1)
     let f = pin(2.0 * (bitcast<vec4<f32>>(bitcast<vec4<u32>>(n) - power) - 1.0));
     let e = exponent - vec4<f32>(bitcast<vec4<i32>>(power) >> vec4(23u));
+    // f_low is 0: n is rounded already
     let r = pin(root(f, vec4(0.0), exact(e * (2.0 * LN2_HIGH)), rounded(e * (2.0 * LN2_LOW))));
     var tail_top = horner(vec4(TAIL_TOP_4), r, TAIL_TOP_3);
     tail_top = horner(tail_top, r, TAIL_TOP_2);
@@ -81,6 +85,7 @@ fn float(bits: vec4<u32>) -> vec4<f32> {
 // The quantile at (p + 1/2) 2^-exponent; the top bit of p says that it is above a half.
 fn signed_quantile(high: vec4<u32>, low: vec4<u32>, exponent: f32, centre: u32) -> vec4<f32> {
     let above = high >> vec4(31u);
+    // the complement of a probability above a half is the upper tail
     let mask = vec4(0u) - above;
     let x = upper_quantile(high ^ mask, low ^ mask, exponent, centre);
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | ((above ^ vec4(1u)) << vec4(31u)));

@@ -1,6 +1,7 @@
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11), four blocks at a
 // time, so that a thread has other work while a product is computed. Twin: src/cpu/philox.rs.
 
+// The paper's multipliers and key steps; src/philox.rs has them, too.
 const PHILOX_M0: u32 = 0xD2511F53u;
 const PHILOX_M1: u32 = 0xCD9E8D57u;
 const PHILOX_W0: u32 = 0x9E3779B9u;
@@ -20,12 +21,14 @@ struct Blocks {
     w: vec4<u32>,
 }
 
+// One round of four blocks.
 fn philox_round(c: Blocks, key: vec2<u32>) -> Blocks {
     let p0 = multiply(vec4(PHILOX_M0), c.x);
     let p1 = multiply(vec4(PHILOX_M1), c.z);
     return Blocks(p1.high ^ c.y ^ vec4(key.x), p1.low, p0.high ^ c.w ^ vec4(key.y), p0.low);
 }
 
+// The next round's key.
 fn philox_bump(key: vec2<u32>) -> vec2<u32> {
     return key + vec2(PHILOX_W0, PHILOX_W1);
 }

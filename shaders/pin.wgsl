@@ -1,5 +1,5 @@
-// Barriers against fusing and regrouping. WGSL lets a compiler fuse a product into a sum and regroup sums and products, and
-// wgpu has no way to forbid it. This file has no twin: Rust neither fuses nor regroups.
+// Barriers against fusing and regrouping. WGSL lets a compiler fuse a product into a sum and regroup sums and products,
+// and wgpu has no way to forbid it. This file has no twin: Rust neither fuses nor regroups.
 //
 // The rule, which tests/barriers.rs enforces on the shaders as compilers get them, inlined and folded:
 //
@@ -7,8 +7,8 @@
 //   `rounded`, `mul_add` or `sub_mul`. Selects, negations, changes of the sign bit and factors of a power of two do not
 //   count as passing one.
 // - `exact` marks the exceptions: operations that are exact, so that every grouping gives the same bits.
-// - The barrier is an inclusive or with a uniform that is 0 at run time and that no compiler knows. It is idempotent, so
-//   two of them merge into one and never into none, whatever constant stands between them. Exclusive ors with one word
+// - The barrier is an inclusive or with a uniform that is 0 at run time and that no compiler knows. It is idempotent,
+//   so two of them merge into one and never into none, whatever constant is between them. Exclusive ors with one word
 //   cancel: (x ^ zero) ^ zero is x. Sums of it do not cancel, but they do not merge either.
 
 // The ways to round a product that feeds a sum.
@@ -37,6 +37,7 @@ fn pin(x: vec4<f32>) -> vec4<f32> {
 
 // A barrier for a product that shares no factor with what it meets.
 fn rounded(product: vec4<f32>) -> vec4<f32> {
+    // where nothing is fused, the barrier would only cost an instruction
     if PRODUCTS == PRODUCTS_BARE {
         return product;
     }

@@ -1,6 +1,7 @@
 // Words to values, as the bits of f32, for two blocks at a time. Twin: src/cpu/sampler.rs. The coefficients come from
 // src/coefficients.rs.
 
+// The numbers of `KernelKind` in src/kernel.rs; tests/shaders.rs compares them.
 const SAMPLER_WORDS: u32 = 0u;
 const SAMPLER_CONSTANT: u32 = 1u;
 const SAMPLER_UNIFORM: u32 = 2u;
@@ -11,6 +12,7 @@ const SAMPLER_TRUNCATED_NARROW: u32 = 6u;
 const SAMPLER_NORMAL_CENTRED: u32 = 7u;
 override SAMPLER: u32;
 
+// src/coefficients.rs says what each member means for each sampler.
 struct Coefficients {
     scale: f32,
     bias: f32,
@@ -33,8 +35,8 @@ struct Coefficients {
     series_5: f32,
 }
 
-// The bits of a value divided by its scale, or 0 where that is below 2^-126 in magnitude. The scale's exponent comes in the
-// place of an f32's exponent.
+// The bits of a value divided by its scale, or 0 where that is below 2^-126 in magnitude. The scale's exponent comes in
+// the position of an f32's exponent.
 fn flush(value: vec4<f32>, scale_exponent: u32) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(value);
     let exponent = bits & vec4(0x7f800000u);
@@ -42,8 +44,10 @@ fn flush(value: vec4<f32>, scale_exponent: u32) -> vec4<u32> {
 }
 
 fn uniform_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
+    // 24 bits convert exactly; as signed numbers, which is cheaper
     let u = vec4<f32>(vec4<i32>(w & vec4(0xffffffu)));
     let value = mul_add(u, vec4(c.scale), vec4(c.bias));
+    // the sum may round up to `high`, which is excluded
     return flush(select(value, vec4(c.top), value > vec4(c.top)), c.scale_exponent);
 }
 
@@ -57,6 +61,7 @@ fn truncated_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     let carried = mul_high(flipped, vec4(c.range.x));
     let first = flipped * c.range.y + carried;
     let low = first + vec4(c.base.x);
+    // two 32-bit sums may wrap; each did where the result is below a summand
     let carries = select(vec4(0u), vec4(1u), first < carried) + select(vec4(0u), vec4(1u), low < first);
     let high = mul_high(flipped, vec4(c.range.y)) + vec4(c.base.y) + carries;
     let x = signed_quantile(high, low, c.exponent, c.centre);
@@ -74,9 +79,11 @@ fn narrow_values(w: vec4<u32>, c: Coefficients) -> vec4<u32> {
     series = horner(series, y, c.series_2);
     series = horner(series, y, 1.0);
     let main = mul_add(vec4(c.scale), t, vec4(c.shift));
+    // the window's middle comes last: added before, it would cost the smaller summands their low bits
     return inside(pin(mul_add(main, series, vec4(c.residue))) + c.bias, c);
 }
 
+// Clamps values to the window, which rounding may leave.
 fn inside(value: vec4<f32>, c: Coefficients) -> vec4<u32> {
     let above = select(value, vec4(c.bottom), value < vec4(c.bottom));
     return flush(select(above, vec4(c.top), above > vec4(c.top)), c.scale_exponent);
@@ -89,6 +96,7 @@ struct Pair {
 }
 
 fn sample(w: Pair, c: Coefficients) -> Pair {
+    // SAMPLER is known when the pipeline is compiled, so one branch remains
     if SAMPLER == SAMPLER_CONSTANT {
         return Pair(vec4(c.bits), vec4(c.bits));
     }
@@ -100,10 +108,12 @@ fn sample(w: Pair, c: Coefficients) -> Pair {
         return Pair(normal_values(z.a, c), normal_values(z.b, c));
     }
     if SAMPLER == SAMPLER_NORMAL_CENTRED {
+        // no bias and no flush: see `KernelKind::NormalCentred`
         let z = box_muller(w.a, w.b);
         return Pair(bitcast<vec4<u32>>(z.a * c.scale), bitcast<vec4<u32>>(z.b * c.scale));
     }
     if SAMPLER == SAMPLER_NORMAL_NATIVE {
+        // no barriers: native normals have no promised bits
         let z = box_muller_native(w.a, w.b);
         return Pair(bitcast<vec4<u32>>(z.a * c.scale + c.bias), bitcast<vec4<u32>>(z.b * c.scale + c.bias));
     }

@@ -1,13 +1,14 @@
 // The addressing of shards: an element of a shard, or a block of it, to its index in the tensor. Host: src/gpu/plan.rs.
 //
-// A shard's elements are numbered in row-major order. The number is divided into coordinates, and the index in the tensor is
-// the sum of the coordinates times their strides.
+// A shard's elements are numbered in row-major order. The number is divided into coordinates, and the index in the
+// tensor is the sum of the coordinates times their strides.
 
 // The number of coordinates that are divided by; more than 7 where there is no shard.
 override COORDINATES: u32;
 // Whether the indices of a dispatch are 2^32 or more apart.
 override WIDE: bool;
 
+// The sum of two indices; without WIDE their high words are 0.
 fn add_indices(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     if !WIDE {
         return vec2(a.x + b.x, 0u);
@@ -15,6 +16,7 @@ fn add_indices(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     return add_wide(a, b);
 }
 
+// The sum of two 64-bit indices, whatever WIDE says.
 fn add_wide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     let low = a.x + b.x;
     return vec2(low, a.y + b.y + select(0u, 1u, low < b.x));
@@ -36,13 +38,14 @@ struct Divided {
 
 // Takes the next coordinate, in dimension `dim`, off the rest, which is below 2^31.
 fn divide(number: Divided, dim: Dim) -> Divided {
+    // a division by multiplication: GPUs have no fast integer division
     let quotient = mul_high(vec4(number.rest), vec4(dim.magic)).x >> dim.shift;
     let coordinate = number.rest - quotient * dim.extent;
     return Divided(add_indices(number.index, stride_times(dim.stride, coordinate)), quotient);
 }
 
-// The index in the tensor of the shard's element `number`, counted from the first thread's; in blocks for `fill_slots`, in
-// elements for `fill_scattered`. Unrolled, because wgpu adds a counter to every loop.
+// The index in the tensor of the shard's element `number`, counted from the first thread's; in blocks for `fill_slots`,
+// in elements for `fill_scattered`. Unrolled, because wgpu adds a counter to every loop.
 fn locate(number: u32) -> vec2<u32> {
     if COORDINATES > 7u {
         return vec2(number, 0u);
@@ -69,6 +72,7 @@ fn locate(number: u32) -> vec2<u32> {
     if COORDINATES > 6u {
         divided = divide(divided, params.dims[6]);
     }
+    // the coordinate above may reach its extent once in a dispatch; then the next outer one moves on
     if divided.rest >= params.limit {
         divided.index = add_indices(divided.index, params.carry);
     }
@@ -77,6 +81,7 @@ fn locate(number: u32) -> vec2<u32> {
 
 // The block of an element of a shard, counted from the first thread's block, and the element's word in it.
 fn block_of(index: vec2<u32>) -> vec3<u32> {
+    // the first thread's index need not begin a block: its word in it is the lead
     let element = add_indices(index, vec2(params.lead, 0u));
     return vec3((element.x >> 2u) | (element.y << 30u), element.y >> 2u, element.x & 3u);
 }

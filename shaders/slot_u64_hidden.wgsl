@@ -1,5 +1,5 @@
-// 16 bytes of the output as two 64-bit integers. llvmpipe stores lane by lane, and before a store it computes lane by lane
-// whatever it can take apart into lanes. The shift by 32 is hidden from it, so that it cannot.
+// 16 bytes of the output as two 64-bit integers. llvmpipe stores lane by lane, and before a store it computes lane by
+// lane whatever it can take apart into lanes. The shift by 32 is hidden from it, so that it cannot.
 
 alias Slot = vec2<u64>;
 

@@ -1,5 +1,5 @@
-//! A sampler's parameters, checked and turned into the numbers that the CPU's and the GPU's kernels take. All of it is f64
-//! and f32 arithmetic on the host, once for each tensor.
+//! A sampler's parameters, checked and turned into the numbers that the CPU's and the GPU's kernels take. All of it is
+//! f64 and f32 arithmetic on the host, once for each tensor.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -11,20 +11,24 @@ use crate::{Dtype, Error, Result};
 const LARGEST_NORMAL: f64 = 6.764;
 /// With a std of at least this, 2^-79, no normal is below 2^-126: the smallest standard normal is above 2^-47.
 pub(crate) const SMALL_STD: f32 = power_of_two(-79);
-/// The exponent of the scale for tiny parameters. 2^96 keeps every product normal and overflows nothing that is not clamped.
+/// The exponent of the scale for tiny parameters. 2^96 keeps every product normal and overflows nothing that is not
+/// clamped.
 const SCALE_EXPONENT: i32 = 96;
 
 /// A sampler's parameters as the numbers that the kernels take. The shaders have a struct of the same name and layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Coefficients {
+    /// The factor of the kernel's number: uniform (high - low) 2^-24, else std.
     pub(crate) scale: f32,
+    /// The summand after the product: low, or the mean; in narrow windows the middle.
     pub(crate) bias: f32,
     /// Uniform: the largest value of the dtype below `high`. Truncated: the largest value not above `high`.
     pub(crate) top: f32,
     /// Truncated: the smallest value of the dtype not below `low`.
     pub(crate) bottom: f32,
-    /// Values are computed times 2^e, so that no product is subnormal. This is `e << 23`, to be subtracted from an f32's bits.
+    /// Values are computed times 2^e, so that no product is subnormal. This is `e << 23`, to be subtracted from the
+    /// bits of an f32.
     pub(crate) scale_exponent: u32,
     /// Constant: the value's f32 bits.
     pub(crate) bits: u32,
@@ -39,12 +43,15 @@ pub(crate) struct Coefficients {
     pub(crate) residue: f32,
     /// Narrow windows: the fields of [`Narrow`]. `scale` and `shift` are `step` and `start` times std.
     pub(crate) shift: f32,
+    /// As in [`Narrow`], in standard deviations.
     pub(crate) start: f32,
     pub(crate) step: f32,
+    /// The coefficients of y to y^4; the first, 1, is not stored.
     pub(crate) series_2: f32,
     pub(crate) series_3: f32,
     pub(crate) series_4: f32,
     pub(crate) series_5: f32,
+    /// Padding: WGSL rounds the size of the struct up to a multiple of 8.
     pub(crate) end: u32,
 }
 
@@ -56,25 +63,33 @@ pub(crate) enum Truncated {
     Narrow(Coefficients),
 }
 
+/// The coefficients of a constant.
 pub(crate) fn constant(value: f32, dtype: Dtype) -> Result<Coefficients> {
     check_finite("a constant", value.into(), dtype)?;
+    // a device may flush a subnormal number to 0, so every device stores 0
     Ok(Coefficients { bits: if value.is_subnormal() { 0 } else { value.to_bits() }, ..Coefficients::default() })
 }
 
+/// The coefficients of a uniform.
 pub(crate) fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients> {
     check_finite("uniform's low", low.into(), dtype)?;
     check_finite("uniform's high", high.into(), dtype)?;
     if low > high {
         return Err(Error::bad("uniform's low must not be above high", format!("[{low:?}, {high:?})")));
     }
+    // the factor is this difference in f32, and two finite bounds may be too far apart for it
     if !(high - low).is_finite() {
         return Err(Error::bad("uniform's high - low must be finite in f32", format!("{high:?} - {low:?}")));
     }
     let (low, high) = (flush(low), flush(high));
+    // rounded to f64 here and to f32 below: the same as once, because f64 has more than twice the bits
     let range = f64::from(high) - f64::from(low);
+    // From a range of 2^-100 on, a 2^24th of it is normal. Below, both bounds are below 2^-76, because they are so
+    // close to each other, and the scaled values do not overflow.
     let scale = if range > 0.0 && range < power_of_two(-100).into() { SCALE_EXPONENT } else { 0 };
     let top = if low < high { dtype.largest_below(high) } else { low };
     Ok(Coefficients {
+        // words have 24 bits and are not divided: the factor 2^-24 rounds nothing and is merged in here
         scale: round(range * f64::from(power_of_two(scale))) * power_of_two(-24),
         bias: low * power_of_two(scale),
         top: top * power_of_two(scale),
@@ -83,13 +98,15 @@ pub(crate) fn uniform(low: f32, high: f32, dtype: Dtype) -> Result<Coefficients>
     })
 }
 
-/// `exact` says whether values are computed by the exact functions; the device's own need no scale.
+/// The coefficients of a normal. `exact` says whether values are computed by the exact functions; the device's own
+/// need no scale.
 pub(crate) fn normal(mean: f32, std: f32, dtype: Dtype, exact: bool) -> Result<Coefficients> {
     check_finite("normal's mean", mean.into(), dtype)?;
     check_finite("normal's std", std.into(), Dtype::F32)?;
     if std < 0.0 {
         return Err(Error::bad("normal's std must be at least 0", format!("{std:?}")));
     }
+    // in f64, so that the bound itself does not overflow
     let largest = f64::from(mean.abs()) + LARGEST_NORMAL * f64::from(std);
     check_finite("normal's |mean| + 6.77 std", largest, dtype)?;
     let (mean, std) = (flush(mean), flush(std));
@@ -114,6 +131,7 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
     if low.is_nan() || high.is_nan() || low >= high {
         return Err(Error::bad("truncated normal's low must be below high", format!("[{low:?}, {high:?}]")));
     }
+    // `flush` takes an infinity for 0
     let [low, high] = [low, high].map(|bound| if bound.is_infinite() { bound } else { flush(bound) });
     let mean = flush(mean);
     // the dtype's smallest and largest value in the window
@@ -124,6 +142,7 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
             format!("[{low:?}, {high:?}]"),
         ));
     }
+    // infinite bounds stay infinite
     let in_std = |bound: f32| (f64::from(bound) - f64::from(mean)) / f64::from(std);
     let window = Window::new(in_std(low), in_std(high)).ok_or_else(|| {
         Error::bad(
@@ -131,6 +150,7 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
             format!("[{low:?}, {high:?}] of mean {mean:?} and std {std:?}"),
         )
     })?;
+    // values are clamped to the dtype's own numbers, so that rounding to it does not leave the window
     let inside = Coefficients { top, bottom, ..Coefficients::default() };
     match window {
         Window::Narrow(narrow) => {
@@ -140,33 +160,55 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
             Ok(Truncated::Narrow(narrow_coefficients(&narrow, middle, std, inside)))
         }
         Window::Wide(wide) => {
+<<<<<<< HEAD
             // no value lies outside of the bounds, so only bounds that the dtype cannot hold need a closer look
             if [low, high].iter().any(|&bound| !dtype.rounded(bound.into()).is_finite()) {
                 for end in wide.ends() {
                     let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
                     check_finite("truncated normal's least and greatest value", value, dtype)?;
                 }
+=======
+            // an infinite bound is no value: the extreme quantiles decide whether all values are finite
+            for end in ends(&wide, [low, high], in_std(low), in_std(high)) {
+                let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
+                check_finite("truncated normal's least and greatest value", value, dtype)?;
+>>>>>>> w15-c1
             }
             Ok(Truncated::Wide(wide_coefficients(&wide, mean, std, inside)))
         }
     }
 }
 
+<<<<<<< HEAD
+=======
+/// The least and the greatest value of a window in standard deviations: its bounds where both are finite, else the
+/// quantiles of the first and the last word.
+fn ends(wide: &Wide, bounds: [f32; 2], low: f64, high: f64) -> [f64; 2] {
+    if bounds.iter().all(|bound| bound.is_finite()) { [low, high] } else { wide.ends() }
+}
+
+/// The coefficients of a wide window. `inside` has the bounds in the dtype.
+>>>>>>> w15-c1
 pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
     Coefficients {
+        // the mirrored quantiles are negated; the words are flipped, so that word 0 still gives the least value
         scale: if wide.mirrored { -std } else { std },
         bias: mean,
         flip: if wide.mirrored { u32::MAX } else { 0 },
         centre: wide.centre,
         base: words(wide.base),
         range: words(wide.range),
+        // far below 2^24, so exact
         exponent: wide.exponent as f32,
         ..inside
     }
     .scaled(window_scale(std, mean))
 }
 
+/// The coefficients of a narrow window about its middle, which is a value and not in standard deviations.
 fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficients) -> Coefficients {
+    // the middle in two parts, `bias` and `residue`: one f32 is too coarse where the window spans few units in the last
+    // place
     let (scale, bias) = (f64::from(std) * narrow.step, round(middle));
     let exponent = window_scale(round(scale), bias);
     // scaled first and rounded then: unscaled it could be subnormal
@@ -192,8 +234,8 @@ fn narrow_coefficients(narrow: &Narrow, middle: f64, std: f32, inside: Coefficie
     }
 }
 
-/// The scale's exponent for a truncated normal. Quantiles in a window are above 2^-66 in magnitude, so a smaller std would give
-/// subnormal products.
+/// The scale's exponent for a truncated normal. Quantiles in a window are above 2^-66 in magnitude, so a std below
+/// 2^-60 would give subnormal products.
 fn window_scale(std: f32, mean: f32) -> i32 {
     // to a mean of 2^-20 or more, so small a std adds nothing
     if std < power_of_two(-60) && mean.abs() < power_of_two(-20) { SCALE_EXPONENT } else { 0 }
@@ -202,6 +244,7 @@ fn window_scale(std: f32, mean: f32) -> i32 {
 impl Coefficients {
     /// The coefficients with every value times 2^exponent.
     fn scaled(self, exponent: i32) -> Self {
+        // bounds far from the values overflow; the largest f32 clamps as well as they do
         let up = |value: f32| (value * power_of_two(exponent)).clamp(-f32::MAX, f32::MAX);
         Self {
             scale: up(self.scale),
@@ -216,6 +259,7 @@ impl Coefficients {
 
 /// Refuses a value that is infinite, or NaN, once it is rounded to the dtype.
 fn check_finite(what: &str, value: f64, dtype: Dtype) -> Result<()> {
+    // f16 ends at 65504, so a value that is finite in f32 may not be in the dtype
     if dtype.rounded(value).is_finite() {
         Ok(())
     } else {

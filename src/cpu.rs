@@ -1,8 +1,9 @@
 //! Fills on the CPU: the same bits as on every GPU, on every core.
 //!
-//! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
-//! loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
-//! stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. Each of these files has a shader of the same name.
+//! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk
+//! is a loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and
+//! cpu/dtype.rs stores them. All of it is written with the vector types of cpu/vector.rs, over the units of
+//! cpu/simd.rs. The files that compute values have a shader of the same name.
 
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
@@ -24,15 +25,15 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 /// Fills `out` with the fill's elements, on the threads of rayon's current pool where the feature `rayon` is on.
 ///
-/// Allocates nothing, except for a [`Matrix`](crate::Matrix) that is computed whole. The values are those of a GPU fill, to
-/// the bit, where the arithmetic is exact.
+/// Allocates nothing, except for a [`Matrix`](crate::Matrix) that is computed whole. The values are those of a GPU
+/// fill, to the bit, where the arithmetic is exact.
 ///
 /// # Errors
 ///
 /// [`WrongLength`](Error::WrongLength) where `out` has not as many elements as the fill,
 /// [`BadParameter`](Error::BadParameter) for parameters that the sampler refuses in this dtype,
-/// [`NoMemory`](Error::NoMemory) for a matrix that is too large for it, and [`NeedsFeature`](Error::NeedsFeature) for an
-/// orthogonal matrix without the feature `orthogonal`.
+/// [`NoMemory`](Error::NoMemory) for a matrix that is too large for it, and [`NeedsFeature`](Error::NeedsFeature) for
+/// an orthogonal matrix without the feature `orthogonal`.
 ///
 /// ```
 /// use half::bf16;
@@ -69,6 +70,7 @@ pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
 pub fn tensor<T: Element>(fill: &Fill) -> Result<Vec<T>> {
     let filler = Filler::new(fill, T::DTYPE)?;
     let mut elements = reserve::<T>(fill.elements())?;
+    // `reserve` made room for all of them, so the capacity never decides; it bounds the length without a cast
     elements.resize(elements.capacity().min(usize::try_from(fill.elements()).unwrap_or(usize::MAX)), T::zeroed());
     filler.fill_bytes(0, bytemuck::cast_slice_mut(&mut elements))?;
     Ok(elements)
@@ -96,8 +98,8 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
     filler.fill_bytes(0, out)
 }
 
-/// Fills `out` with the raw random words of a key, from word `start` on (mod 2^64). Element `i` of a tensor under this key
-/// comes from word `i`, or from words `i` and its neighbour.
+/// Fills `out` with the raw random words of a key, from word `start` on (mod 2^64). Element `i` of a tensor under this
+/// key comes from word `i`, or from words `i` and its neighbour.
 ///
 /// ```
 /// use seedtensors::{Key, cpu};
@@ -108,13 +110,14 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
 /// assert_eq!(words[2..], Key::new(42).block(1));
 /// ```
 pub fn words(key: Key, start: u64, out: &mut [u32]) {
+    // always true; a `let else` would need a panic or an early return
     if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
         let selection = Selection::run(key, start, out.len() as u64);
         fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
     }
 }
 
-/// A fill in a dtype, prepared to be filled piece by piece: its parameters are worked out once.
+/// A fill in a dtype, prepared to be filled piece by piece: its parameters are checked once.
 ///
 /// ```
 /// use seedtensors::{Dtype, Fill, Init, Key, Shape, cpu};
@@ -131,13 +134,16 @@ pub fn words(key: Key, start: u64, out: &mut [u32]) {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Filler {
+    /// The code for the elements, or the matrix that they belong to.
     kernel: Kernel,
+    /// All elements of the fill.
     selection: Selection,
+    /// The dtype that the kernel was made for: its bounds are numbers of this dtype.
     dtype: Dtype,
 }
 
 impl Filler {
-    /// Checks the fill's parameters against the dtype and works out its kernel.
+    /// Checks the fill's parameters against the dtype and makes its kernel.
     ///
     /// # Errors
     ///
@@ -156,13 +162,14 @@ impl Filler {
     ///
     /// # Errors
     ///
-    /// [`WrongLength`](Error::WrongLength) where `out` does not hold whole elements or more than there are from `start` on,
-    /// [`NoMemory`](Error::NoMemory) and [`NeedsFeature`](Error::NeedsFeature).
+    /// [`WrongLength`](Error::WrongLength) where `out` does not hold whole elements or more than there are from `start`
+    /// on, [`NoMemory`](Error::NoMemory) and [`NeedsFeature`](Error::NeedsFeature).
     pub fn fill_bytes(&self, start: u64, out: &mut [u8]) -> Result<()> {
         let size = self.dtype.size();
         let left = self.selection.count.saturating_sub(start);
         let (count, rest) = (out.len() as u64 / size, out.len() as u64 % size);
         if rest != 0 || count > left {
+            // always an error here; the message says how many bytes there could be at most
             return check_length(left, left.saturating_mul(size), "bytes", out.len());
         }
         let selection = self.selection.part(start, count);

@@ -48,6 +48,7 @@ impl Dtype {
     /// The largest value of this dtype below `high`, as f32; a magnitude below 2^-126 counts as 0.
     pub(crate) fn largest_below(self, high: f32) -> f32 {
         let below = match self {
+            // may be subnormal, which the check below takes for 0
             Self::F32 => high.next_down(),
             Self::F16 => next_below(high, f16::from_f32(high).to_bits(), 0x8001, |bits| f16::from_bits(bits).to_f32()),
             // in bf16 the first negative is the first normal one
@@ -59,6 +60,7 @@ impl Dtype {
             // 0 lies above every negative subnormal, so the one below is the first normal number
             if below < 0.0 && high <= 0.0 { -f32::MIN_POSITIVE } else { 0.0 }
         } else {
+            // turns -0.0 into 0.0
             below + 0.0
         }
     }
@@ -66,6 +68,7 @@ impl Dtype {
     /// The largest value of this dtype at or below `high`, as f32, if that is not subnormal. For infinity it is
     /// the largest finite value.
     pub(crate) fn largest_to(self, high: f32) -> f32 {
+        // `high` is below the next f32, so it counts if the dtype has it; infinity has none above it
         self.largest_below(high.next_up())
     }
 }
@@ -74,11 +77,14 @@ names!(Dtype, "dtype", { F32 => "f32", F16 => "f16", BF16 => "bf16" });
 
 /// The largest value below `high` of a 16-bit type: the one that `high` rounds to, or the one before it.
 fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f32) -> f32 {
+    // rounded to nearest, so it may be above `high` or equal to it
     if value(rounded) < high {
         return value(rounded);
     }
     value(match rounded {
+        // below either zero comes the negative number of least magnitude
         0 | 0x8000 => first_negative,
+        // the bits of positive numbers grow with the value, those of negative numbers against it
         _ if rounded & 0x8000 == 0 => rounded - 1,
         _ => rounded + 1,
     })
@@ -94,6 +100,7 @@ pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
     fn to_f32(self) -> f32;
 }
 
+// no other type can be an element: its bytes would not be those that `Dtype` says
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -132,6 +139,7 @@ mod tests {
     #[test]
     fn the_largest_value_below_is_below_and_next() {
         for &dtype in Dtype::ALL {
+            // with numbers that f16 or bf16 must round, and some below their normal range
             for high in [1.0, 0.1, 3.0e-5, 1e5, f32::MIN_POSITIVE, -1.0, -0.1, 1e-30] {
                 let below = dtype.largest_below(high);
                 assert!(below < high, "{dtype} {high}: {below}");

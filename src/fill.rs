@@ -11,18 +11,19 @@ pub enum Arithmetic {
     /// A fixed sequence of correctly rounded operations: the same bits on every device.
     #[default]
     Exact,
-    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5` of
-    /// exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed to 0.
-    /// Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU, whose exact
-    /// functions are its fastest.
+    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5`
+    /// of exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed
+    /// to 0. Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU,
+    /// whose exact functions are its fastest.
     Native,
 }
 
 /// A tensor, or a part of it, to be filled: its key, its sampler, and the elements.
 ///
 /// The same value of this type describes a tensor to be allocated ([`cpu::tensor`](crate::cpu::tensor),
-/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not depend
-/// on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values there.
+/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not
+/// depend on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values
+/// there.
 ///
 /// ```
 /// use seedtensors::{Fill, Init, Key, Shape, cpu};
@@ -44,21 +45,26 @@ pub enum Arithmetic {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
+    /// The distribution of the values.
     sampler: Sampler,
+    /// The key, and the elements to fill.
     selection: Selection,
     /// Elements of the whole tensor.
     whole: u64,
+    /// The functions for normals, on a GPU.
     arithmetic: Arithmetic,
 }
 
 /// Elements of a tensor under a key: a run of the tensor's elements, or of a shard's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Selection {
+    /// The key of the whole tensor: a part has the same.
     pub(crate) key: Key,
     /// A shard of several runs. A shard that is one run of the tensor is kept as that run.
     pub(crate) shard: Option<Shard>,
     /// Row-major index, in the tensor or its shard, of the first element.
     pub(crate) start: u64,
+    /// The number of elements.
     pub(crate) count: u64,
 }
 
@@ -70,6 +76,7 @@ impl Selection {
 
     /// `count` of the elements, from one on.
     pub(crate) const fn part(&self, start: u64, count: u64) -> Self {
+        // callers have checked the range against `count`, so the sum does not overflow
         Self { start: self.start + start, count, ..*self }
     }
 
@@ -121,6 +128,7 @@ impl Fill {
                 format!("{range:?}"),
             ));
         }
+        // a range of a range counts from the start of the inner one
         let selection = self.selection.part(range.start, range.end - range.start);
         Ok(Self { selection, ..*self })
     }
@@ -133,13 +141,16 @@ impl Fill {
     /// elements.
     pub fn shard(&self, shard: &Shard) -> Result<Self> {
         let Selection { shard: other, start, count, key } = self.selection;
+        // a shard does not keep its tensor's shape, so only the number of elements can be compared
         if shard.whole() != self.whole || other.is_some() || start != 0 || count != self.whole {
             return Err(Error::bad(
                 &format!("a shard must be of the fill's whole tensor, of {} elements", self.whole),
                 format!("a shard of a tensor of {} elements, of a fill of {count} from {start} on", shard.whole()),
             ));
         }
+        // one run: it is filled as a range, by the faster code
         let selection = if shard.dims().is_empty() {
+            // an empty shard has no first element whose index could be asked for
             Selection::run(key, if shard.elements() == 0 { 0 } else { shard.index(0) }, shard.elements())
         } else {
             Selection { key, shard: Some(*shard), start: 0, count: shard.elements() }

@@ -27,8 +27,11 @@ use crate::key::Key;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Philox {
+    /// The key whose words these are.
     key: Key,
+    /// Index of the next word.
     position: u64,
+    /// The block of the next word, so that a block is computed once for its four words.
     block: [u32; 4],
 }
 
@@ -54,6 +57,7 @@ impl Philox {
     fn next_word(&mut self) -> u32 {
         let word = self.block[(self.position % 4) as usize];
         self.position = self.position.wrapping_add(1);
+        // 2^64 is a multiple of 4, so the wrapped position begins block 0
         if self.position.is_multiple_of(4) {
             self.block = self.key.block(self.position / 4);
         }
@@ -76,6 +80,7 @@ impl TryRng for Philox {
 
     /// Two words, the low one first.
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        // rand_core's own helpers fix the order of the words, on big-endian machines, too
         rand_core::utils::next_u64_via_u32(self)
     }
 

@@ -1,8 +1,8 @@
 //! Fills on the GPU: the only code that names wgpu. Feature `gpu`.
 //!
 //! gpu/fill.rs plans a fill (gpu/plan.rs) and records its dispatches (gpu/record.rs) with the pipelines of a device
-//! (gpu/context.rs, gpu/pipeline.rs). gpu/check.rs compares a kernel with the CPU's bits before its first use, by the fills
-//! of gpu/probes.rs. gpu/form.rs chooses between equivalent texts of the shaders.
+//! (gpu/context.rs, gpu/pipeline.rs). gpu/check.rs compares a kernel with the CPU's bits before its first use, by the
+//! fills of gpu/probes.rs. gpu/form.rs chooses between equivalent texts of the shaders.
 
 mod check;
 mod chosen;
@@ -25,6 +25,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+// the rest is used within the module; testing.rs reaches `family`, `pipeline`, `plan` and `probes`
 pub use devices::{Select, devices};
 pub use form::{Form, Multiply, Products, Slot};
 pub use handle::Gpu;

@@ -85,8 +85,8 @@ pub enum Init {
         /// The value on the diagonal; finite.
         gain: f64,
     },
-    /// A convolution that copies its inputs to its outputs: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the outputs of
-    /// a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
+    /// A convolution that copies its inputs to its outputs: `w[g * outs + d, d, size / 2, ...]` is 1, with `outs` the
+    /// outputs of a group, for d below both `outs` and the inputs, and all else is 0; 3 to 5 dimensions.
     Dirac {
         /// At least 1, and divides the outputs; 1 unless the convolution is grouped.
         groups: u64,
@@ -184,10 +184,12 @@ impl Init {
     /// [`Error::BadParameter`](crate::Error::BadParameter) for a parameter outside its range, and the errors of
     /// [`Shape::fans`]. The fill checks the rules that depend on the dtype.
     pub fn sampler(&self, shape: &Shape) -> Result<Sampler> {
+        // a fan or a matrix of no elements may be an error, but there is no value that it decides
         if shape.elements() == 0 {
             return Ok(Sampler::Constant { value: 0.0 });
         }
         match *self {
+            // parameters are rounded from f64 to f32 here, once, on every host alike
             Self::Constant { value } => Ok(Sampler::Constant { value: finite("constant's value", value)? }),
             Self::Uniform { low, high } => {
                 Ok(Sampler::Uniform { low: finite("uniform's low", low)?, high: finite("uniform's high", high)? })
@@ -197,6 +199,7 @@ impl Init {
             }
             Self::TruncatedNormal { mean, std, bounds } => truncated(mean, std, bounds),
             Self::VarianceScaling(scaling) => scaling.sampler(shape),
+            // the matrices' gains stay in f64: they are multiplied before the one rounding
             Self::Eye { gain } => Matrix::eye(known("eye's gain", gain)?, shape).map(Sampler::Matrix),
             Self::Dirac { groups } => Matrix::dirac(groups, shape).map(Sampler::Matrix),
             Self::Orthogonal { gain } => {
@@ -216,8 +219,10 @@ impl Init {
 fn truncated(mean: f64, std: f64, bounds: Bounds) -> Result<Sampler> {
     let (low, high) = match bounds {
         Bounds::Absolute { low, high } => (low, high),
+        // in f64, before mean and std are rounded
         Bounds::InStd { low, high } => (mean + low * std, mean + high * std),
     };
+    // `finite` would refuse an infinite bound, which means that this end is not cut
     let bound = |what: &str, bound: f64| if bound.is_infinite() { Ok(round(bound)) } else { finite(what, bound) };
     Ok(Sampler::TruncatedNormal {
         mean: finite("truncated normal's mean", mean)?,

@@ -6,6 +6,7 @@ use crate::fill::Arithmetic;
 use crate::matrix::{Matrix, Structure};
 use crate::{Dtype, Result, Sampler};
 
+// tests/shaders.rs compares the numbers with those of the shaders
 /// The code that makes values from words. The numbers are those of `SAMPLER` in the shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
@@ -39,7 +40,7 @@ impl KernelKind {
     }
 }
 
-/// How a sampler is executed.
+/// The execution of a sampler: element by element by a kernel, or as a matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kernel {
     /// Each element from its own block of words.
@@ -54,13 +55,15 @@ impl Kernel {
         Self::Elementwise(KernelKind::Words, Coefficients::default())
     }
 
-    /// Checks a sampler's parameters against the dtype and works out its kernel.
+    /// Checks a sampler's parameters against the dtype and makes its kernel.
     pub(crate) fn new(sampler: &Sampler, dtype: Dtype, arithmetic: Arithmetic) -> Result<Self> {
         let exact = arithmetic == Arithmetic::Exact;
         let (kind, coefficients) = match *sampler {
             Sampler::Constant { value } => (KernelKind::Constant, constant(value, dtype)?),
             Sampler::Uniform { low, high } => (KernelKind::Uniform, uniform(low, high, dtype)?),
             Sampler::Normal { mean, std } => {
+                // Adding a mean of 0 changes no bits, and with such a std no value is small enough to be flushed. The
+                // centred kernel leaves both out and gives the bits of the other one.
                 let kind = match (exact, mean == 0.0 && std >= SMALL_STD) {
                     (false, _) => KernelKind::NormalNative,
                     (true, true) => KernelKind::NormalCentred,
@@ -68,6 +71,7 @@ impl Kernel {
                 };
                 (kind, normal(mean, std, dtype, exact)?)
             }
+            // native arithmetic has no truncated normals of its own
             Sampler::TruncatedNormal { mean, std, low, high } => match truncated(mean, std, [low, high], dtype)? {
                 Truncated::Wide(coefficients) => (KernelKind::Truncated, coefficients),
                 Truncated::Narrow(coefficients) => (KernelKind::TruncatedNarrow, coefficients),
@@ -80,6 +84,7 @@ impl Kernel {
     /// Refuses a matrix with values that the dtype cannot hold.
     fn matrix(matrix: Matrix, dtype: Dtype) -> Result<Self> {
         match matrix.structure() {
+            // its gain is the std of its normals
             Structure::Sparse { .. } => normal(0.0, round(matrix.gain()), dtype, true)?,
             // no element of the others is above the gain
             _ => constant(round(matrix.gain()), dtype)?,
@@ -104,6 +109,7 @@ impl Sampler {
     /// assert_eq!(error.to_string(), "a constant must be finite in f16, not 1000000.0");
     /// ```
     pub fn check(&self, dtype: Dtype) -> Result<()> {
+        // native arithmetic refuses the same parameters
         Kernel::new(self, dtype, Arithmetic::Exact).map(drop)
     }
 }

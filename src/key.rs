@@ -37,6 +37,7 @@ impl Key {
     /// `offset + i` (mod 2^64), seed `w1:w0` and offset `w3:w2` (high:low).
     #[must_use]
     pub fn fold_in(self, i: u64) -> Self {
+        // the order of the words is PyTorch's, so that a stock PyTorch derives the same keys
         let [w0, w1, w2, w3] = self.block(i).map(u64::from);
         Self { seed: w1 << 32 | w0, offset: w3 << 32 | w2 }
     }
@@ -51,8 +52,10 @@ impl Key {
     /// of the name's UTF-8 bytes. Other tensors of the model do not affect it.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
+        // a fixed hash: the standard library's may change between releases, and every key with it
         let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
         let (first, _) = digest.split_at(8);
+        // little-endian on every machine: the last byte is shifted in first
         self.fold_in(first.iter().rev().fold(0, |h, &byte| h << 8 | u64::from(byte)))
     }
 
@@ -62,6 +65,7 @@ impl Key {
     #[must_use]
     #[inline]
     pub fn block(self, b: u64) -> [u32; 4] {
+        // only the low 64 of the 128 bits count: past 2^64 - 1 comes block 0, not a carry into the upper half
         let [low, high] = words(self.offset.wrapping_add(b));
         philox4x32_10([low, high, 0, 0], words(self.seed))
     }

@@ -140,6 +140,8 @@ pub struct Parameter {
 }
 
 /// U(+-1 / sqrt(fan_in)), which PyTorch writes `kaiming_uniform_(a = sqrt(5))`.
+// leaky_relu with a slope of sqrt(5) has a gain of sqrt(1/3): the variance is 1 / (3 fan_in), the bound sqrt(3) times
+// its root
 const DEFAULT: VarianceScaling = VarianceScaling::new(1.0 / 3.0, Mode::FanIn, Distribution::Uniform);
 
 fn parameter(name: &str, dims: &[u64], init: impl Into<Init>) -> Result<Parameter> {
@@ -167,9 +169,11 @@ fn weight(dims: &[u64], outputs: u64, bias: bool) -> Result<Vec<Parameter>> {
     let weight = parameter("weight", dims, DEFAULT)?;
     let mut parameters = Vec::new();
     if bias {
+        // a weight without elements may have no fans; its bias is zeros
         let fan_in = if weight.shape.elements() == 0 { 0 } else { weight.shape.fans()?.fan_in };
         parameters.push(parameter("bias", &[outputs], within(fan_in))?);
     }
+    // the weight moves last, because the bias is made from its shape
     parameters.insert(0, weight);
     Ok(parameters)
 }
@@ -219,6 +223,7 @@ impl Layer {
                 weight(&conv([*outputs, *inputs], kernel, *groups)?, *outputs, *bias)
             }
             Self::ConvTranspose { inputs, outputs, kernel, groups, bias } => {
+                // inputs first: PyTorch reads the fan from this shape as if they were the outputs
                 weight(&conv([*inputs, *outputs], kernel, *groups)?, *outputs, *bias)
             }
             Self::Embedding { count, size, .. } => {
@@ -231,6 +236,7 @@ impl Layer {
             Self::Lstm(sizes) => sizes.parameters(4),
             Self::Gru(sizes) => sizes.parameters(3),
             Self::MultiheadAttention { size, bias } => {
+                // queries, keys and values in one matrix, as PyTorch stores them for equal sizes
                 let rows = stacked(3, *size)?;
                 let mut parameters = vec![parameter("in_proj_weight", &[rows, *size], Init::xavier_uniform())?];
                 if *bias {
@@ -246,6 +252,7 @@ impl Layer {
     }
 }
 
+/// A scale of ones, and a shift of zeros where there is a bias.
 fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
     let mut parameters = vec![parameter("weight", dims, Init::ones())?];
     if bias {
@@ -254,22 +261,26 @@ fn norm(dims: &[u64], bias: bool) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// The most layers of a recurrent layer. PyTorch has no such limit; it keeps a typing error from filling the memory with
-/// names.
+/// The most layers of a recurrent layer. PyTorch has no such limit; it keeps a typing error from filling the memory
+/// with names.
 const MOST_LAYERS: u64 = 10_000;
 
 impl Recurrent {
     fn parameters(&self, gates: u64) -> Result<Vec<Parameter>> {
+        // PyTorch takes one bound for every parameter, biases included
         let init = within(self.hidden);
         let directions: &[&str] = if self.bidirectional { &["", "_reverse"] } else { &[""] };
         let rows = stacked(gates, self.hidden)?;
         let both = stacked(directions.len() as u64, self.hidden)?;
+        // before the loop, which allocates for each layer
         if self.layers > MOST_LAYERS {
             return Err(Error::bad(&format!("a recurrent layer has at most {MOST_LAYERS} layers"), self.layers));
         }
         let mut parameters = Vec::new();
         for layer in 0..self.layers {
+            // deeper layers read the outputs of all directions of the layer before
             let inputs = if layer == 0 { self.inputs } else { both };
+            // PyTorch's order of parameters: per layer and direction, weights before biases
             for direction in directions {
                 for (name, dims) in [("weight_ih", vec![rows, inputs]), ("weight_hh", vec![rows, self.hidden])] {
                     parameters.push(parameter(&format!("{name}_l{layer}{direction}"), &dims, init)?);

@@ -10,17 +10,20 @@ const MOST_WHOLE: u64 = 1 << 32;
 ///
 /// It is computed on the CPU and copied to the GPU's buffers. Eye, dirac and sparse have the same bits everywhere.
 /// Orthogonal and delta-orthogonal matrices come from exact normals, but by a decomposition in f64 whose order of sums
-/// depends on the vector unit and the number of threads. Their last bits may differ between machines: an f32 value by one
-/// unit in the last place.
+/// depends on the vector unit and the number of threads. Their last bits may differ between machines: an f32 value by
+/// one unit in the last place.
 ///
-/// Orthogonal, delta-orthogonal and sparse matrices are computed whole for any part of them, and have at most 2^32 elements.
-/// [`whole`](Self::whole) gives the number.
+/// Orthogonal, delta-orthogonal and sparse matrices are computed whole for any part of them, and have at most 2^32
+/// elements. [`whole`](Self::whole) gives the number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
+    /// The kind of matrix and its dimensions.
     structure: Structure,
+    /// The factor of the elements; of a sparse matrix the std.
     gain: f64,
 }
 
+/// The kind of a matrix, with the dimensions that its elements follow from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Structure {
     /// The gain on the diagonal.
@@ -38,10 +41,15 @@ pub(crate) enum Structure {
 /// A convolution's weight: its channels, and the position of its kernel's centre.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ConvKernel {
+    /// Output channels, those of all groups.
     pub(crate) outs: u64,
+    /// Input channels, those of one group.
     pub(crate) ins: u64,
+    /// Elements of the kernel: the product of its dimensions.
     field: u64,
+    /// Row-major index of the centre within the kernel.
     centre: u64,
+    /// The order of channels and kernel in the weight.
     layout: Layout,
 }
 
@@ -52,10 +60,12 @@ impl ConvKernel {
         if !(3..=5).contains(&dims.len()) {
             return Err(Error::bad(&format!("{what} needs 3 to 5 dimensions"), format!("shape {dims:?}")));
         }
+        // the two channels are the outermost dimensions in PyTorch's order and the innermost in JAX's
         let (outs, ins, kernel) = match shape.layout() {
             Layout::OutIn => (dims[0], dims[1], &dims[2..]),
             Layout::InOut => (dims[dims.len() - 1], dims[dims.len() - 2], &dims[..dims.len() - 2]),
         };
+        // Horner's rule over the dimensions gives the row-major index; it wraps only where there are no elements
         let centre = kernel
             .iter()
             .fold(0, |centre: u64, &size| centre.wrapping_mul(size).wrapping_add(size.saturating_sub(even) / 2));
@@ -78,6 +88,7 @@ impl ConvKernel {
             Layout::OutIn => (index % self.field, index / self.field / self.ins, index / self.field % self.ins),
             Layout::InOut => (index / self.outs / self.ins, index % self.outs, index / self.outs % self.ins),
         };
+        // all other elements of the kernel are 0
         if position == self.centre { Some((out, input)) } else { None }
     }
 }
@@ -85,6 +96,7 @@ impl ConvKernel {
 /// Refuses a matrix of too many elements to be computed whole.
 fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
     match count {
+        // a count that does not fit in 64 bits comes as none
         Some(..=MOST_WHOLE) => Ok(()),
         _ => Err(Error::bad(
             &format!("{what} is worked out whole, with at most {MOST_WHOLE} elements"),
@@ -93,6 +105,7 @@ fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
     }
 }
 
+/// The dimensions of a matrix.
 fn two(what: &str, shape: &Shape) -> Result<[u64; 2]> {
     shape
         .dims()
@@ -116,6 +129,7 @@ impl Matrix {
 
     pub(crate) fn orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
         let (rows, columns) = match shape.dims() {
+            // as PyTorch flattens it: the first dimension by all others
             [rows, rest @ ..] if !rest.is_empty() => (*rows, shape.elements().checked_div(*rows).unwrap_or(0)),
             dims => return Err(Error::bad("orthogonal needs at least 2 dimensions", format!("shape {dims:?}"))),
         };
@@ -125,6 +139,7 @@ impl Matrix {
 
     pub(crate) fn delta_orthogonal(gain: f64, shape: &Shape) -> Result<Self> {
         let kernel = ConvKernel::new("delta_orthogonal", shape, 1)?;
+        // with fewer outputs the rows could not be orthonormal, and signals would lose their length
         if kernel.outs < kernel.ins {
             return Err(Error::bad(
                 &format!("delta_orthogonal needs at least as many outputs as its {} inputs", kernel.ins),
@@ -141,6 +156,7 @@ impl Matrix {
             return Err(Error::bad("sparse's sparsity must be from 0 to 1", format!("{sparsity:?}")));
         }
         check_whole("sparse", Some(shape.elements()), shape)?;
+        // PyTorch's `sparse_` rounds up, too
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
         let zeros = (sparsity * rows as f64).ceil() as u64;
         Ok(Self { structure: Structure::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })

@@ -28,7 +28,7 @@ impl UnknownName {
 }
 
 /// Gives an enum without data its list of variants and names: `ALL`, `name()`, `Display`, `FromStr`, and with the
-/// feature `serde` the name as its serialised form. Each variant stands once, beside its name.
+/// feature `serde` the name as its serialised form. Each variant is written once, beside its name.
 macro_rules! names {
     ($type:ident, $kind:literal, { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl $type {
@@ -49,6 +49,7 @@ macro_rules! names {
 
         impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                // `pad` and not `write_str`, so that a width in a format string works
                 f.pad(self.name())
             }
         }
@@ -57,12 +58,14 @@ macro_rules! names {
             type Err = $crate::UnknownName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
+                // names are compared as they are: another case is another name
                 let unknown = || $crate::UnknownName::new($kind, text, Self::NAMES);
                 Self::ALL.iter().copied().find(|value| value.name() == text).ok_or_else(unknown)
             }
         }
 
         #[cfg(feature = "serde")]
+        // the name and not the variant, so that a recipe reads as the command does
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())
@@ -82,7 +85,9 @@ pub(crate) use names;
 /// Reads a name with serde; the error of an unknown one lists the names that there are.
 #[cfg(feature = "serde")]
 pub(crate) struct NameVisitor<T> {
+    /// The kind of thing that is named, for the message.
     kind: &'static str,
+    /// The enum; it is not stored.
     wanted: std::marker::PhantomData<T>,
 }
 
@@ -102,6 +107,7 @@ impl<T: std::str::FromStr<Err = UnknownName>> serde::de::Visitor<'_> for NameVis
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        // serde's own variant of the error, so that each format adds the position in its text
         text.parse().map_err(|error: UnknownName| E::unknown_variant(&error.text, error.known))
     }
 }

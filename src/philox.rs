@@ -4,10 +4,11 @@
 
 use crate::bits::words;
 
-/// The multipliers of Philox4x32, from the paper.
+/// The multiplier of word 0, from the paper.
 pub(crate) const PHILOX_M0: u32 = 0xD251_1F53;
+/// The multiplier of word 2, from the paper.
 pub(crate) const PHILOX_M1: u32 = 0xCD9E_8D57;
-/// The Weyl constants that are added to the key between rounds: the golden ratio and sqrt(3) - 1.
+/// The Weyl constants that are added to the key between rounds, from the paper: the golden ratio and sqrt(3) - 1.
 pub(crate) const PHILOX_W0: u32 = 0x9E37_79B9;
 pub(crate) const PHILOX_W1: u32 = 0xBB67_AE85;
 
@@ -36,6 +37,7 @@ fn mul_wide(a: u32, b: u32) -> [u32; 2] {
 pub fn philox_round(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let p0 = mul_wide(PHILOX_M0, counter[0]);
     let p1 = mul_wide(PHILOX_M1, counter[2]);
+    // the paper's S-box: high halves are mixed with the key and the odd words, low halves change their position
     [p1[1] ^ counter[1] ^ key[0], p1[0], p0[1] ^ counter[3] ^ key[1], p0[0]]
 }
 
@@ -55,6 +57,7 @@ pub fn philox_bump(key: [u32; 2]) -> [u32; 2] {
 #[must_use]
 #[inline(always)]
 pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    // the key changes between rounds, so nine times for ten rounds
     for _ in 0..9 {
         counter = philox_round(counter, key);
         key = philox_bump(key);

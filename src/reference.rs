@@ -1,6 +1,7 @@
 //! The exact functions, one value at a time. They are for tests of other implementations, and for measuring errors.
 
 use crate::bits::words;
+// the code of the CPU backend with vectors of one lane: there is no second version that could differ
 use crate::cpu::vector::{lane, value};
 use crate::cpu::{box_muller as normal, inverse_normal as quantile};
 use crate::window::CENTRE;
@@ -36,6 +37,7 @@ pub fn cos_sin(w: u32) -> (f32, f32) {
 #[inline(always)]
 pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
     let (r, (cos, sin)) = (radius(w_even), cos_sin(w_odd));
+    // rounded once each; the sampler multiplies by std afterwards
     (r * cos, r * sin)
 }
 
@@ -63,5 +65,6 @@ pub fn inverse_normal(p: u64) -> f32 {
 #[cfg(feature = "gpu")]
 pub(crate) fn tail_quantile(q: u64, exponent: f32) -> f32 {
     let [low, high] = words(q);
+    // with this centre every probability counts as a tail
     value(quantile::upper_quantile(lane(high), lane(low), exponent, u32::MAX))
 }

@@ -2,8 +2,8 @@
 
 use crate::matrix::Matrix;
 
-/// The distribution of a tensor's values, with its parameters in f32. [`Init::sampler`](crate::Init::sampler) makes one from
-/// an initialiser and a shape.
+/// The distribution of a tensor's values, with its parameters in f32. [`Init::sampler`](crate::Init::sampler) makes one
+/// from an initialiser and a shape.
 ///
 /// Parameters and results below 2^-126 in magnitude count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,8 +45,8 @@ pub enum Sampler {
         high: f32,
     },
     /// The values of a structured matrix, computed on the CPU. An orthogonal or a sparse matrix is computed whole,
-    /// whatever part of it is filled. It has no
-    /// serialised form: its initialiser and shape have.
+    /// whatever part of it is filled. A matrix has no serialised form; its initialiser and its shape have one.
+    // a matrix depends on the shape, which a sampler does not store
     #[cfg_attr(feature = "serde", serde(skip))]
     Matrix(Matrix),
 }

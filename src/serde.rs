@@ -38,6 +38,7 @@ impl Serialize for Gain {
             (None, Self::LeakyRelu { negative_slope }) => {
                 serializer.collect_map(std::iter::once(("leaky_relu", negative_slope)))
             }
+            // every other gain has a name, so this is one by its value
             (None, gain) => serializer.serialize_f64(gain.value()),
         }
     }
@@ -45,10 +46,12 @@ impl Serialize for Gain {
 
 impl<'de> Deserialize<'de> for Gain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // only a format that describes its values can tell a name, a number and a table apart
         deserializer.deserialize_any(GainVisitor)
     }
 }
 
+/// Reads a gain from a name, a number or a table.
 struct GainVisitor;
 
 impl<'de> Visitor<'de> for GainVisitor {
@@ -66,6 +69,7 @@ impl<'de> Visitor<'de> for GainVisitor {
         Ok(Gain::Value(gain))
     }
 
+    // TOML reads `gain = 2` as an integer
     fn visit_i64<E: Error>(self, gain: i64) -> Result<Gain, E> {
         Ok(Gain::Value(gain as f64))
     }
@@ -80,6 +84,7 @@ impl<'de> Visitor<'de> for GainVisitor {
             Some(other) => return Err(A::Error::unknown_field(other, &["leaky_relu"])),
             None => return Err(A::Error::custom("an empty table is no gain")),
         };
+        // a second key is an error here: serde does not count the keys of a visitor's table
         match map.next_key::<String>()? {
             None => Ok(gain),
             Some(second) => Err(A::Error::unknown_field(&second, &["leaky_relu"])),
@@ -91,10 +96,13 @@ impl<'de> Visitor<'de> for GainVisitor {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BoundsTable {
+    /// The bound below, in the unit.
     #[serde(default = "minus_two")]
     low: f64,
+    /// The bound above, in the unit.
     #[serde(default = "two")]
     high: f64,
+    /// The unit.
     #[serde(default)]
     bounds: BoundsUnit,
 }
@@ -130,10 +138,13 @@ impl From<Bounds> for BoundsTable {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "a shape: [512, 784], or { dims = [512, 784], layout = \"in_out\" }")]
 pub(crate) enum ShapeTable {
+    /// Dimensions alone, of a layer like any other.
     Dims(Vec<u64>),
+    /// Dimensions with options.
     Table(ShapeOptions),
 }
 
+/// The options of a shape, each by the name of its method.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShapeOptions {
@@ -155,6 +166,7 @@ impl TryFrom<ShapeTable> for Shape {
         match table {
             ShapeTable::Dims(dims) => Self::new(&dims),
             ShapeTable::Table(ShapeOptions { dims, layout, groups, transposed, fans }) => {
+                // through the constructor, so that a shape from a file has passed the same checks
                 let shape = Self::new(&dims)?.with_layout(layout).with_groups(groups).with_transposed(transposed);
                 Ok(fans.map_or(shape.clone(), |fans| shape.with_fans(fans)))
             }
@@ -166,6 +178,7 @@ impl From<Shape> for ShapeTable {
     fn from(shape: Shape) -> Self {
         let (dims, layout, groups) = (shape.dims().to_vec(), shape.layout(), shape.groups());
         match (layout, groups, shape.transposed(), shape.given_fans()) {
+            // the short form where every option has its default
             (Layout::OutIn, 1, false, None) => Self::Dims(dims),
             (_, _, transposed, fans) => Self::Table(ShapeOptions { dims, layout, groups, transposed, fans }),
         }

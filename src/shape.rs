@@ -51,11 +51,17 @@ pub struct Fans {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::serde::ShapeTable", into = "crate::serde::ShapeTable"))]
 pub struct Shape {
+    /// Sizes of the dimensions, the outermost first.
     dims: Vec<u64>,
+    /// Their product.
     elements: u64,
+    /// The positions of inputs and outputs among them.
     layout: Layout,
+    /// Groups of the layer; 1 unless given.
     groups: u64,
+    /// Whether the weight has its inputs first.
     transposed: bool,
+    /// Fans that replace those of the shape.
     fans: Option<Fans>,
 }
 
@@ -67,6 +73,7 @@ impl Shape {
     /// [`Error::ShapeOverflow`] where the number of elements does not fit in 64 bits.
     pub fn new(dims: &[u64]) -> Result<Self> {
         let overflow = || Error::ShapeOverflow { what: format!("the number of elements of shape {dims:?}") };
+        // a shape with a 0 has no elements, even where the product of the others overflows
         let elements = if dims.contains(&0) {
             0
         } else {
@@ -163,8 +170,10 @@ impl Shape {
                 self.groups,
             ));
         }
+        // the receptive field; a kernel of no dimensions has a field of 1
         let field = kernel.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
         let fan = |channels: u64| field.and_then(|field| field.checked_mul(channels));
+        // an output of a group sees that group's inputs only; a transposed layer has the two exchanged
         match (fan(first / self.groups), fan(second)) {
             (Some(fan_in), Some(fan_out)) if self.transposed => Ok(Fans { fan_in, fan_out }),
             (Some(fan_out), Some(fan_in)) => Ok(Fans { fan_in, fan_out }),

@@ -24,6 +24,7 @@ const MOST_DIMS: usize = 8;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard {
+    /// Elements of the shard.
     elements: u64,
     /// Elements of the whole tensor.
     whole: u64,
@@ -33,13 +34,16 @@ pub struct Shard {
     run: u64,
     /// The dimensions over the runs, the innermost first. Dimensions that are contiguous in the tensor are merged.
     dims: [Dim; MOST_DIMS],
+    /// The number of `dims` that are used.
     rank: usize,
 }
 
 /// A dimension of a shard: its extent, and the distance of two neighbours in the tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Dim {
+    /// Elements along it, at least 2.
     pub(crate) extent: u64,
+    /// Elements of the tensor from one to the next.
     pub(crate) stride: u64,
 }
 
@@ -79,10 +83,12 @@ impl Shape {
             return Err(Error::bad(&format!("a shard must lie inside shape {dims:?}"), given()));
         }
         let mut shard = Shard { elements: 0, whole: self.elements(), first: 0, run: 1, dims: [Dim::default(); MOST_DIMS], rank: 0 };
+        // its dimensions would divide by 0; a shard without elements needs none of them
         if extent.contains(&0) {
             return Ok(shard);
         }
         shard.elements = extent.iter().product();
+        // the shard lies inside a shape whose elements fit in 64 bits, so none of these products overflows
         let mut stride = 1;
         for ((&start, &extent), &dim) in start.iter().zip(extent).zip(dims).rev() {
             shard.first += start * stride;
@@ -102,10 +108,12 @@ impl Shard {
 
     /// Adds the next outer dimension. It is merged with the one before where the two are contiguous in the tensor.
     fn push(&mut self, dim: Dim) {
+        // its coordinate is always 0, whatever the stride
         if dim.extent == 1 {
             return;
         }
         match self.dims[..self.rank].last_mut() {
+            // the run reaches from edge to edge of the dimensions so far, so the next one only makes it longer
             None if dim.stride == self.run => self.run *= dim.extent,
             Some(last) if last.extent * last.stride == dim.stride => last.extent *= dim.extent,
             _ => {
@@ -139,6 +147,7 @@ impl Shard {
 
     /// The index in the whole of an element of the shard.
     pub(crate) fn index(&self, element: u64) -> u64 {
+        // the coordinates are the remainders of repeated division, the innermost first
         let mut rest = element / self.run;
         let mut index = self.first + element % self.run;
         for dim in self.dims() {
@@ -152,7 +161,9 @@ impl Shard {
     pub(crate) fn element(&self, index: u64) -> Option<u64> {
         let mut rest = index.checked_sub(self.first)?;
         let mut element = 0;
+        // the outermost first: an inner dimension never reaches the stride of the next outer one
         for dim in self.dims().iter().rev() {
+            // strides are at least 1
             let step = rest / dim.stride;
             if step >= dim.extent {
                 return None;
@@ -165,6 +176,7 @@ impl Shard {
 
     /// A range of the shard's elements as runs: the index in the whole, and the number of elements.
     pub(crate) fn runs(&self, range: Range<u64>) -> impl Iterator<Item = (u64, u64)> {
+        // one division per dimension here, for the first run; the next runs follow by additions
         let mut at = range.start;
         let mut steps = [0; MOST_DIMS];
         let mut rest = at / self.run;
@@ -172,6 +184,7 @@ impl Shard {
             *step = rest % dim.extent;
             rest /= dim.extent;
         }
+        // behind the last element there is no index to compute
         let mut row = if at < range.end { self.index(at - at % self.run) } else { 0 };
         std::iter::from_fn(move || {
             let (skip, left) = (at % self.run, range.end.checked_sub(at).filter(|&left| left > 0)?);
@@ -184,6 +197,7 @@ impl Shard {
                 if *step < dim.extent {
                     break;
                 }
+                // the coordinate was one behind its extent, so this takes all of its steps back
                 row -= *step * dim.stride;
                 *step = 0;
             }

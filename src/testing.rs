@@ -1,5 +1,5 @@
-//! Constants, structs and dispatches that the shaders and Rust share, for tests that compare the two and for tools that run the
-//! shaders themselves. Not part of the public API.
+//! Constants, structs and dispatches that the shaders and Rust share, for tests that compare the two and for tools that
+//! run the shaders themselves. Not part of the public API.
 
 use std::mem::offset_of;
 use std::ops::Range;
@@ -35,6 +35,7 @@ pub fn probes() -> (Key, Vec<Probe>, Vec<Probe>) {
 /// Every constant of the shaders, f32 as bits.
 #[must_use]
 pub fn constants() -> Vec<(&'static str, u32)> {
+    // the shaders have no arrays of coefficients, but a constant for each, named after its power
     let [log_2, log_3, log_4, log_5, log_6, log_7, log_8, log_9, log_10] = LOG.map(f32::to_bits);
     let [sin_1, sin_3, sin_5, sin_7] = SIN.map(f32::to_bits);
     let [cos_2, cos_4, cos_6, cos_8] = COS.map(f32::to_bits);
@@ -68,6 +69,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("COS_4", cos_4),
         ("COS_6", cos_6),
         ("COS_8", cos_8),
+        // native arithmetic has no code on the CPU, so its constants are written here
         ("NATIVE_LOG", (-2.0 * std::f32::consts::LN_2).to_bits()),
         ("NATIVE_TURN", (std::f32::consts::TAU / 4_294_967_296.0).to_bits()),
         ("SQRT_TAU", SQRT_TAU.to_bits()),
@@ -89,6 +91,7 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("TAIL_BOTTOM_3", tail_bottom_3),
         ("TAIL_BOTTOM_4", tail_bottom_4),
         ("RECIPROCAL_MAGIC", RECIPROCAL_MAGIC),
+        // numbers of enums, which the shaders compare overridable constants with
         ("PRODUCTS_PINNED", Products::Pinned as u32),
         ("PRODUCTS_FMA", Products::Fma as u32),
         ("PRODUCTS_BARE", Products::Bare as u32),
@@ -117,6 +120,7 @@ pub fn tail_quantile(q: u64, exponent: u32) -> f32 {
 #[must_use]
 pub fn window_quantiles(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
     let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
+    // mean 0 and std 1, without bounds of a dtype: the quantile as it is
     let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
     Some(move |w| value(window_quantile(lane(w ^ c.flip), &c)) * c.scale)
 }
@@ -127,6 +131,7 @@ type Layout = (&'static str, Vec<(&'static str, usize)>, usize);
 /// Every struct that the shaders share with the host.
 #[must_use]
 pub fn structs() -> Vec<Layout> {
+    // padding members are left out: the shaders have none
     macro_rules! layout {
         ($name:ident { $($member:ident),* }) => {
             (stringify!($name), vec![$((stringify!($member), offset_of!($name, $member))),*], size_of::<$name>())
@@ -189,8 +194,8 @@ pub struct Dispatch {
     pub grid: [u32; 2],
 }
 
-/// The dispatches that fill a fill's elements from byte `offset` of a buffer on, on a device with WebGPU's default limits and
-/// bindings as large as they may be.
+/// The dispatches that fill a fill's elements from byte `offset` of a buffer on, on a device with WebGPU's default
+/// limits and bindings as large as they may be.
 ///
 /// # Errors
 ///
@@ -209,8 +214,10 @@ pub fn word_dispatches(key: Key, start: u64, count: u64, offset: u64, form: Form
     of_kernel(&Kernel::words(), &Selection::run(key, start, count), Dtype::F32, offset, form)
 }
 
+/// The dispatches of a kernel.
 fn of_kernel(kernel: &Kernel, selection: &Selection, dtype: Dtype, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
     let Kernel::Elementwise(kind, coefficients) = *kernel else { return Err(no_shader(kernel)) };
+    // 65,535 workgroups and an alignment of 256 are WebGPU's defaults
     let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
     let each = |dispatch: plan::Dispatch| Dispatch {
         entry_point: dispatch.entry.name(),
@@ -222,6 +229,7 @@ fn of_kernel(kernel: &Kernel, selection: &Selection, dtype: Dtype, offset: u64, 
     Ok(plan::plan(selection, dtype, coefficients, offset, bounds).into_iter().map(each).collect())
 }
 
+/// The error for a matrix.
 fn no_shader(kernel: &Kernel) -> Error {
     Error::bad("a shader makes elementwise samplers alone", format!("{kernel:?}"))
 }

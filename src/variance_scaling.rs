@@ -57,6 +57,7 @@ impl Gain {
 
     /// The names of [`NAMED`](Self::NAMED), for the error that lists them.
     const NAMES: &'static [&'static str] = &{
+        // a constant has no iterators, so this is a loop; the names are written once, in `NAMED`
         let mut names = [""; Self::NAMED.len()];
         let mut i = 0;
         while i < names.len() {
@@ -119,6 +120,7 @@ names!(Mode, "mode", {
 impl Mode {
     /// The fan, as a number that need not be whole.
     fn fan(self, fans: Fans) -> f64 {
+        // f64 before the sum and the product, which could overflow 64 bits
         let (fan_in, fan_out) = (fans.fan_in as f64, fans.fan_out as f64);
         match self {
             Self::FanIn => fan_in,
@@ -148,6 +150,7 @@ names!(Distribution, "distribution", {
     TruncatedNormal => "truncated_normal",
 });
 
+// JAX and Keras divide by it so that truncating leaves the variance as it was asked for
 /// The std of a standard normal truncated at -2 and 2, to the 17 digits of JAX's and Keras's constant.
 const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_8;
 
@@ -231,12 +234,15 @@ impl VarianceScaling {
     /// [`Error::BadParameter`] for a scale that is negative or not finite, a fan of 0 and a std that is not finite in
     /// f32, and the errors of [`Shape::fans`].
     pub fn sampler(&self, shape: &Shape) -> Result<Sampler> {
+        // a fan of 0 would be an error, but there is no element whose value it decides
         if shape.elements() == 0 {
             return Ok(Sampler::Constant { value: 0.0 });
         }
+        // f64 until the last step: each parameter of the sampler is rounded once
         let std = self.std(shape)?;
         match self.distribution {
             Distribution::Uniform => {
+                // a uniform in +-h has variance h^2 / 3
                 let high = finite("the uniform's bound", 3f64.sqrt() * std)?;
                 Ok(Sampler::Uniform { low: -high, high })
             }
@@ -257,6 +263,7 @@ impl VarianceScaling {
 
     /// The standard deviation of the values.
     fn std(&self, shape: &Shape) -> Result<f64> {
+        // written so that a NaN fails, too
         if !(self.scale >= 0.0 && self.scale.is_finite()) {
             return Err(Error::bad(
                 "variance scaling's scale (the gain squared) must be finite and at least 0",
@@ -274,6 +281,7 @@ impl VarianceScaling {
 
 /// A parameter rounded to f32; an error where that is not finite. `what` names it in the error.
 pub(crate) fn finite(what: &str, value: f64) -> Result<f32> {
+    // the rounded value, because a finite f64 may be infinite in f32
     let rounded = round(value);
     if rounded.is_finite() {
         Ok(rounded)

@@ -1,5 +1,5 @@
-//! The window of a truncated normal, in standard deviations. It is worked out on the host in f64 by additions, subtractions,
-//! multiplications and divisions alone, so that every host gets the same numbers.
+//! The window of a truncated normal, in standard deviations. It is computed on the host in f64 by additions,
+//! subtractions, multiplications and divisions alone, so that every host gets the same numbers.
 
 /// The boundary between the quantile's centre and its tails: 0.1 * 2^32, for the high words of 64-bit probabilities.
 pub(crate) const CENTRE: u32 = 0x1999_999a;
@@ -11,7 +11,7 @@ const FAR: f64 = 1.0 / 16.0;
 /// The smallest probability of a window: f32's smallest normal number.
 const LEAST_MASS: f64 = f32::MIN_POSITIVE as f64;
 
-/// How the words of a window become values.
+/// The way from a window's words to its values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Window {
     /// By the inverse of the distribution function.
@@ -23,8 +23,11 @@ pub(crate) enum Window {
 /// The value of word `w` is the quantile of probability `base + w range 2^-32`, in units of 2^-exponent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Wide {
+    /// Probability below the window, plus half a word's share of it.
     pub(crate) base: u64,
+    /// Probability of the whole window.
     pub(crate) range: u64,
+    /// 64, or more where the window is far out and its integers are scaled.
     pub(crate) exponent: u32,
     /// High words from this one on are near a half.
     pub(crate) centre: u32,
@@ -36,8 +39,11 @@ pub(crate) struct Wide {
 /// deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Narrow {
+    /// y in the middle of the words, at t = 0.
     pub(crate) start: f64,
+    /// Width of the window in y.
     pub(crate) step: f64,
+    /// Coefficients of y to y^4.
     pub(crate) series: [f64; 4],
 }
 
@@ -45,10 +51,14 @@ impl Window {
     /// The window `[low, high]` in standard deviations from the mean; none where its probability is below
     /// f32's smallest normal number. Either bound may be infinite.
     pub(crate) fn new(low: f64, high: f64) -> Option<Self> {
+        // no number where `low` is infinite; `max` then gives 1, and the window is wide
         let middle = low + (high - low) / 2.0;
         if (high - low) * middle.abs().max(1.0) <= NARROW {
+            // in so narrow a window the density hardly changes: width times height is its probability
             return (density(middle) * (high - low) >= LEAST_MASS).then(|| Self::Narrow(Narrow::new(low, high)));
         }
+        // a window above the mean is computed as its mirror image below: there its probability is a small number with
+        // all its bits, here it would be the difference of two numbers near 1
         let mirrored = low >= 0.0;
         let (low, high) = if mirrored { (-high, -low) } else { (low, high) };
         let (below, above) = (probability(low), probability(high));
@@ -63,7 +73,9 @@ impl Window {
             scale *= 2.0;
         }
         let range = integer((above - below) * scale);
+        // word w takes the middle of its share: w + 1/2, and half a share is range 2^-33
         let base = integer(below * scale) + (range >> 33);
+        // no high word reaches the largest one, so all of a scaled window is tail
         let centre = if exponent == 64 { CENTRE } else { u32::MAX };
         Some(Self::Wide(Wide { base, range, exponent, centre, mirrored }))
     }
@@ -72,17 +84,20 @@ impl Window {
 impl Wide {
     /// The quantiles of the first and the last word, in standard deviations: the smallest and the largest value.
     pub(crate) fn ends(&self) -> [f64; 2] {
+        // 2^-exponent by halving, which is exact; `powi` may differ between platforms
         let unit = (0..self.exponent).fold(1.0, |unit, _| unit * 0.5);
         let quantile = |p: u64| {
             let x = quantile((p as f64 + 0.5) * unit);
             if self.mirrored { -x } else { x }
         };
+        // the last word is 2^32 - 1, one share before the end
         let last = self.base.saturating_add(self.range - (self.range >> 32));
         let (first, last) = (quantile(self.base), quantile(last));
         if self.mirrored { [last, first] } else { [first, last] }
     }
 }
 
+// bisection is slow, but it runs only for windows with an infinite bound, twice a tensor
 /// The x at which the distribution function is p, by bisection.
 fn quantile(p: f64) -> f64 {
     let (mut low, mut high) = (-40.0, 40.0);
@@ -105,6 +120,8 @@ impl Narrow {
         let m = low + (high - low) / 2.0;
         let h = (high - low) / 2.0;
         let mm = m * m;
+        // the integral of exp(-m u - u^2/2) from 0 to u, as a series in u, split into its odd and even powers: at the
+        // ends of the window, u = -h and h, it is even - odd and even + odd
         let odd = h * (1.0 + h * h * ((mm - 1.0) / 6.0 + h * h * (mm * (mm - 6.0) + 3.0) / 120.0));
         let even = -h * h * m * (0.5 + h * h * ((mm - 3.0) / 24.0 + h * h * (mm * (mm - 10.0) + 15.0) / 720.0));
         Self {
@@ -120,6 +137,7 @@ impl Narrow {
     }
 }
 
+/// 2^64, which no integer type of 64 bits holds.
 const TWO_64: f64 = 18_446_744_073_709_551_616.0;
 
 /// A value below 2^64 rounded down; the probability 1 as the largest integer.
@@ -135,6 +153,7 @@ pub(crate) fn probability(x: f64) -> f64 {
 
 /// The probability that a standard normal is above x, for x at or above 0.
 fn tail(x: f64) -> f64 {
+    // exp(-x^2/2) is then below f64's smallest number
     if x > 40.0 {
         0.0
     } else if x < 2.0 {
@@ -142,6 +161,7 @@ fn tail(x: f64) -> f64 {
         let mut term = x;
         let mut sum = 0.0;
         let mut odd = 1.0;
+        // a smaller term does not change the sum any more
         while term > sum * 1e-17 {
             sum += term;
             odd += 2.0;
@@ -150,6 +170,7 @@ fn tail(x: f64) -> f64 {
         0.5 - density(x) * sum
     } else {
         // 1/(x + 1/(x + 2/(x + 3/(x + ...)))), times the density (26.2.14)
+        // from the innermost fraction outwards; the test shows that 199 levels suffice from 2 on
         let fraction = (1..200).rev().fold(x, |below, k| x + f64::from(k) / below);
         density(x) / fraction
     }
@@ -157,21 +178,27 @@ fn tail(x: f64) -> f64 {
 
 /// The standard normal's density, below 40 standard deviations to 2^-45 of itself.
 fn density(x: f64) -> f64 {
-    const LN2_HIGH: f64 = 0.693_145_751_953_125; // 17 bits
+    const LN2_HIGH: f64 = 0.693_145_751_953_125; // ln 2 rounded to 15 bits
+    // ln 2 minus LN2_HIGH
     const LN2_LOW: f64 = 1.428_606_820_309_417_2e-6;
+    // 1 / sqrt(2 pi), the density at 0
     const INVERSE_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
+    // no `exp` of the platform: its last bits differ between hosts
     let y = x * x / 2.0;
     if y > 800.0 {
         return 0.0;
     }
     // exp(-y) = 2^-n exp(n ln2 - y)
+    // n is the smallest whole number with n ln 2 >= y, so that r is from 0 to ln 2
     let mut n = 0.0;
     let mut scale = INVERSE_SQRT_TAU;
     while n * std::f64::consts::LN_2 < y {
         n += 1.0;
         scale *= 0.5;
     }
+    // n has at most 11 bits and LN2_HIGH 15, so their product is exact and the difference loses nothing
     let r = (n * LN2_HIGH - y) + n * LN2_LOW;
+    // Taylor's series of exp(r), by Horner's rule
     scale * (1..20).rev().fold(1.0, |sum, k| 1.0 + sum * r / f64::from(k))
 }
 

@@ -179,12 +179,7 @@ impl Values<'_> {
 
 /// A tensor's pieces of at most so many elements.
 #[expect(clippy::cast_possible_truncation, reason = "a piece is held in memory")]
-fn pieces(
-    tensor: &Tensor,
-    offset: u64,
-    most: u64,
-    content: Content,
-) -> impl Iterator<Item = Piece<'_>> + Send {
+fn pieces(tensor: &Tensor, offset: u64, most: u64, content: Content) -> impl Iterator<Item = Piece<'_>> + Send {
     let (size, elements) = (tensor.dtype.size(), tensor.elements());
     (0..elements).step_by(usize::try_from(most).unwrap_or(usize::MAX)).map(move |start| {
         let bytes = ((elements - start).min(most) * size) as usize;

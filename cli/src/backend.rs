@@ -30,7 +30,8 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
     // all samplers are checked now: once files are being written it is too late to change the backend
-    let opened = Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
+    let opened =
+        Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
     match opened {
         Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
         Ok(gpu) => Ok(gpu),

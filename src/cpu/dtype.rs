@@ -8,9 +8,12 @@ use crate::Dtype;
 #[inline(always)]
 fn round_f16<U: Simd>(bits: Words<U>) -> Words<U> {
     let x = bits & 0x7fff_ffff;
+    // subtracts 112 << 23, the difference of the two exponents' biases, and adds half a unit less one; the lowest bit
+    // that stays adds the rest, so that ties go to even
     let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
+    // 65520 and more round to the bits of infinity or beyond them
     let infinite = normal.at_least(bits.all(0x7c00));
-    // below 2^-14: units of 2^-24, which are those of an f32 from a half on
+    // below 2^-14: units of 2^-24, which are those of an f32 from a half on; the addition rounds to them
     let subnormal = (x.as_f32() + 0.5).bits() - 0x3f00_0000;
     let normal = infinite.words(bits.all(0x7c00), normal);
     let magnitude = x.at_least(bits.all(0x3880_0000)).words(normal, subnormal);
@@ -26,6 +29,7 @@ fn to_f16<U: Simd>(bits: Words<U>) -> Words<U> {
 /// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
 #[inline(always)]
 fn round_bf16<U: Simd>(bits: Words<U>) -> Words<U> {
+    // half a unit less one, and the lowest bit that stays: ties go to even; a carry goes into the exponent, as it must
     (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
 }
 
@@ -45,8 +49,10 @@ pub(crate) fn store<U: Simd>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mu
     }
 }
 
+/// Writes 16-bit elements, which come in the low halves of words.
 #[inline(always)]
 fn store_halves<U: Simd>([a, b, c, d]: [Words<U>; 4], out: &mut [u8]) {
+    // elements 0 and 1 of a block in one word, 2 and 3 in another; the first in the low half
     let (ab, cd) = (a | (b << 16), c | (d << 16));
     a.0.transpose_halves([ab.1, cd.1], out);
 }
@@ -60,6 +66,7 @@ mod tests {
 
     #[test]
     fn rounding_equals_half_for_every_2_to_the_32_over_13th_pattern_and_all_near_ties() {
+        // every high half, with low halves at and beside the points where f16 and bf16 round the other way
         let near_ties = (0..=0xffff_u32)
             .flat_map(|high| [0, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001].map(|low| high << 16 | low));
         for bits in (0..=u32::MAX).step_by(8191).chain(near_ties) {

@@ -22,7 +22,7 @@ use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::{Dtype, Key};
 
-/// Blocks that are worked out at a time: a multiple of every unit's lanes, and few enough to stay in the first cache.
+/// Blocks that are computed at a time: a multiple of every unit's lanes, and few enough to stay in the first cache.
 const BLOCKS: usize = 64;
 /// Elements of as many blocks.
 const GROUP: usize = 4 * BLOCKS;
@@ -32,6 +32,8 @@ const CHUNK: usize = 64 * GROUP;
 const LARGEST: usize = 4;
 
 /// Fills `out` with the elements of a selection that fits it.
+// `out` is split into chunks for the threads (`fill_all`), a chunk into runs (`fill`), a run into groups (`run`), and a
+// group into vectors (`Blocks`).
 pub(crate) fn elements(
     kind: KernelKind,
     coefficients: &Coefficients,
@@ -44,6 +46,7 @@ pub(crate) fn elements(
     let lead = if selection.shard.is_none() { (selection.start.wrapping_neg() % 4) as usize } else { 0 };
     let (head, rest) = out.split_at_mut((lead * filler.size).min(out.len()));
     let first = (head.len() / filler.size) as u64;
+    // at most three elements
     filler.fill(0, head);
     if rest.len() <= CHUNK * filler.size {
         // too little to wake a thread for
@@ -62,6 +65,7 @@ const fn size_of(dtype: Dtype) -> usize {
 /// A selection and the code for its elements.
 #[derive(Clone, Copy)]
 struct Chunks<'a> {
+    /// The code that turns words into values.
     kind: KernelKind,
     coefficients: &'a Coefficients,
     dtype: Dtype,
@@ -90,10 +94,13 @@ impl Chunks<'_> {
     /// Fills a chunk from an element of the selection on: one run, or the runs of a shard.
     #[expect(clippy::cast_possible_truncation, reason = "a run within a slice")]
     fn fill(&self, first: u64, mut out: &mut [u8]) {
+        // raw words wrap at 2^64; the index of a tensor's element never does
         let start = self.selection.start.wrapping_add(first);
         let elements = || start..start + (out.len() / self.size) as u64;
         match self.selection.shard {
             None => self.run(start, out),
+            // A group for each short run would compute mostly elements that are not used, so the blocks of several runs
+            // are gathered into one.
             Some(shard) if shard.run() < GROUP as u64 => {
                 let mut gathered = Gathered::new(self);
                 for (index, count) in shard.runs(elements()) {
@@ -114,12 +121,14 @@ impl Chunks<'_> {
     /// Fills a run of elements that begins at any index.
     fn run(&self, start: u64, out: &mut [u8]) {
         let group = GROUP * self.size;
+        // elements of the first block that come before the run
         let mut lead = (start % 4) as usize * self.size;
-        // whole groups are filled in place; others are cut out of a copy
+        // whole groups are filled in place; others are cut out of a copy, because vectors write whole blocks
         let whole = if lead == 0 { out.len() / group * group } else { 0 };
         let (body, mut tail) = out.split_at_mut(whole);
         let mut block = start / 4;
         self.blocks(Counters::From(self.selection.key.offset.wrapping_add(block)), body);
+        // the rest, or all of a run that begins within a block
         block += (whole / self.size / 4) as u64;
         let mut copy = [0; GROUP * LARGEST];
         while !tail.is_empty() {
@@ -139,19 +148,26 @@ impl Chunks<'_> {
 
 /// The blocks of short runs, gathered until there are enough of them to fill a group.
 struct Gathered<'a> {
+    /// The code for the elements, and their selection.
     chunks: &'a Chunks<'a>,
+    /// The counter of each gathered block; those from `blocks` on are left from before.
     counters: [u64; BLOCKS],
     /// For each block: the position of its first element in the output, and the elements of the block that are used.
     targets: [Target; BLOCKS],
+    /// Blocks gathered so far.
     blocks: usize,
     /// The position of the next element in the output.
     position: usize,
 }
 
 #[derive(Clone, Copy, Default)]
+/// The use of a gathered block, in elements.
 struct Target {
+    /// The position of the first used element in the output.
     position: usize,
+    /// Elements of the block before the first that is used.
     skip: u8,
+    /// Elements that are used, from 1 to 4.
     count: u8,
 }
 
@@ -178,10 +194,11 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Works the gathered blocks out and writes the elements that are used.
+    /// Computes the gathered blocks and writes the elements that are used.
     fn flush(&mut self, out: &mut [u8]) {
         let size = self.chunks.size;
         let mut group = [0; GROUP * LARGEST];
+        // a whole group, even if fewer blocks were gathered: the others are not copied
         self.chunks.blocks(Counters::List(&self.counters), &mut group[..GROUP * size]);
         for (block, target) in group.chunks_exact(4 * size).zip(&self.targets[..self.blocks]) {
             let (skip, count) = (usize::from(target.skip) * size, usize::from(target.count) * size);
@@ -191,7 +208,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The counters of the blocks to be worked out.
+/// The counters of the blocks to compute.
 #[derive(Clone, Copy, Debug)]
 enum Counters<'a> {
     /// This one and the ones after it.
@@ -225,6 +242,8 @@ impl Blocks<'_> {
     /// Writes the elements as bytes, with the widest vectors that the processor has. It is not generic, so that it is
     /// compiled once, in this crate: it takes longer to compile than all the rest.
     fn fill(self, out: &mut [u8]) {
+        // the widest first: benchmarks.md has AVX-512 at more than twice the rate of AVX2; two vectors at a time hide
+        // latency
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(simd) = V4::try_new() {
@@ -253,6 +272,7 @@ impl Blocks<'_> {
 
     #[inline(always)]
     fn each<U: Simd>(self, simd: U, out: &mut [u8]) {
+        // known when it is compiled, so only one of the two is
         if U::LANES == 1 { self.each_lane(out) } else { self.each_vector(simd, out) }
     }
 
@@ -260,7 +280,9 @@ impl Blocks<'_> {
     #[inline(always)]
     fn each_vector<U: Simd>(self, simd: U, out: &mut [u8]) {
         let keys = round_keys(simd, words(self.key.seed));
+        // nothing is left over: the blocks of a group are a multiple of every unit's lanes
         let mut vectors = out.chunks_exact_mut(U::LANES * block_size(self.dtype));
+        // the last vector has no next one to interleave with
         let Some(last) = vectors.next_back() else { return };
         let mut rounds = Rounds::new(simd, self.counters.vector(simd, 0), &keys);
         rounds.finish();
@@ -278,6 +300,7 @@ impl Blocks<'_> {
         let keys = round_keys(Scalar, words(self.key.seed));
         for (group, out) in out.chunks_exact_mut(BLOCKS * block_size(self.dtype)).enumerate() {
             let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
+            // separate loops over arrays: each has one kind of work, which a compiler can vectorise
             for i in 0..BLOCKS {
                 let mut rounds = Rounds::new(Scalar, self.counters.vector(Scalar, group * BLOCKS + i), &keys);
                 rounds.finish();
@@ -297,6 +320,7 @@ impl Blocks<'_> {
 /// A function that pulp compiles for a vector unit.
 #[cfg(target_arch = "x86_64")]
 struct Vectorized<'a, U> {
+    /// The unit, with both vectors of a pair.
     simd: U,
     blocks: Blocks<'a>,
     out: &'a mut [u8],
@@ -318,6 +342,7 @@ mod tests {
     use crate::kernel::Kernel;
     use crate::{Arithmetic, Sampler};
 
+    // one for each kernel: the third is centred, the fourth is not, the sixth is far out, the last is narrow
     const SAMPLERS: [Sampler; 7] = [
         Sampler::Constant { value: 0.3 },
         Sampler::Uniform { low: -0.1, high: 0.7 },
@@ -332,12 +357,14 @@ mod tests {
     #[test]
     fn vector_units_agree() {
         let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
+        // an odd multiplier, so that the counters are all different and spread over 64 bits
         let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let cases = Dtype::ALL.iter().flat_map(|&dtype| {
             SAMPLERS.map(|sampler| (dtype, Kernel::new(&sampler, dtype, Arithmetic::Exact).expect("a valid sampler")))
         });
         for (dtype, kernel) in cases.chain([(Dtype::F32, Kernel::words())]) {
             let Kernel::Elementwise(kind, coefficients) = kernel else { panic!("{kernel:?}") };
+            // the low word carries in the first case, all 64 bits wrap in the second
             for counters in
                 [Counters::From(u64::from(u32::MAX) - 100), Counters::From(u64::MAX - 99), Counters::List(&scattered)]
             {

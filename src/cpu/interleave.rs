@@ -2,8 +2,9 @@
 //!
 //! A normal's square root is a chain: each operation needs the result of the one before. A processor looks only a few
 //! hundred instructions ahead for others to run meanwhile. The sampler therefore runs the next vector's Philox rounds
-//! between the steps of this vector's square root: normals are a fifth faster. The compiler would move the two apart again.
-//! It does not move code out of a loop whose trip count it does not know, so each step stands in a loop that runs once.
+//! between the steps of this vector's square root: normals are a fifth faster. The compiler would move the two apart
+//! again. It does not move code out of a loop whose trip count it does not know, so each step is in a loop that runs
+//! once.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -19,6 +20,7 @@ pub(crate) trait Interleave {
     /// A range of one element. The compiler does not know its length where there is work to be kept in place.
     #[inline(always)]
     fn once(&self) -> Range<u32> {
+        // without work nothing has to stay in its position, and a known count leaves the compiler free
         0..if Self::WORK { black_box(1) } else { 1 }
     }
 

@@ -1,5 +1,5 @@
-//! The values of structured initialisers. Eye and dirac follow from an element's index; orthogonal, delta-orthogonal and sparse
-//! matrices are computed whole.
+//! The values of structured initialisers. Eye and dirac follow from an element's index. Orthogonal, delta-orthogonal
+//! and sparse matrices are computed whole.
 
 use super::dtype::{block_size, store};
 use super::fill::elements;
@@ -25,17 +25,22 @@ pub(crate) fn fill(matrix: &Matrix, dtype: Dtype, selection: &Selection, out: &m
             target.mark(gain, |index| kernel.channels(index).is_some_and(|(out, input)| out % outs == input));
         }
         Structure::Orthogonal { rows, columns } => {
+            // the whole matrix, though few of its elements may be selected: each depends on all normals
             let q = orthogonal(key, rows, columns)?;
             target.copy(|index| gain * q[index as usize]);
         }
         Structure::DeltaOrthogonal { kernel } => {
+            // 0 has all bits 0 in every dtype
             target.out.fill(0);
+            // inputs as rows, of which there are no more than outputs, so the rows are orthonormal
             let q = orthogonal(key, kernel.ins, kernel.outs)?;
             for (i, &value) in (0..).zip(&q) {
                 target.set(kernel.index(i % kernel.outs, i / kernel.outs), gain * value);
             }
         }
         Structure::Sparse { rows, columns, zeros } => {
+            // the gain of a sparse matrix is its std; the zeros are set afterwards, so they do not move the other
+            // elements
             fill_normals(round(gain), dtype, selection, target.out)?;
             let mut ranked = reserve(rows)?;
             for column in 0..columns {
@@ -60,6 +65,7 @@ struct Target<'a> {
 impl Target<'_> {
     /// Sets the element at an index of the whole tensor, if it is among the selected ones.
     fn set(&mut self, index: u64, value: f64) {
+        // an element before the selection or behind it is no error: it belongs to another part of the matrix
         let element = match self.selection.shard {
             Some(shard) => shard.element(index),
             None => Some(index),
@@ -92,6 +98,7 @@ impl Target<'_> {
 
     /// Calls `set` with the index and the bytes of every element.
     fn each(&mut self, set: impl Fn(u64, &mut [u8])) {
+        // the runs are in the order of the elements
         let indices = self.selection.runs().into_iter().flat_map(|(index, count)| index..index + count);
         for (bytes, index) in self.out.chunks_exact_mut(self.size).zip(indices) {
             set(index, bytes);
@@ -108,6 +115,7 @@ fn fill_normals(std: f32, dtype: Dtype, selection: &Selection, out: &mut [u8]) -
 /// The bytes of a value that is rounded to f32, then to the dtype. An element of 2 bytes uses the first two.
 fn element_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
     let mut block = [0; 16];
+    // the elementwise kernels' own code, so that a matrix is rounded and flushed as they are
     let bits = flush(lane(round(value).to_bits()).as_f32(), 0);
     store([bits; 4], dtype, &mut block[..block_size(dtype)]);
     [block[0], block[1], block[2], block[3]]
@@ -115,22 +123,26 @@ fn element_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
 
 /// An empty vector with room for `count` elements.
 pub(crate) fn reserve<T>(count: u64) -> Result<Vec<T>> {
+    // `try_reserve_exact` returns an error where `with_capacity` would abort the process
     let mut vec = Vec::new();
     let reserved = usize::try_from(count).ok().and_then(|count| vec.try_reserve_exact(count).ok());
     reserved.ok_or(Error::NoMemory { bytes: count.saturating_mul(size_of::<T>() as u64) })?;
     Ok(vec)
 }
 
-/// The rows of a column that are zero: those with the smallest words. The words come from a stream of their own, in which
-/// each column is contiguous. `ranked` is scratch memory.
+/// The rows of a column that are zero: those with the smallest words. The words come from a stream of their own, in
+/// which each column is contiguous. `ranked` is scratch memory.
 #[expect(clippy::cast_possible_truncation, reason = "no more zeros than rows in memory")]
 fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32, u64)>) -> impl Iterator<Item = u64> {
+    // the tensor's own words make its normals; zeros chosen by them would depend on the values
     let key = key.named("sparse");
     let word = |index: u64| key.block(index / 4)[(index % 4) as usize];
     ranked.clear();
+    // the row breaks ties between equal words, so the order is the same on every machine
     ranked.extend((0..rows).map(|row| (word(column * rows + row), row)));
     let zeros = zeros as usize;
     if zeros < ranked.len() {
+        // a partial sort is enough: which rows they are counts, not their order
         ranked.select_nth_unstable(zeros);
     }
     ranked.truncate(zeros);
@@ -145,7 +157,8 @@ fn zero_rows(key: Key, rows: u64, column: u64, zeros: u64, ranked: &mut Vec<(u32
 fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     use faer::Mat;
 
-    // the decomposition cannot report that memory is short; it takes five matrices of f64 (measured), so ask for them first
+    // the decomposition cannot report that memory is short; it takes five matrices of f64 (measured), so ask for them
+    // first
     drop(reserve::<[f64; 5]>(rows * columns)?);
     let mut normals = reserve::<f32>(rows * columns)?;
     #[expect(clippy::cast_possible_truncation, reason = "the elements are in memory")]
@@ -154,12 +167,15 @@ fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     let selection = Selection::run(key, 0, normals.len() as u64);
     fill_normals(1.0, Dtype::F32, &selection, bytemuck::cast_slice_mut(&mut normals))?;
     let normal = |row: usize, column: usize| f64::from(normals[row * columns + column]);
+    // the decomposition is of a tall matrix; a wide one is the transpose of a tall one
     let wide = rows < columns;
     let tall =
         if wide { Mat::from_fn(columns, rows, |i, j| normal(j, i)) } else { Mat::from_fn(rows, columns, normal) };
+    // before the decomposition asks for its memory
     drop(normals);
     let qr = tall.qr();
     let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
+    // R's diagonal comes out with either sign; PyTorch's `orthogonal_` makes it positive in the same way
     let value = |i: usize, j: usize| if r[(j, j)] < 0.0 { -q[(i, j)] } else { q[(i, j)] };
     let indices = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
     Ok(indices.map(|(row, column)| if wide { value(column, row) } else { value(row, column) }).collect())

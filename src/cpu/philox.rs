@@ -8,6 +8,7 @@ use crate::philox::{PHILOX_M0, PHILOX_M1, philox_bump};
 /// The keys of the ten rounds, each in every lane.
 #[inline(always)]
 pub(crate) fn round_keys<U: Simd>(simd: U, mut key: [u32; 2]) -> [[U::Vector; 2]; 10] {
+    // the same for every vector of a fill, so they are computed once
     let mut keys = [[simd.splat(0); 2]; 10];
     for round in &mut keys {
         *round = [simd.splat(key[0]), simd.splat(key[1])];
@@ -16,19 +17,24 @@ pub(crate) fn round_keys<U: Simd>(simd: U, mut key: [u32; 2]) -> [[U::Vector; 2]
     keys
 }
 
-/// One round for a vector of counters. A vector unit multiplies 32-bit words in 64-bit lanes: each word is the low half of
-/// its lane, and the high half is ignored.
+/// One round for a vector of counters. A vector unit multiplies 32-bit words in 64-bit lanes: each word is the low half
+/// of its lane, and the high half is ignored.
 #[inline(always)]
 fn round<U: Simd>(simd: U, c: [U::U64s; 4], key: [U::Vector; 2]) -> [U::U64s; 4] {
+    // only the low words enter the products: what `xor_high` leaves in the high words does no harm
     let p0 = simd.mul_low(c[0], PHILOX_M0);
     let p1 = simd.mul_low(c[2], PHILOX_M1);
     [simd.xor_high(c[1], key[0], p1), p1, simd.xor_high(c[3], key[1], p0), p0]
 }
 
-/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs rounds `2 i + 2` and `2 i + 3`.
+/// The blocks of a vector of counters, after some of their rounds. Step `i` of 0 to 3 runs two rounds: `2 i + 2` and
+/// the next.
 pub(crate) struct Rounds<'a, U: Simd> {
+    /// The vector unit.
     simd: U,
+    /// Philox's state, one of its four words in the low half of each lane.
     counters: [U::U64s; 4],
+    /// The keys of all rounds.
     keys: &'a [[U::Vector; 2]; 10],
 }
 
@@ -36,6 +42,7 @@ impl<'a, U: Simd> Rounds<'a, U> {
     /// Runs the first round. The upper half of Philox's counter is 0.
     #[inline(always)]
     pub(crate) fn new(simd: U, counters: U::U64s, keys: &'a [[U::Vector; 2]; 10]) -> Self {
+        // word 0 is the low half of the counter as it is, word 1 its high half
         let counters = [counters, simd.high(counters), simd.zero(), simd.zero()];
         Self { simd, counters: round(simd, counters, keys[0]), keys }
     }
@@ -44,6 +51,7 @@ impl<'a, U: Simd> Rounds<'a, U> {
     #[inline(always)]
     pub(crate) fn blocks(self) -> [Words<U>; 4] {
         let Self { simd, counters: [x, y, z, w], keys: [.., [k0, k1]] } = self;
+        // the last round packs its words into whole vectors, so it is not `round`
         let (p0, p1) = (simd.mul_low(x, PHILOX_M0), simd.mul_low(z, PHILOX_M1));
         let x = simd.xor(simd.xor(simd.narrow(y), *k0), simd.narrow_high(p1));
         let z = simd.xor(simd.xor(simd.narrow(w), *k1), simd.narrow_high(p0));
@@ -56,6 +64,7 @@ impl<U: Simd> Interleave for Rounds<'_, U> {
 
     #[inline(always)]
     fn step(&mut self, i: usize) {
+        // two rounds a step: four steps are rounds 2 to 9, `new` has the first and `blocks` the last
         let counters = round(self.simd, self.counters, self.keys[2 * i + 1]);
         self.counters = round(self.simd, counters, self.keys[2 * i + 2]);
     }

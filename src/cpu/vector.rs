@@ -4,6 +4,7 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Shl, Shr, Sub};
 
 use super::simd::{Pair, Scalar, Simd};
 
+// Each vector has its unit beside it: a unit proves that its instructions exist on this processor, and has no size.
 /// A vector of words.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<U: Simd>(pub(crate) U, pub(crate) U::Vector);
@@ -17,11 +18,13 @@ pub(crate) struct Floats<U: Simd>(pub(crate) U, pub(crate) U::Vector);
 pub(crate) struct Mask<U: Simd>(U, U::Mask);
 
 impl<U: Simd> Words<Pair<U>> {
+    /// Two vectors as one of twice the lanes.
     #[inline(always)]
     pub(crate) fn pair(first: Words<U>, second: Words<U>) -> Self {
         Self(Pair(first.0), [first.1, second.1])
     }
 
+    /// The two vectors of a pair.
     #[inline(always)]
     pub(crate) fn halves(self) -> [Words<U>; 2] {
         let Self(Pair(simd), [first, second]) = self;
@@ -29,7 +32,9 @@ impl<U: Simd> Words<Pair<U>> {
     }
 }
 
+// a pair's f32 have the same bits as its words, so the words' method does
 impl<U: Simd> Floats<Pair<U>> {
+    /// The two vectors of a pair.
     #[inline(always)]
     pub(crate) fn halves(self) -> [Floats<U>; 2] {
         let [first, second] = self.bits().halves();
@@ -111,6 +116,7 @@ impl<U: Simd> Floats<U> {
 
     #[inline(always)]
     pub(crate) fn above(self, value: f32) -> Mask<U> {
+        // a unit compares in one direction only
         Mask(self.0, self.0.below_f32(self.0.splat(value.to_bits()), self.1))
     }
 }
@@ -151,6 +157,7 @@ macro_rules! operator {
             }
         }
 
+        // a number beside a vector means that number in every lane
         impl<U: Simd> $trait<$lane> for $vector<U> {
             type Output = Self;
 
@@ -171,6 +178,7 @@ macro_rules! operator {
     };
 }
 
+// words wrap, as in WGSL; f32 operations round once each and are never fused
 operator!(Words, u32, Add, add, add);
 operator!(Words, u32, Sub, sub, sub);
 operator!(Words, u32, BitAnd, bitand, and);
@@ -180,6 +188,7 @@ operator!(Floats, f32, Add, add, add_f32);
 operator!(Floats, f32, Sub, sub, sub_f32);
 operator!(Floats, f32, Mul, mul, mul_f32);
 
+// shift counts are the same in every lane, so shifts are not among the operators above
 impl<U: Simd> Shl<u32> for Words<U> {
     type Output = Self;
 

@@ -1,7 +1,8 @@
 //! The check of a device: before the first use of each kernel its fills are compared with the CPU's bits.
 //!
-//! Kernels are compared when a fill needs them. A device is first compared with the fastest form of the shaders that is known
-//! for it, and where that differs with the safest form. The form that gave the CPU's bits is the one that the kernel runs.
+//! Kernels are compared when a fill needs them. A device is first compared with the fastest form of the shaders that is
+//! known for it, and where that differs with the safest form. The form that gave the CPU's bits is the one that the
+//! kernel runs.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,8 +33,9 @@ enum Verdict {
 /// The comparisons of a device's kernels so far.
 #[derive(Debug)]
 pub(super) struct Checks {
-    /// The forms that are tried, in this order.
+    /// The forms that are tried, in this order: the fastest that is known for the device, then the safest.
     forms: Vec<Form>,
+    /// The kernels that were compared; no verdict changes later.
     verdicts: Mutex<HashMap<Checked, Verdict>>,
 }
 
@@ -61,13 +63,15 @@ impl Checks {
         if kind != KernelKind::NormalNative {
             return self.verdict((kind, dtype));
         }
-        // a device that regroups rounds uniforms wrongly in f32, too; one that does so only in this dtype rounds it wrongly
+        // a device that regroups has wrong uniforms in f32, too; where they are wrong in this dtype alone, the rounding
+        // to it is wrong
         if dtype != Dtype::F32 && self.verdict((KernelKind::Uniform, Dtype::F32)).is_ok() {
             self.verdict((KernelKind::Uniform, dtype))?;
         }
         self.verdict((KernelKind::Words, Dtype::F32))
     }
 
+    /// The form of a kernel that was compared, or the error that it differs.
     fn verdict(&self, checked: Checked) -> Result<Form> {
         match self.verdicts().get(&checked) {
             Some(Verdict::Exact(form)) => Ok(*form),
@@ -76,6 +80,7 @@ impl Checks {
         }
     }
 
+    /// Locks the verdicts.
     fn verdicts(&self) -> MutexGuard<'_, HashMap<Checked, Verdict>> {
         // it only ever grows, so a panic of another thread leaves it whole
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -84,6 +89,7 @@ impl Checks {
     /// Compares the kernels that were not compared yet, and waits for the device. Refuses a kernel that differs.
     pub(super) fn check(&self, context: &Context, needed: impl Iterator<Item = Checked> + Clone) -> Result<()> {
         let mut missing = Vec::new();
+        // the lock is taken for each look-up and not held: the comparison waits for the device
         for checked in needed.clone().flat_map(|(kind, dtype)| basis(kind, dtype)) {
             if !missing.contains(&checked) && !self.verdicts().contains_key(&checked) {
                 missing.push(checked);
@@ -114,12 +120,14 @@ impl Checks {
     async fn compare(&self, context: &Context, mut kernels: Vec<Checked>) -> Result<()> {
         for (i, &form) in self.forms.iter().enumerate() {
             let comparisons = comparisons(|checked| kernels.contains(&checked))?;
+            // only the kernels that differed in the form before are compared again
             let mut different = differences(context, form, &kernels, &comparisons).await?;
             let is_last = i + 1 == self.forms.len();
             for checked in std::mem::take(&mut kernels) {
                 let verdict = match different.remove(&checked) {
                     None => Verdict::Exact(form),
                     Some(error) if is_last => Verdict::Inexact(error),
+                    // to be tried in the next form
                     Some(_) => {
                         kernels.push(checked);
                         continue;
@@ -135,8 +143,8 @@ impl Checks {
     }
 }
 
-/// The comparisons that a kernel's use depends on. Native normals have no promised bits, but their words and their rounding
-/// have.
+/// The comparisons that a kernel's use depends on. Native normals have no promised bits, but their words and their
+/// rounding have.
 fn basis(kind: KernelKind, dtype: Dtype) -> Vec<Checked> {
     match (kind, dtype) {
         (KernelKind::NormalNative, Dtype::F32) => vec![(KernelKind::Words, Dtype::F32)],
@@ -149,8 +157,10 @@ fn basis(kind: KernelKind, dtype: Dtype) -> Vec<Checked> {
 
 /// A fill that is compared, with its kernel.
 struct Comparison {
+    /// The fill.
     probe: Probe,
     kind: KernelKind,
+    /// Its sampler's coefficients in the probe's dtype.
     coefficients: Coefficients,
 }
 
@@ -181,6 +191,7 @@ async fn differences(
     comparisons: &[Comparison],
 ) -> Result<HashMap<Checked, Error>> {
     compile(context, form, kernels)?;
+    // every fill is a whole number of slots, so the words of all of them are contiguous
     let words = comparisons.iter().map(Comparison::bytes).sum::<u64>() / 4;
     let buffer = context.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
     let mut encoder = context.encoder()?;
@@ -193,6 +204,7 @@ async fn differences(
         let part;
         (part, rest) = rest.split_at(comparison.bytes() as usize);
         if let Some(error) = difference(&context.info.name, comparison, part)? {
+            // the first difference is the one in the message
             different.entry((comparison.kind, comparison.probe.dtype)).or_insert(error);
         }
     }
@@ -230,6 +242,7 @@ fn steps<'a>(
     for comparison in comparisons {
         let Comparison { probe, kind, coefficients } = comparison;
         for mut dispatch in plan(&probe.selection(), probe.dtype, *coefficients, 0, bounds) {
+            // one window for all fills, and so one bind group; each dispatch begins at its own slot of it
             dispatch.binding = 0..buffer.size();
             dispatch.params.first +=
                 u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
@@ -247,6 +260,7 @@ fn difference(device: &str, comparison: &Comparison, found: &[u8]) -> Result<Opt
     let Comparison { probe, kind, coefficients } = comparison;
     let mut expected = vec![0; found.len()];
     let kernel = Kernel::Elementwise(*kind, *coefficients);
+    // with the coefficients of the device's fill, so that only the arithmetic is compared
     Filler::from_kernel(kernel, probe.selection(), probe.dtype).fill_bytes(0, &mut expected)?;
     let size = probe.dtype.size() as usize;
     let pairs = expected.chunks_exact(size).zip(found.chunks_exact(size));
@@ -263,5 +277,6 @@ fn difference(device: &str, comparison: &Comparison, found: &[u8]) -> Result<Opt
 
 /// An element's bits.
 fn bits(bytes: &[u8]) -> u32 {
+    // the last byte is the highest
     bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
 }

@@ -10,8 +10,10 @@ use crate::{Error, Result};
 
 /// A device, its queue, and the shaders' pipelines that were compiled so far.
 pub(super) struct Context {
+    /// The device, opened or the caller's.
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// Its name, kind and driver.
     pub(super) info: DeviceInfo,
     pub(super) pipelines: Pipelines,
     /// The reason why the device is lost, once it is.
@@ -26,6 +28,7 @@ impl Context {
         lost: Arc<OnceLock<String>>,
         source: Source,
     ) -> Result<Self> {
+        // there is no context yet whose `scoped` could be used
         let (pipelines, error) = captured(&device, || Pipelines::new(&device, source));
         match error {
             Some(error) => Err(Error::Wgpu(error.to_string())),
@@ -33,14 +36,16 @@ impl Context {
         }
     }
 
-    /// Runs calls of wgpu and returns the first error that wgpu finds in them as this library's. `bytes` is the memory that
-    /// they ask for.
+    /// Runs calls of wgpu and returns the first error that wgpu finds in them as this library's. `bytes` is the memory
+    /// that they ask for.
     pub(super) fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
         self.check_lost()?;
         let (made, error) = captured(&self.device, make);
         match error {
             None => Ok(made),
+            // lack of memory is no sign of a lost device, so it is not asked
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
+            // any error may come from a lost device; only then is it asked, because that creates a buffer
             Some(_) if is_lost(&self.device) => Err(self.lost_error()),
             Some(other) => Err(Error::Wgpu(other.to_string())),
         }
@@ -56,6 +61,7 @@ impl Context {
 
     /// The error for an operation that only a lost device refuses.
     pub(super) fn lost_error(&self) -> Error {
+        // a caller's device has no reason here: its callback is the caller's
         let reason = self.lost.get().map_or("it maps no buffer", String::as_str);
         Error::DeviceLost(reason.to_owned())
     }
@@ -67,6 +73,7 @@ impl Context {
         }
         // no lock is held here, so that threads compile side by side
         let pipeline = self.scoped(0, || self.pipelines.compile(&self.device, form, variant))?;
+        // a clone is another handle to the same pipeline
         self.pipelines.insert(form, variant, pipeline.clone());
         Ok(pipeline)
     }
@@ -92,6 +99,7 @@ impl Context {
         let bytes = contents.len() as u64;
         self.check_size(bytes)?;
         let buffer = self.scoped(bytes, || self.device.create_buffer(&descriptor(bytes, usage, true)))?;
+        // a new mapped buffer has no range only where the device is lost
         match buffer.get_mapped_range_mut(..) {
             Ok(mut view) => view.copy_from_slice(contents),
             Err(_) => return Err(self.lost_error()),
@@ -100,12 +108,14 @@ impl Context {
         Ok(buffer)
     }
 
+    /// Refuses a size above the device's limit, which wgpu would report as a validation error.
     fn check_size(&self, bytes: u64) -> Result<()> {
         let limit = self.device.limits().max_buffer_size;
         if bytes > limit { Err(Error::BufferTooLarge { bytes, limit }) } else { Ok(()) }
     }
 }
 
+/// A buffer's descriptor; `mapped` where the contents are written at once.
 const fn descriptor(size: u64, usage: wgpu::BufferUsages, mapped: bool) -> wgpu::BufferDescriptor<'static> {
     wgpu::BufferDescriptor { label: Some("seedtensors"), size, usage, mapped_at_creation: mapped }
 }

@@ -27,13 +27,16 @@ pub fn devices() -> Vec<DeviceInfo> {
     adapters.iter().map(|adapter| adapter.get_info().into()).collect()
 }
 
+/// The adapters of every backend, or of those that `WGPU_BACKEND` names.
 pub(super) async fn adapters() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     instance.enumerate_adapters(wgpu::Backends::all()).await
 }
 
+/// The adapter that was asked for.
 pub(super) fn select(adapters: Vec<wgpu::Adapter>, select: &Select) -> Result<wgpu::Adapter> {
     let infos: Vec<DeviceInfo> = adapters.iter().map(|adapter| adapter.get_info().into()).collect();
+    // `DeviceKind` is ordered by preference, and `min_by_key` takes the first of equals
     let best = (0..infos.len()).min_by_key(|&i| infos[i].kind);
     let index = match select {
         Select::Default => best,
@@ -41,6 +44,7 @@ pub(super) fn select(adapters: Vec<wgpu::Adapter>, select: &Select) -> Result<wg
         Select::Index(index) => Some(*index),
         Select::Name(name) => infos.iter().position(|info| info.name.to_lowercase().contains(&name.to_lowercase())),
     };
+    // text for the error, which lists the devices that there are
     let wanted = match select {
         Select::Default | Select::Hardware => "found".to_owned(),
         Select::Index(index) => format!("of index {index}"),

@@ -11,21 +11,21 @@ pub enum Family {
     Constant,
     /// From -0.1 on; the parameter is `high`.
     Uniform,
-    /// Of mean 0.001; the parameter is the std.
+    /// A mean of 0.001; the parameter is the std.
     Normal,
-    /// Of mean 0; the parameter is the std.
+    /// A mean of 0; the parameter is the std.
     Centred,
     /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
     /// always the same.
     Truncated,
-    /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most 20
-    /// bits.
+    /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most
+    /// 20 bits.
     Tail(u8),
-    /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std, of
-    /// at most 20 bits.
+    /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std,
+    /// of at most 20 bits.
     Narrow,
-    /// Truncated at 0.0000123 and `high`, the parameter, with a mean of -0.05 and a std of 0.05. The middle of the window is
-    /// no f32 number.
+    /// Truncated at 0.0000123 and `high`, the parameter, with a mean of -0.05 and a std of 0.05. The middle of the
+    /// window is no f32 number.
     NarrowResidue,
 }
 
@@ -56,6 +56,7 @@ impl Family {
             Self::Words | Self::Constant => 0.0,
             Self::Uniform => 0.3,
             Self::Normal | Self::Centred => 0.02,
+            // about 0.03, with few bits: the products with small whole numbers below are then exact
             Self::Truncated | Self::Tail(_) | Self::Narrow => f32::from_bits(0x3cf5_c280),
             Self::NarrowResidue => 0.001_7,
         }
@@ -72,13 +73,16 @@ impl Family {
             Self::Normal => Sampler::Normal { mean: 0.001, std },
             Self::Centred => Sampler::Normal { mean: 0.0, std },
             Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            // bounds count from the mean, which is 2 std
             Self::Tail(least) => {
                 let least = least as f32 + 2.0;
                 Sampler::TruncatedNormal { mean: 2.0 * std, std, low: least * std, high: (least + 8.0) * std }
             }
+            // 31/512 std wide, just below the limit of 1/16 for a narrow window
             Self::Narrow => {
                 Sampler::TruncatedNormal { mean: -std, std, low: std * (-15.0 / 512.0), high: std * (16.0 / 512.0) }
             }
+            // f32 does not hold the mean of these bounds, so the residue is not 0
             Self::NarrowResidue => {
                 Sampler::TruncatedNormal { mean: -0.05, std: 0.05, low: 0.000_012_3, high: parameter }
             }

@@ -12,8 +12,11 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Matrix, Result, Sampler};
 
 /// A fill that was checked: its kernel, its elements and its target.
 struct Plan<'a> {
+    /// The kernel in the target's dtype.
     kernel: Kernel,
+    /// The key, and the elements to fill.
     selection: Selection,
+    /// The range of the buffer, which was checked.
     target: Target<'a>,
 }
 
@@ -28,6 +31,7 @@ impl<'a> Plan<'a> {
     /// The kernel and dtype that the device must have been checked for.
     fn needed(&self) -> Option<(KernelKind, Dtype)> {
         match self.kernel {
+            // a fill of nothing needs no check, and a matrix is computed on the CPU
             Kernel::Elementwise(kind, _) if self.selection.count > 0 => Some((kind, self.target.dtype)),
             _ => None,
         }
@@ -40,15 +44,15 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::MisalignedRange`], [`Error::BufferTooSmall`], [`Error::MissingUsage`] and
-    /// [`Error::ShapeOverflow`] for the range, [`Error::BadParameter`] for the sampler,
-    /// [`Error::InexactDevice`] where the device failed the check of this sampler, [`Error::OtherDevice`] for an encoder
-    /// or a buffer of another instance, [`Error::Wgpu`] for a buffer that is destroyed or another device's, and
-    /// [`Error::DeviceLost`] or [`Error::OutOfMemory`]. On an error nothing was recorded.
+    /// [`Error::MisalignedRange`], [`Error::BufferTooSmall`], [`Error::MissingUsage`] and [`Error::ShapeOverflow`] for
+    /// the range, [`Error::BadParameter`] for the sampler, [`Error::InexactDevice`] where the device failed the check
+    /// of this sampler, [`Error::OtherDevice`] for an encoder or a buffer of another instance, [`Error::Wgpu`] for a
+    /// buffer that is destroyed or another device's, and [`Error::DeviceLost`] or [`Error::OutOfMemory`]. On an error
+    /// nothing was recorded.
     ///
-    /// wgpu itself reports an encoder of another device of the same instance when that encoder is finished, and a buffer
-    /// that is mapped when the encoder is submitted. An encoder whose pass is still open is refused here or when it is
-    /// finished.
+    /// wgpu itself reports an encoder of another device of the same instance when that encoder is finished, and a
+    /// buffer that is mapped when the encoder is submitted. An encoder whose pass is still open is refused here or when
+    /// it is finished.
     ///
     /// ```no_run
     /// use seedtensors::gpu::{Gpu, Select, Target};
@@ -71,9 +75,9 @@ impl Gpu {
         self.fill_all(encoder, &[(*fill, *target)])
     }
 
-    /// Records many fills into the caller's encoder, as if one after the other. Their dispatches share one compute pass, the
-    /// pipelines, the bind groups of each buffer and one buffer of parameters; a [`Matrix`] is copied, and begins another
-    /// pass. A whole model is then one submission.
+    /// Records many fills into the caller's encoder, as if one after the other. Their dispatches share one compute
+    /// pass, the pipelines, the bind groups of each buffer and one buffer of parameters; a [`Matrix`] is copied, and
+    /// begins another pass. A whole model is then one submission.
     ///
     /// # Errors
     ///
@@ -104,6 +108,7 @@ impl Gpu {
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
+        // First every check, then the steps, then the recording: an error of any fill leaves the encoder as it was.
         self.context.check_lost()?;
         let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target)).collect::<Result<Vec<_>>>()?;
         self.checks.check(&self.context, plans.iter().filter_map(Plan::needed))?;
@@ -121,6 +126,7 @@ impl Gpu {
         match kernel {
             _ if selection.count == 0 => Ok(()),
             Kernel::Elementwise(kind, coefficients) => {
+                // `fill_all` has checked the kernel, so this is its form or the error that it is not exact
                 let form = self.checks.form(*kind, target.dtype)?;
                 for dispatch in self::plan(selection, target.dtype, *coefficients, target.offset, bounds) {
                     let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: target.dtype };
@@ -133,7 +139,8 @@ impl Gpu {
         }
     }
 
-    /// Adds the steps of a matrix, which the CPU computes: a copy of whole words, and a fill of the half word that may be left.
+    /// Adds the steps of a matrix, which the CPU computes: a copy of whole words, and a fill of the half word that may
+    /// be left.
     fn copy<'a>(
         &self,
         matrix: &Matrix,
@@ -142,9 +149,11 @@ impl Gpu {
         bounds: Bounds,
         steps: &mut Vec<Step<'a>>,
     ) -> Result<()> {
+        // `Plan::new` asked for STORAGE; a copy needs this one as well
         target.check(selection.count, wgpu::BufferUsages::COPY_DST)?;
         let bytes = selection.count * target.dtype.size();
         let mut elements = crate::cpu::reserve::<u8>(bytes)?;
+        // as in `cpu::tensor`: the capacity never decides
         elements.resize(elements.capacity().min(usize::try_from(bytes).unwrap_or(usize::MAX)), 0);
         Filler::from_kernel(Kernel::Matrix(*matrix), *selection, target.dtype).fill_bytes(0, &mut elements)?;
         let (whole, half) = elements.split_at(elements.len() / 4 * 4);
@@ -152,6 +161,7 @@ impl Gpu {
             let staging = self.context.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC)?;
             steps.push(Step::Copy(staging, target.buffer, target.offset));
         }
+        // a copy writes whole words and would overwrite the neighbour, so one element of a constant is filled
         if let &[low, high] = half {
             let value = target.dtype.half_value(u16::from_ne_bytes([low, high]));
             let kernel = Kernel::new(&Sampler::Constant { value }, target.dtype, Arithmetic::Exact)?;
@@ -172,6 +182,7 @@ impl Gpu {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let allocate = |(fill, dtype): &(Fill, Dtype)| {
             let count = fill.elements();
+            // at least one word, because wgpu cannot bind a buffer of no bytes
             let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
             let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
             self.context.buffer(bytes.ok_or_else(overflow)?, usage)
@@ -197,13 +208,14 @@ impl Gpu {
         Ok(buffers.swap_remove(0))
     }
 
-    /// Allocates a buffer of `count` 32-bit words, fills it with the raw random words of a key from word `start` on (mod
-    /// 2^64) and submits. They are the words of [`cpu::words`](crate::cpu::words).
+    /// Allocates a buffer of `count` 32-bit words, fills it with the raw random words of a key from word `start` on
+    /// (mod 2^64) and submits. They are the words of [`cpu::words`](crate::cpu::words).
     ///
     /// # Errors
     ///
     /// Those of [`tensor`](Self::tensor), and [`Error::ShapeOverflow`] where the last word's index is above 2^64 - 1.
     pub fn words(&self, key: Key, start: u64, count: u64) -> Result<wgpu::Buffer> {
+        // the indices of a plan do not wrap
         if start.checked_add(count).is_none() {
             return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
         }
@@ -211,6 +223,7 @@ impl Gpu {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.context.buffer(bytes.max(4), usage)?;
         self.checks.check(&self.context, [(KernelKind::Words, Dtype::F32)].into_iter())?;
+        // words have no `Fill`, since they have no sampler
         let plan = Plan {
             kernel: Kernel::words(),
             selection: Selection::run(key, start, count),

@@ -27,8 +27,8 @@ pub enum Slot {
     U64Hidden,
 }
 
-/// The rounding of a product that feeds a sum to f32, whatever the compiler fuses. The numbers are those of `PRODUCTS` in the
-/// shaders.
+/// The rounding of a product that feeds a sum to f32, whatever the compiler fuses. The numbers are those of `PRODUCTS`
+/// in the shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Products {
@@ -67,13 +67,16 @@ impl Form {
     /// `contract`, and llvmpipe's carry none.
     pub const LLVMPIPE: Self = Self { multiply: Multiply::U64, slot: Slot::U64Hidden, products: Products::Bare };
 
-    /// The fastest form for a device, by the table in docs/compilers.md. A device that is not in it gets the safest form,
-    /// as do Metal and DirectX 12, whose compilers may regroup.
+    /// The fastest form for a device, by the table in docs/compilers.md. A device that is not in it gets the safest
+    /// form, as do Metal and DirectX 12, whose compilers may regroup.
     pub(super) fn of(device: &wgpu::Device) -> Self {
         let info = device.adapter_info();
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        // docs/compilers.md has the measurements behind each row; without 64-bit integers there is one form only
         match (int64, info.backend, info.driver.as_str()) {
+            // a feature of the device, not of the adapter: the caller may have opened it without 64-bit integers
             (false, ..) => Self::SAFEST,
+            // names as the drivers give them; another driver of the same GPU has another compiler
             (true, wgpu::Backend::Vulkan, "llvmpipe") => Self::LLVMPIPE,
             (true, wgpu::Backend::Vulkan, "radv") => Self::RADV,
             (true, wgpu::Backend::Vulkan, "NVK") => Self::NVK,
@@ -83,11 +86,13 @@ impl Form {
 
     /// Whether the form needs `Features::SHADER_INT64`.
     pub(super) const fn needs_int64(self) -> bool {
+        // the one pair that uses no 64-bit type
         !matches!((self.multiply, self.slot), (Multiply::U16, Slot::U32))
     }
 
     /// The safest form with the same use of 64-bit integers.
     pub(super) const fn safest(self) -> Self {
+        // a device that ran 64-bit products keeps its 64-bit integers: they are not what may break
         match self.multiply {
             Multiply::U16 => Self::SAFEST,
             Multiply::U64 | Multiply::U64Whole => Self::SAFEST_U64,
@@ -105,6 +110,7 @@ impl Form {
     /// ```
     #[must_use]
     pub fn source(self) -> String {
+        // text chosen here and not by overridable constants: a device without 64-bit integers must not see their types
         let multiply = match self.multiply {
             Multiply::U16 => include_str!("../../shaders/multiply_u16.wgsl"),
             Multiply::U64 => include_str!("../../shaders/multiply_u64.wgsl"),
@@ -116,6 +122,7 @@ impl Form {
             Slot::U64Hidden => include_str!("../../shaders/slot_u64_hidden.wgsl"),
         };
         [
+            // WGSL needs no order of declarations; this one reads from the barriers to the entry points
             include_str!("../../shaders/pin.wgsl"),
             multiply,
             slot,

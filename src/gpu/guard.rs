@@ -4,32 +4,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{Error, Result};
 
-/// Calls `make` and returns its result and the first error that wgpu found in it. wgpu keeps error scopes per thread, so `make`
-/// must stay on this one.
+/// Calls `make` and returns its result and the first error that wgpu found in it. wgpu keeps error scopes per thread,
+/// so `make` must stay on this one.
 pub(super) fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+    // one scope for each class of error: a scope catches one class only
     let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
     let made = make();
+    // scopes are a stack, so the last one is popped first
     let errors = [poll_once(internal.pop()), poll_once(validation.pop()), poll_once(memory.pop())];
     (made, errors.into_iter().flatten().next())
 }
 
 /// Calls wgpu with an object of the caller's, which may belong to another instance.
 ///
-/// wgpu numbers the objects of each instance from 0 and panics at a number that it has not given out. It looks the number up
-/// before anything else, so nothing has changed when it panics, and the panic can be caught. Its message appears on stderr
-/// unless the caller has set another hook. wgpu cannot detect an object of another instance with a number that is in use.
+/// wgpu numbers the objects of each instance from 0 and panics at a number that it has not given out. It looks the
+/// number up before anything else, so nothing has changed when it panics, and the panic can be caught. Its message
+/// appears on stderr unless the caller has set another hook. wgpu cannot detect an object of another instance with a
+/// number that is in use.
 pub(super) fn known<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T> {
+    // safe to unwind: wgpu has changed nothing yet, and `call` is not used again
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        // a panic's message is a `String` where it was formatted, else a `&str`
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let reason = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("wgpu panics").to_owned();
         Error::OtherDevice { what, reason }
     })
 }
 
-/// Whether a device is lost. wgpu reports it only to the device's callback, which belongs to the caller. But a lost device maps
-/// no new buffer.
+/// Whether a device is lost. wgpu reports it only to the device's callback, which belongs to the caller. But a lost
+/// device maps no new buffer.
 pub(super) fn is_lost(device: &wgpu::Device) -> bool {
     let descriptor = wgpu::BufferDescriptor {
         label: Some("seedtensors probe"),
@@ -44,6 +49,7 @@ pub(super) fn is_lost(device: &wgpu::Device) -> bool {
 /// Runs a blocking function on a thread of its own, or on this one where the system has no more threads.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn aside(wait: impl Fn() + Send + Sync + 'static) {
+    // shared, because a thread that cannot be started does not give its function back
     let wait = std::sync::Arc::new(wait);
     let waiting = std::sync::Arc::clone(&wait);
     if std::thread::Builder::new().spawn(move || waiting()).is_err() {
@@ -56,6 +62,7 @@ fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
         std::task::Poll::Ready(value) => value,
+        // in the browser, where this function sees no error
         std::task::Poll::Pending => None,
     }
 }

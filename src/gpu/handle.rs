@@ -8,10 +8,10 @@ use crate::Result;
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///
-/// Opening checks no sampler. Before the first use of a sampler in a dtype, the device's fills of it are compared with the
-/// CPU's bits; that first use waits for the device. [`check_all`](Self::check_all) does all comparisons at once. A sampler
-/// that differs is refused with [`Error::InexactDevice`](crate::Error::InexactDevice); native normals, which have no promised
-/// bits, remain.
+/// Opening checks no sampler. Before the first use of a sampler in a dtype, the device's fills of it are compared with
+/// the CPU's bits; that first use waits for the device. [`check_all`](Self::check_all) does all comparisons at once. A
+/// sampler that differs is refused with [`Error::InexactDevice`](crate::Error::InexactDevice); native normals, which
+/// have no promised bits, remain.
 ///
 /// ```no_run
 /// use seedtensors::gpu::{Gpu, Select};
@@ -28,7 +28,9 @@ use crate::Result;
 /// # Ok::<(), seedtensors::Error>(())
 /// ```
 pub struct Gpu {
+    /// The device with its pipelines.
     pub(super) context: Context,
+    /// The comparisons with the CPU so far.
     pub(super) checks: Checks,
 }
 
@@ -57,14 +59,15 @@ impl Gpu {
         self.checks.first_form()
     }
 
-    /// Compares every sampler in every dtype with the CPU's bits now, instead of before its first use. A sampler that differs
-    /// is no error here: see [`is_exact`](Self::is_exact).
+    /// Compares every sampler in every dtype with the CPU's bits now, instead of before its first use. A sampler that
+    /// differs is no error here: see [`is_exact`](Self::is_exact).
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost) and
     /// [`Error::Wgpu`](crate::Error::Wgpu).
     pub fn check_all(&self) -> Result<()> {
+        // waits on this thread; the futures need no executor
         pollster::block_on(self.check_all_async())
     }
 
@@ -108,6 +111,7 @@ impl Gpu {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // wgpu's own objects would print pages
         f.debug_struct("Gpu").field("info", self.info()).field("form", &self.form()).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+// in the order in which `Select::Default` prefers them
 /// The kind of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -44,6 +45,7 @@ impl From<wgpu::AdapterInfo> for DeviceInfo {
                 wgpu::DeviceType::Other => DeviceKind::Other,
             },
             backend: info.backend.to_string(),
+            // either may be empty; then the space between them is cut off
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         }
     }
@@ -51,6 +53,7 @@ impl From<wgpu::AdapterInfo> for DeviceInfo {
 
 impl fmt::Display for DeviceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // as a person reads it: `doctor` and the errors print this
         let kind = match self.kind {
             DeviceKind::Discrete => "discrete GPU",
             DeviceKind::Integrated => "integrated GPU",

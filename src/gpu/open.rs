@@ -27,6 +27,8 @@ impl Gpu {
     ///
     /// Those of [`open`](Self::open).
     pub async fn open_async(which: &Select) -> Result<Self> {
+        // Limits are those of the adapter, because wgpu's defaults cap the size of buffers and bindings. Of the
+        // features only 64-bit integers are used.
         let adapter = select(adapters().await, which)?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("seedtensors"),
@@ -36,6 +38,7 @@ impl Gpu {
         };
         let (device, queue) =
             adapter.request_device(&descriptor).await.map_err(|error| Error::Wgpu(error.to_string()))?;
+        // wgpu reports a lost device to this callback only, and a device has one callback
         let lost = Arc::new(OnceLock::new());
         let reason = Arc::clone(&lost);
         device.set_device_lost_callback(move |why, message| {
@@ -64,11 +67,13 @@ impl Gpu {
     ///
     /// Those of [`from_wgpu`](Self::from_wgpu).
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        // the caller keeps the device's callback, so a lost device is found by trying to map a buffer: see `is_lost`
         check_queue(&device, &queue).await?;
         Self::with_fastest_form(device, queue, Arc::default()).await
     }
 
-    /// The same device with a form of the shaders chosen by hand. Nothing of it is checked yet, and no other form is tried.
+    /// The same device with a form of the shaders chosen by hand. Nothing of it is checked yet, and no other form is
+    /// tried.
     ///
     /// # Errors
     ///
@@ -77,6 +82,7 @@ impl Gpu {
         if form.needs_int64() && !self.device().features().contains(wgpu::Features::SHADER_INT64) {
             return Err(Error::Wgpu(format!("the device has no 64-bit integers, which {form} needs")));
         }
+        // the pipelines stay: they are kept by form
         Ok(Self { checks: Checks::new(vec![form]), ..self })
     }
 
@@ -84,6 +90,7 @@ impl Gpu {
     async fn with_fastest_form(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<OnceLock<String>>) -> Result<Self> {
         check_limits(&device.limits())?;
         let form = Form::of(&device);
+        // in the order in which they are tried
         let mut forms = vec![form];
         if form != form.safest() {
             forms.push(form.safest());

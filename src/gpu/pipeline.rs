@@ -10,8 +10,8 @@ use crate::kernel::KernelKind;
 /// An entry point of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Entry {
-    /// 16-byte slots, four per thread. `coordinates` is there for a shard. `even` says that a thread's slots are equally far
-    /// apart in the tensor.
+    /// 16-byte slots, four per thread. `coordinates` is there for a shard. `even` says that a thread's slots are
+    /// equally far apart in the tensor.
     Slots { coordinates: Option<Coordinates>, even: bool },
     /// Word by word. `straddle` says that half-precision words straddle blocks.
     Words { straddle: bool },
@@ -55,10 +55,12 @@ impl Variant {
             Entry::Words { straddle } => (None, false, straddle),
             Entry::Scattered { coordinates } => (Some(coordinates), false, false),
         };
+        // WebGPU takes every overridable constant as f64, a bool as 0 or 1
         let flag = |flag| f64::from(u8::from(flag));
         [
             ("SAMPLER", f64::from(self.kind as u32)),
             ("DTYPE", f64::from(self.dtype as u32)),
+            // more than 7 tells the shader that there is no shard
             ("COORDINATES", coordinates.map_or(f64::from(u32::MAX), |coordinates| f64::from(coordinates.count))),
             ("WIDE", flag(coordinates.is_some_and(|coordinates| coordinates.wide))),
             ("EVEN", flag(even)),
@@ -73,10 +75,15 @@ pub(super) type Source = fn(Form) -> String;
 
 /// The shader modules and pipelines of a device. Both are made when they are first used.
 pub(super) struct Pipelines {
+    /// Gives the text of a form; tests give a changed one.
     source: Source,
+    /// The layout that all pipelines share, so that one bind group fits each of them.
     layout: wgpu::PipelineLayout,
+    /// Binding 0: the parameters, at a dynamic offset. Binding 1: the buffer's window.
     bindings: wgpu::BindGroupLayout,
+    /// The parsed shader of each form.
     modules: Mutex<HashMap<Form, wgpu::ShaderModule>>,
+    /// A pipeline for each entry point, kernel and dtype of a form.
     compiled: Mutex<HashMap<(Form, Variant), wgpu::ComputePipeline>>,
 }
 
@@ -108,6 +115,7 @@ impl Pipelines {
     }
 
     pub(super) fn insert(&self, form: Form, variant: Variant, pipeline: wgpu::ComputePipeline) {
+        // two threads may have compiled the same one; either will do
         lock(&self.compiled).insert((form, variant), pipeline);
     }
 
@@ -120,6 +128,7 @@ impl Pipelines {
             entry_point: Some(variant.entry.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &variant.constants(form),
+                // the shaders have no workgroup memory
                 zero_initialize_workgroup_memory: false,
             },
             cache: None,
@@ -134,6 +143,7 @@ impl Pipelines {
                 source: wgpu::ShaderSource::Wgsl((self.source)(form).into()),
             })
         };
+        // the lock is held while the text is parsed: a second thread would only parse it again
         lock(&self.modules).entry(form).or_insert_with(make).clone()
     }
 }
@@ -143,6 +153,7 @@ fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A buffer binding of the compute stage.
 const fn binding(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,

@@ -1,6 +1,6 @@
-//! The dispatches of a fill. A range of a buffer is cut into windows no larger than a binding may be. In each window the
-//! 16-byte slots are filled by one dispatch, and the words before and after them by two more. A shard is filled by slots
-//! where its runs are whole blocks, else run by run where they are long, else element by element.
+//! The dispatches of a fill. A range of a buffer is cut into windows no larger than a binding may be. In each window
+//! the 16-byte slots are filled by one dispatch, and the words before and after them by two more. A shard is filled by
+//! slots where its runs are whole blocks, else run by run where they are long, else element by element.
 
 use std::ops::Range;
 
@@ -14,14 +14,14 @@ use crate::{Dtype, Shard};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
-/// Bytes of a slot: an element of the shader's `array<vec4<u32>>`.
+/// Bytes of a slot: an element of the shader's `array<Slot>`.
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
 const THREAD: u64 = 4 * SLOT;
 /// The largest number of a shard's coordinates that a shader divides by: all of 8 dimensions but the outermost.
 pub(crate) const MOST_COORDINATES: usize = 7;
-/// A fill of at least this many elements gets a dispatch for its slots and others for its ends. Fewer are filled word by word:
-/// three dispatches cost more than they save.
+/// A fill of at least this many elements gets a dispatch for its slots and others for its ends. Fewer are filled word
+/// by word: three dispatches cost more than they save.
 const WORTH_SLOTS: u64 = 1 << 14;
 /// A run of a shard with at least this many elements gets dispatches of its own.
 const LONG_RUN: u64 = 1 << 14;
@@ -30,26 +30,43 @@ const MOST_COUNTED: u64 = 1 << 30;
 /// Larger bindings compute wrongly on Metal, and cannot be made on Vulkan and DX12.
 const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 
+// tests/shaders.rs compares the offsets of both structs
 /// The `Params` of shaders/fill.wgsl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Params {
+    /// Philox's key.
     pub(crate) key: [u32; 2],
+    /// The counter of the first thread's block.
     pub(crate) block: [u32; 2],
+    /// Threads of `fill_slots`, else elements.
     pub(crate) count: u32,
+    /// Threads of the grid in x.
     pub(crate) width: u32,
+    /// The first slot, or the first word, of the binding that is written.
     pub(crate) first: u32,
+    /// Elements of the first block before the first element.
     pub(crate) lead: u32,
+    /// 0, which no compiler of the shaders knows.
     pub(crate) zero: u32,
+    /// The first thread's unit of a shard.
     pub(crate) origin: u32,
+    /// The value of the last coordinate from which `carry` is added.
     pub(crate) limit: u32,
+    /// Padding to `last`, which is aligned to 8 bytes.
     pub(crate) padding: u32,
+    /// The stride of the last coordinate, which is not divided by.
     pub(crate) last: [u32; 2],
+    /// The index that is added from `limit` on.
     pub(crate) carry: [u32; 2],
+    /// Blocks of the tensor from one of a thread's slots to the next.
     pub(crate) jump: [u32; 2],
+    /// Padding to the coefficients, which are aligned to 16 bytes.
     pub(crate) space: [u32; 2],
     pub(crate) coefficients: Coefficients,
+    /// Padding to the dimensions: the coefficients take 96 bytes in the shader.
     pub(crate) gap: [u32; 2],
+    /// The coordinates that are divided by, the innermost first.
     pub(crate) dims: [Dim; MOST_COORDINATES],
 }
 
@@ -57,19 +74,25 @@ pub(crate) struct Params {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Dim {
+    /// Elements along it.
     pub(crate) extent: u32,
+    /// `n / extent` is the high word of `n * magic`, shifted right by `shift`.
     pub(crate) magic: u32,
+    /// See `magic`.
     pub(crate) shift: u32,
+    /// Padding to `stride`, which is aligned to 8 bytes.
     pub(crate) padding: u32,
     pub(crate) stride: [u32; 2],
+    /// Padding: the elements of a uniform array are multiples of 16 bytes apart.
     pub(crate) end: [u32; 2],
 }
 
 impl Dim {
-    /// A coordinate with an extent between 2 and 2^30. The magic number divides indices below 2^31 by a product (Granlund
-    /// and Montgomery, "Division by invariant integers using multiplication", 1994).
+    /// A coordinate with an extent between 2 and 2^30. The magic number divides indices below 2^31 by a product
+    /// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
     fn new(extent: u64, stride: u64) -> Self {
         let bits = extent.next_power_of_two().trailing_zeros();
+        // 2^(31 + bits) / extent, rounded up: the error stays below a unit for dividends below 2^31
         let magic = small((1 << (31 + bits)) / extent + u64::from(!extent.is_power_of_two()));
         Self { extent: small(extent), magic, shift: bits - 1, stride: words(stride), ..Self::default() }
     }
@@ -78,8 +101,11 @@ impl Dim {
 /// The device's limits that a plan depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
+    /// Bytes of the largest storage binding.
     pub(crate) binding: u64,
+    /// Bytes that the start of a binding is a multiple of; at least a slot.
     pub(crate) alignment: u64,
+    /// Workgroups of a dispatch in each dimension.
     pub(crate) workgroups: u32,
 }
 
@@ -100,6 +126,7 @@ pub(crate) struct Dispatch {
     /// The bytes of the buffer to bind.
     pub(crate) binding: Range<u64>,
     pub(crate) params: Params,
+    /// Workgroups in x and y.
     pub(crate) grid: [u32; 2],
 }
 
@@ -111,13 +138,16 @@ pub(crate) fn plan(
     offset: u64,
     bounds: Bounds,
 ) -> Vec<Dispatch> {
+    // a multiple of the alignment, so that every window but the first begins where a binding may begin
     let window = bounds.binding.min(LARGEST_WINDOW) / bounds.alignment * bounds.alignment;
     let end = offset + selection.count * dtype.size();
     let mut dispatches = Vec::new();
     let mut at = offset;
     while at < end {
+        // the first window begins before its first byte where that is not aligned
         let base = at / bounds.alignment * bounds.alignment;
         let limit = end.min(base + window);
+        // half of a last word is written as a whole word, with the other half as it was
         let binding = base..limit.next_multiple_of(4);
         let mut piece = Piece { selection, dtype, coefficients, offset, bounds, binding, dispatches: &mut dispatches };
         match selection.shard {
@@ -134,8 +164,10 @@ struct Piece<'a> {
     selection: &'a Selection,
     dtype: Dtype,
     coefficients: Coefficients,
+    /// The byte of the buffer at which the selection begins.
     offset: u64,
     bounds: Bounds,
+    /// The bytes of the window; `Params::first` counts from its start.
     binding: Range<u64>,
     dispatches: &'a mut Vec<Dispatch>,
 }
@@ -161,10 +193,13 @@ impl Piece<'_> {
     fn run(&mut self, range: Range<u64>, index: u64) {
         let index_at = |at: u64| index + (at - range.start) / self.dtype.size();
         let slots = Self::whole_slots(&range);
+        // without ends there is one dispatch either way
         let worth = slots == range || range.end - range.start >= WORTH_SLOTS * self.dtype.size();
+        // a slot begins with a block: elements that are shifted against their bytes have no such slots
         if worth && index_at(slots.start).is_multiple_of(4) {
             let (first, last) = (index_at(slots.start), index_at(slots.end));
             self.words(range.start..slots.start, index);
+            // the four slots of a thread are a quarter of the elements apart, in blocks of four
             let jump = (last - first) / 16;
             let params = Params { block: self.block(first / 4), jump: words(jump), ..Params::default() };
             self.slots(slots.clone(), Entry::Slots { coordinates: None, even: true }, params);
@@ -174,11 +209,13 @@ impl Piece<'_> {
         }
     }
 
+    /// A range of a shard.
     fn shard(&mut self, shard: &Shard, range: Range<u64>) {
         let elements = self.element(range.start)..self.element(range.end);
         let size = self.dtype.size();
         let slots = Self::whole_slots(&range);
         let in_words = |count: u64| (count * size).is_multiple_of(4);
+        // slots where runs are whole blocks; else dispatches of their own for long runs; else single elements
         if shard.is_of_blocks() && slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
             self.scattered(shard, range.start..slots.start);
             let blocks = self.element(slots.start) / 4..self.element(slots.end) / 4;
@@ -188,6 +225,7 @@ impl Piece<'_> {
             self.slots(slots.clone(), Entry::Slots { coordinates: Some(coordinates), even: jump.is_some() }, params);
             self.scattered(shard, slots.end..range.end);
         } else if shard.run() >= LONG_RUN && in_words(shard.run()) && in_words(elements.start) {
+            // each run has its own index, and `in_words` makes sure that it begins with a whole word
             let mut at = range.start;
             for (index, count) in shard.runs(elements) {
                 self.run(at..at + count * size, index);
@@ -205,34 +243,40 @@ impl Piece<'_> {
             return;
         }
         let first = self.element(range.start);
+        // units of one element: `fill_scattered` locates each by itself
         let (coordinates, params) = self.coordinates(shard, first..first + count, 1);
         let params = Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
         self.dispatch(Entry::Scattered { coordinates }, count.div_ceil(4), params);
     }
 
-    /// The distance in the tensor, in blocks, between the four quarters of a shard's blocks. There is one where every thread
-    /// has the same and the blocks of a slot are contiguous: where the quarters are whole runs of an even number of blocks.
+    /// The distance in the tensor, in blocks, between the four quarters of a shard's blocks. There is one where every
+    /// thread has the same and the blocks of a slot are contiguous: where the quarters are whole runs of an even number
+    /// of blocks.
     fn jump(&self, shard: &Shard, blocks: &Range<u64>) -> Option<u64> {
         let (row, quarter) = (shard.run() / 4, (blocks.end - blocks.start) / 4);
         let together = self.dtype.size() == 4 || (row.is_multiple_of(2) && blocks.start.is_multiple_of(2));
+        // more dimensions may have equal distances, too, but are not tried
         let [dim] = shard.dims() else { return None };
         (together && quarter.is_multiple_of(row)).then(|| quarter / row * (dim.stride / 4))
     }
 
-    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor. A unit's number is
-    /// divided into coordinates, the innermost first: as many as count at most `MOST_COUNTED` units. The next coordinate may
-    /// overflow once within a window.
+    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor. A unit's number
+    /// is divided into coordinates, the innermost first: as many as count at most `MOST_COUNTED` units. The next
+    /// coordinate may overflow once within a window.
     fn coordinates(&self, shard: &Shard, units: Range<u64>, unit: u64) -> (Coordinates, Params) {
         let first = units.start;
+        // the run itself is the innermost coordinate, of stride 1, where it has more than one unit
         let run = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
         let dims = shard.dims().iter().map(|dim| (dim.extent, dim.stride / unit));
         let dims: Vec<(u64, u64)> = run.into_iter().chain(dims).collect();
         let mut count = 0;
+        // units that the coordinates so far count
         let mut below = 1;
         while count + 1 < dims.len() && below * dims[count].0 <= MOST_COUNTED {
             below *= dims[count].0;
             count += 1;
         }
+        // numbers start at a multiple of `below`, so that they stay below 2^31 wherever the window is
         let origin = first % below;
         let index = shard.index((first - origin) * unit);
         let mut params = Params {
@@ -247,10 +291,12 @@ impl Piece<'_> {
         }
         if let Some(&(extent, stride)) = dims.get(count) {
             params.last = words(stride);
+            // coordinates until the next one reaches its extent and starts again, an outer one then being one more
             let left = extent - first / below % extent;
             let next = first - origin + left * below;
             if count + 1 < dims.len() && left < u64::from(u32::MAX) && next * unit < shard.elements() {
                 params.limit = small(left);
+                // the jump of the index there, beyond what the stride adds
                 params.carry = words((shard.index(next * unit) - index) / unit - left * stride);
             }
         }
@@ -260,6 +306,7 @@ impl Piece<'_> {
         (Coordinates { count: small(count as u64), wide }, params)
     }
 
+    /// A range of whole threads of `fill_slots`.
     fn slots(&mut self, range: Range<u64>, entry: Entry, params: Params) {
         let count = (range.end - range.start) / THREAD;
         let params = Params { count: small(count), first: small((range.start - self.binding.start) / SLOT), ..params };
@@ -272,6 +319,7 @@ impl Piece<'_> {
         if count == 0 {
             return;
         }
+        // a word then begins with an odd element, and its second half may come from the next block
         let straddle = self.dtype.size() == 2 && index % 2 == 1;
         let even = index - u64::from(straddle);
         let params = Params {
@@ -281,6 +329,7 @@ impl Piece<'_> {
             lead: small(even % 4),
             ..Params::default()
         };
+        // a thread writes the elements of one block, so the lead counts, too
         self.dispatch(Entry::Words { straddle }, (even % 4 + count).div_ceil(4), params);
     }
 
@@ -289,8 +338,11 @@ impl Piece<'_> {
         words(self.selection.key.offset.wrapping_add(block))
     }
 
+    /// Adds a dispatch with this many threads.
     fn dispatch(&mut self, entry: Entry, threads: u64, params: Params) {
+        // one dimension of workgroups is too short for a large window
         let workgroups = small(threads.div_ceil(WORKGROUP_SIZE.into()));
+        // as few rows as the limit allows, of nearly equal length: fewer idle threads in the last one
         let rows = workgroups.div_ceil(self.bounds.workgroups);
         let columns = workgroups.div_ceil(rows);
         self.dispatches.push(Dispatch {

@@ -25,6 +25,7 @@ impl Context {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
         let mut at = offset;
         for piece in bytes.chunks_mut(PIECE) {
+            // the last piece ends with a whole word, which may be longer than the elements
             let size = (PIECE as u64).min(end - at);
             self.read_piece(buffer, at, size, piece).await?;
             at += size;
@@ -34,9 +35,11 @@ impl Context {
 
     /// Copies `size` bytes of whole words from byte `at` on to the host, and as many of them to `piece` as it holds.
     async fn read_piece(&self, buffer: &wgpu::Buffer, at: u64, size: u64, piece: &mut [u8]) -> Result<()> {
+        // only a buffer of this usage can be mapped, and the caller's need not have it
         let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let (sender, receiver) = oneshot_channel();
         let mut encoder = self.encoder()?;
+        // the inner result is a buffer of another instance, the outer one an error of wgpu
         self.scoped(size, || known("buffer", || encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size)))??;
         self.scoped(size, || {
             self.queue.submit([encoder.finish()]);
@@ -45,6 +48,7 @@ impl Context {
                 let _ = sender.send(result);
             });
         })?;
+        // on the web the browser polls; elsewhere a mapping is only finished while someone polls the device
         #[cfg(not(target_arch = "wasm32"))]
         {
             let device = self.device.clone();
@@ -54,6 +58,7 @@ impl Context {
             });
         }
         let mapped = matches!(receiver.receive().await, Some(Ok(())));
+        // a device that is lost fails the mapping or gives no range
         match staging.slice(..).get_mapped_range() {
             Ok(view) if mapped => piece.copy_from_slice(&view[..piece.len()]),
             _ => return Err(self.lost_error()),

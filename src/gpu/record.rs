@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// One command of a fill.
 pub(super) enum Step<'a> {
+    /// A dispatch of a pipeline on a buffer.
     Dispatch(Box<Dispatch>, wgpu::ComputePipeline, &'a wgpu::Buffer),
     /// A copy of the whole first buffer to an offset of the second.
     Copy(wgpu::Buffer, &'a wgpu::Buffer, u64),
@@ -28,20 +29,24 @@ impl<'a> Step<'a> {
 impl Context {
     /// Records the steps in their order. On an error nothing was recorded.
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>]) -> Result<()> {
+        // everything that can fail comes before the recording
         let (groups, stride) = self.bind(steps)?;
         self.scoped(0, || record_bound(encoder, steps, &groups, stride))?
     }
 
-    /// Writes every dispatch's parameters into one buffer and makes a bind group for each buffer and window. Returns the
-    /// groups and the distance of the parameters in bytes.
+    /// Writes every dispatch's parameters into one buffer and makes a bind group for each buffer and window. Returns
+    /// the groups and the distance of the parameters in bytes.
     fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
+        // dynamic offsets must be multiples of the device's alignment
         let stride = size_of::<Params>().next_multiple_of(alignment);
         let dispatches = || steps.iter().filter_map(Step::dispatch);
+        // at least one entry, because a buffer of no bytes cannot be bound
         let mut contents = vec![0; stride * dispatches().count().max(1)];
         for (slot, (dispatch, _)) in contents.chunks_exact_mut(stride).zip(dispatches()) {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
         }
+        // written at its creation, so that the caller's submission is the only one
         let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
         // one error scope for all of them: a model has thousands of buffers
         let groups = self.scoped(0, || self.bind_groups(&params, steps))??;
@@ -89,15 +94,17 @@ impl Context {
 
 /// Records the steps in their order. Consecutive dispatches share one pass.
 ///
-/// An encoder of another instance is refused before anything is recorded: the first object that it gets was just made, so
-/// the other instance has not given out its number yet.
+/// An encoder of another instance is refused before anything is recorded: the first object that it gets was just made,
+/// so the other instance has not given out its number yet.
 fn record_bound(
     encoder: &mut wgpu::CommandEncoder,
     steps: &[Step<'_>],
     groups: &[wgpu::BindGroup],
     stride: u32,
 ) -> Result<()> {
+    // dispatches take offsets and groups in their order; copies take none
     let mut bound = (0..).step_by(stride.max(1) as usize).zip(groups);
+    // a copy cannot be recorded within a compute pass, so each change of kind ends one
     for steps in steps.chunk_by(|a, b| a.dispatch().is_some() == b.dispatch().is_some()) {
         if let Some(Step::Copy(..)) = steps.first() {
             known("encoder", || {
@@ -125,6 +132,7 @@ fn dispatch_all<'a>(
     let mut set = None;
     for step in steps {
         if let (Step::Dispatch(dispatch, pipeline, _), Some((offset, group))) = (step, bound.next()) {
+            // the offset differs for each dispatch, so the group is set every time; the pipeline only where it changes
             pass.set_bind_group(0, group, &[offset]);
             if set != Some(pipeline) {
                 pass.set_pipeline(pipeline);
@@ -135,6 +143,7 @@ fn dispatch_all<'a>(
     }
 }
 
+/// A binding of a part of a buffer.
 fn entry(binding: u32, buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindGroupEntry<'_> {
     wgpu::BindGroupEntry {
         binding,

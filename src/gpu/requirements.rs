@@ -17,8 +17,9 @@ const LEAST_WORKGROUPS: u64 = 1 << 10;
 /// WebGPU's default for the alignment of bindings, which it lets no device exceed.
 const MOST_ALIGNMENT: u64 = 256;
 
-/// Refuses limits below what the shaders need. All of them are far below WebGPU's defaults.
+/// Refuses limits below what the shaders need, which is nowhere above WebGPU's defaults.
 pub(super) fn check_limits(limits: &wgpu::Limits) -> Result<()> {
+    // uniform and storage buffer in one group, at one dynamic offset; workgroups in x only; grids in x and y
     let least = [
         ("max_bind_groups", limits.max_bind_groups.into(), 1),
         ("max_bindings_per_bind_group", limits.max_bindings_per_bind_group.into(), 2),
@@ -45,6 +46,7 @@ pub(super) fn check_limits(limits: &wgpu::Limits) -> Result<()> {
         ("min_uniform_buffer_offset_alignment", limits.min_uniform_buffer_offset_alignment.into()),
         ("min_storage_buffer_offset_alignment", limits.min_storage_buffer_offset_alignment.into()),
     ];
+    // the first that fails is the one in the message
     let low = least.into_iter().find(|&(_, found, needed)| found < needed);
     let high = most.into_iter().find(|&(_, found)| found > MOST_ALIGNMENT);
     match low.or(high.map(|(limit, found)| (limit, found, MOST_ALIGNMENT))) {
@@ -63,6 +65,7 @@ pub(super) async fn check_queue(_: &wgpu::Device, _: &wgpu::Queue) -> Result<()>
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) async fn check_queue(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<()> {
     let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
+    // on another thread: a wait of wgpu blocks, and an executor's thread must not
     let (polled, queue) = (device.clone(), queue.clone());
     aside(move || {
         // the receiver lives until the end of this function
@@ -87,6 +90,7 @@ const TRIES: usize = 1000;
 #[cfg(not(target_arch = "wasm32"))]
 fn tells_of(device: &wgpu::Device, queue: &wgpu::Queue) -> bool {
     let here = std::thread::current().id();
+    // a callback on another thread says nothing about this device, and is tried again
     (0..TRIES).any(|_| {
         let told = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&told);

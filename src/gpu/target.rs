@@ -2,7 +2,7 @@
 
 use crate::{Dtype, Error, Result};
 
-/// A place in the caller's buffer for a fill's elements: from byte `offset` on, as elements of `dtype`.
+/// A range of the caller's buffer for a fill's elements: from byte `offset` on, as elements of `dtype`.
 ///
 /// ```no_run
 /// # fn example(buffer: &seedtensors::wgpu::Buffer) {
@@ -18,8 +18,8 @@ use crate::{Dtype, Error, Result};
 pub struct Target<'a> {
     /// A buffer of the same device, with usage `STORAGE`.
     pub buffer: &'a wgpu::Buffer,
-    /// The byte of the first element; a multiple of 4. An odd number of half-precision elements leaves the other half of
-    /// the last word as it is.
+    /// The byte of the first element; a multiple of 4. An odd number of half-precision elements leaves the other half
+    /// of the last word as it is.
     pub offset: u64,
     /// The elements' type.
     pub dtype: Dtype,
@@ -44,8 +44,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The end of a range of `count` elements of `size` bytes, rounded up to whole words. Refuses a range that does not lie in
-/// the buffer, and a buffer without a usage.
+/// The end of a range of `count` elements of `size` bytes, rounded up to whole words. Refuses a range that does not lie
+/// in the buffer, and a buffer without a usage.
 pub(super) fn check_range(
     buffer: &wgpu::Buffer,
     offset: u64,
@@ -53,9 +53,11 @@ pub(super) fn check_range(
     size: u64,
     usage: wgpu::BufferUsages,
 ) -> Result<u64> {
+    // shaders write whole words, and wgpu copies them
     if !offset.is_multiple_of(4) {
         return Err(Error::MisalignedRange { offset });
     }
+    // rounded up, because half of a last word is read and written as a whole one
     let end = count.checked_mul(size).and_then(|bytes| offset.checked_add(bytes)?.checked_next_multiple_of(4));
     let end = end.ok_or_else(|| Error::ShapeOverflow {
         what: format!("the end of {count} elements of {size} bytes from byte {offset}"),

@@ -14,6 +14,7 @@ fn open() -> Gpu {
 /// The shader of a form with one piece of its text replaced.
 fn replaced(form: Form, from: &str, to: &str) -> String {
     let source = form.source();
+    // a text that is not there would test the unchanged shader
     assert!(source.contains(from), "{from}");
     source.replacen(from, to, 1)
 }
@@ -48,6 +49,7 @@ fn a_device_that_regroups_is_refused_for_exact_normals_alone() {
 
 #[test]
 fn a_device_whose_words_are_wrong_is_refused_for_everything() {
+    // one bit of a constant that is added to the key between rounds
     let gpu = spoilt(|form| replaced(form, "0x9E3779B9u", "0x9E3779B8u"));
     let words = gpu.words(Key::new(1), 0, 100).map(drop);
     let fills = [(UNIFORM, Arithmetic::Native), (NORMAL, Arithmetic::Native), (NORMAL, Arithmetic::Exact)];
@@ -60,6 +62,7 @@ fn a_device_whose_words_are_wrong_is_refused_for_everything() {
 
 #[test]
 fn a_device_that_rounds_halves_wrongly_is_refused() {
+    // bf16 then rounds a little more than half a unit down
     let gpu = spoilt(|form| replaced(form, "(bits + vec4(0x7fffu) + ", "(bits + vec4(0x7f00u) + "));
     for (sampler, arithmetic) in
         [(NORMAL, Arithmetic::Exact), (NORMAL, Arithmetic::Native), (UNIFORM, Arithmetic::Exact)]
@@ -90,6 +93,7 @@ fn a_form_that_differs_is_replaced_by_the_safest() {
 fn the_check_fits_into_the_least_binding() {
     let bytes: u64 = probes::long().chain(probes::short()).map(|probe| probe.count * probe.dtype.size()).sum();
     assert!(bytes <= requirements::LEAST_BINDING, "{bytes}");
+    // the bound is not far too large, either
     assert!(bytes > requirements::LEAST_BINDING / 4, "{bytes}");
 }
 
@@ -102,6 +106,7 @@ fn every_kernel_has_a_check() {
     let narrow = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.4, high: 0.41 };
     let wide = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
     let biased = Sampler::Normal { mean: 0.5, std: 1.0 };
+    // all samplers that a shader makes; a matrix has no kernel
     for sampler in [Sampler::Constant { value: 0.5 }, UNIFORM, NORMAL, biased, wide, narrow] {
         for &dtype in Dtype::ALL {
             for arithmetic in [Arithmetic::Exact, Arithmetic::Native] {

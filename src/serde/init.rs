@@ -10,10 +10,11 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::{BoundsTable, BoundsUnit};
 use crate::{Distribution, Gain, Init, Mode, VarianceScaling};
 
-/// An initialiser in a table of its parameters, with the defaults of PyTorch's functions where there are such.
+/// An initialiser in a table of its parameters, with the defaults of PyTorch's functions where those have any.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum InitTable {
+    // braces, because a name alone is read as an empty table
     Zeros {},
     Ones {},
     Constant {
@@ -36,6 +37,7 @@ enum InitTable {
         mean: f64,
         #[serde(default = "unit")]
         std: f64,
+        // with serde's `flatten` of the bounds, unknown parameters would pass
         #[serde(default = "super::minus_two")]
         low: f64,
         #[serde(default = "super::two")]
@@ -100,6 +102,7 @@ enum InitTable {
     },
 }
 
+// A scheme with `normal` in its name must not give a uniform.
 /// The distribution of a scheme that is named a normal: plain as in PyTorch, or truncated as in JAX and Keras.
 fn a_normal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Distribution, D::Error> {
     const NORMALS: &[&str] = &[Distribution::Normal.name(), Distribution::TruncatedNormal.name()];
@@ -122,6 +125,7 @@ impl From<InitTable> for Init {
             }
             InitTable::VarianceScaling(scaling) => scaling.into(),
             InitTable::XavierUniform { gain } => Self::xavier_uniform().gain(gain).into(),
+            // xavier scales with a gain of 1, he with that of the activation: PyTorch's defaults
             InitTable::XavierNormal { gain, distribution } => {
                 Self::xavier_normal().gain(gain).distribution(distribution).into()
             }
@@ -146,6 +150,7 @@ impl<'de> Deserialize<'de> for Init {
     }
 }
 
+/// Reads an initialiser from a name or a table.
 struct InitVisitor;
 
 impl<'de> Visitor<'de> for InitVisitor {
@@ -157,12 +162,14 @@ impl<'de> Visitor<'de> for InitVisitor {
 
     /// A name alone is a table without parameters.
     fn visit_str<E: Error>(self, name: &str) -> Result<Init, E> {
+        // read as a table of no parameters, so that both forms have the same defaults and errors
         let parameters = BTreeMap::<&str, &str>::new();
         self.visit_map(MapDeserializer::new(iter::once((name, parameters))))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Init, A::Error> {
         let table = InitTable::deserialize(MapAccessDeserializer::new(&mut map))?;
+        // serde's enum reads one key and would ignore a second one
         match map.next_key::<String>()? {
             None => Ok(table.into()),
             Some(second) => Err(A::Error::custom(format!("a tensor has one initialiser, `{second}` is a second one"))),
@@ -172,26 +179,32 @@ impl<'de> Visitor<'de> for InitVisitor {
 
 // The defaults of the parameters.
 
+/// The default of a gain, a std and a uniform's bound.
 const fn unit() -> f64 {
     1.0
 }
 
+/// The std of PyTorch's `sparse_`.
 const fn hundredth() -> f64 {
     0.01
 }
 
+/// The gain of the Xavier schemes.
 const fn linear() -> Gain {
     Gain::Linear
 }
 
+/// The gain of the He schemes.
 const fn relu() -> Gain {
     Gain::Relu
 }
 
+/// The distribution of the schemes that are named normal.
 const fn normal() -> Distribution {
     Distribution::Normal
 }
 
+/// The mode of the He schemes.
 const fn fan_in() -> Mode {
     Mode::FanIn
 }

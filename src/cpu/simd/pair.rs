@@ -7,6 +7,7 @@ use super::Simd;
 pub(crate) struct Pair<U>(pub(crate) U);
 
 /// Methods that do the same to both vectors.
+// a macro, because a function that takes a closure would not be inlined into the code for the vector unit
 macro_rules! on_both {
     ($($name:ident($($pair:ident: $Type:ident),+ $(; $word:ident)?) -> $Result:ident,)+) => {$(
         #[inline(always)]
@@ -62,6 +63,7 @@ impl<U: Simd> Simd for Pair<U> {
 
     #[inline(always)]
     fn count_from(self, first: u64) -> Self::U64s {
+        // the second vector continues where the first ends
         [self.0.count_from(first), self.0.count_from(first.wrapping_add(U::LANES as u64))]
     }
 
@@ -77,6 +79,7 @@ impl<U: Simd> Simd for Pair<U> {
 
     #[inline(always)]
     fn transpose(self, [a, b, c, d]: [Self::Vector; 4], out: &mut [u8]) {
+        // a row of four words takes 16 bytes
         let (first, second) = out.split_at_mut(16 * U::LANES);
         self.0.transpose([a[0], b[0], c[0], d[0]], first);
         self.0.transpose([a[1], b[1], c[1], d[1]], second);
@@ -84,6 +87,7 @@ impl<U: Simd> Simd for Pair<U> {
 
     #[inline(always)]
     fn transpose_halves(self, [a, b]: [Self::Vector; 2], out: &mut [u8]) {
+        // a row of four 16-bit numbers takes 8 bytes
         let (first, second) = out.split_at_mut(8 * U::LANES);
         self.0.transpose_halves([a[0], b[0]], first);
         self.0.transpose_halves([a[1], b[1]], second);

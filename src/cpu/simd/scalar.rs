@@ -3,10 +3,11 @@
 use super::Simd;
 use crate::bits::words;
 
-/// Scalar lane: plain arithmetic.
+/// The unit of one lane, on any processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar;
 
+/// The f32 with these bits.
 #[inline(always)]
 fn f32(a: u32) -> f32 {
     f32::from_bits(a)
@@ -65,6 +66,7 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    // Rust's `>>` is arithmetic on signed and logical on unsigned integers
     fn shr_signed(self, a: u32, bits: u32) -> u32 {
         (a.cast_signed() >> bits).cast_unsigned()
     }
@@ -101,6 +103,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn exact_mul_add_f32(self, a: u32, b: u32, c: u32) -> u32 {
+        // not `mul_add`: without an instruction for it that is a slow library call, and the product is exact anyway
         (f32(a) * f32(b) + f32(c)).to_bits()
     }
 
@@ -111,11 +114,13 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn to_f32(self, a: u32) -> u32 {
+        // `as` rounds to nearest, ties to even
         (a.cast_signed() as f32).to_bits()
     }
 
     #[inline(always)]
     fn to_f16(self, a: u32) -> u32 {
+        // never called, as CONVERTS_F16 is false
         a
     }
 
@@ -126,6 +131,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn load_u64s(self, numbers: &[u64]) -> u64 {
+        // a vector of one number
         numbers[0]
     }
 
@@ -136,6 +142,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn mul_low(self, a: u64, b: u32) -> u64 {
+        // the high word may be anything, so it is masked
         (a & 0xffff_ffff) * u64::from(b)
     }
 
@@ -161,6 +168,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn transpose(self, columns: [u32; 4], out: &mut [u8]) {
+        // one row: there is nothing to transpose
         out.copy_from_slice(bytemuck::bytes_of(&columns));
     }
 

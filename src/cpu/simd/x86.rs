@@ -1,10 +1,10 @@
 //! AVX-512 and AVX2.
 //!
-//! These units multiply 32-bit words in 64-bit lanes. `U64s` is two vectors of 64-bit lanes. `narrow` takes the low words
-//! of both: those of the first vector go to the even lanes of a `Vector`, those of the second to the odd lanes.
+//! These units multiply 32-bit words in 64-bit lanes. `U64s` is two vectors of 64-bit lanes. `narrow` takes the low
+//! words of both: those of the first vector go to the even lanes of a `Vector`, those of the second to the odd lanes.
 //!
-//! The numbers of a `U64s` are not in counting order. `transpose` works within each 128 bits, which is cheap, and the order
-//! is chosen so that it comes out right.
+//! The numbers of a `U64s` are not in counting order. `transpose` works within each 128 bits, which is cheap, and the
+//! order is chosen so that it comes out right.
 
 use std::arch::x86_64::{__m256i, __m512i, __mmask16, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT};
 
@@ -12,13 +12,17 @@ use pulp::x86::{V3, V4};
 
 use super::Simd;
 
+/// Rounds to nearest, ties to even, whatever mode the processor is in, and raises no exceptions.
 const TO_NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
-/// Shuffles that copy the low word of each pair to the high word, and the high word to the low word.
+/// A shuffle that copies the low word of each pair to the high word.
 const LOW_TO_HIGH: i32 = 0b10_10_00_00;
+/// The other way round.
 const HIGH_TO_LOW: i32 = 0b11_11_01_01;
 
 /// The order of the numbers of a `U64s`: those in the first vector, then those in the second.
+// `narrow` joins the two so that the k-th 128 bits hold the numbers k, k + n, k + 2n, k + 3n, where n is the number of
+// 128-bit parts. A transpose within each part then writes 0 to n - 1 first, then n to 2n - 1, and so on.
 const ORDER_8: [[u64; 4]; 2] = [[0, 4, 1, 5], [2, 6, 3, 7]];
 const ORDER_16: [[u64; 8]; 2] = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]];
 
@@ -66,6 +70,8 @@ macro_rules! u64_ops {
     ($vector:ty, $ext:ident, $order:ident, $splat_ext:ident: $mul:ident, $add:ident, $shr:ident, $splat:ident) => {
         #[inline(always)]
         fn mul_wide(self, a: $vector, b: $vector) -> [$vector; 2] {
+            // the multiplication reads the even words of both operands, so the odd ones are moved there for a second
+            // one
             let [a_odd, b_odd] = self.high([a, b]);
             let products = [self.$ext.$mul(a, b), self.$ext.$mul(a_odd, b_odd)];
             [self.narrow(products), self.narrow_high(products)]
@@ -91,6 +97,7 @@ macro_rules! u64_ops {
 
         #[inline(always)]
         fn xor_high(self, [even, odd]: [$vector; 2], word: $vector, b: [$vector; 2]) -> [$vector; 2] {
+            // the words above the low ones are not cleared: nothing reads them
             let b = self.high(b);
             [self.xor(self.xor(even, word), b[0]), self.xor(self.xor(odd, word), b[1])]
         }
@@ -108,6 +115,7 @@ macro_rules! transpose {
         #[inline(always)]
         fn transpose(self, [a, b, c, d]: [$vector; 4], out: &mut [u8]) {
             let simd = self.$ext;
+            // two rounds of interleaving: words to pairs, pairs to rows
             let (ab_low, ab_high) = (simd.$low(a, b), simd.$high(a, b));
             let (cd_low, cd_high) = (simd.$low(c, d), simd.$high(c, d));
             let rows = [
@@ -161,6 +169,7 @@ impl Simd for V4 {
 
     #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
+        // the instruction takes the lanes of the second operand where the mask is 1
         self.avx512f._mm512_mask_blend_epi32(mask, no, yes)
     }
 
@@ -184,6 +193,7 @@ impl Simd for V4 {
     #[inline(always)]
     fn load_u64s(self, numbers: &[u64]) -> [__m512i; 2] {
         let (numbers, _) = numbers.as_chunks::<8>();
+        // one permutation of 16 numbers for each half: its indices are the order itself
         let (low, high) = (bytemuck::cast(numbers[0]), bytemuck::cast(numbers[1]));
         let [even, odd] = ORDER_16;
         [
@@ -194,6 +204,7 @@ impl Simd for V4 {
 
     #[inline(always)]
     fn narrow(self, [even, odd]: [__m512i; 2]) -> __m512i {
+        // bits of the odd lanes: they come from the second vector
         self.avx512f._mm512_mask_shuffle_epi32::<LOW_TO_HIGH>(even, 0xaaaa, odd)
     }
 
@@ -206,6 +217,7 @@ impl Simd for V4 {
     fn transpose_halves(self, [a, b]: [__m512i; 2], out: &mut [u8]) {
         let simd = self.avx512f;
         let rows = [simd._mm512_unpacklo_epi32(a, b), simd._mm512_unpackhi_epi32(a, b)];
+        // the interleaving leaves the rows of a vector in the order 0, 4, 1, 5, ...; the permutation puts them right
         let order = bytemuck::cast([0_u64, 2, 4, 6, 1, 3, 5, 7]);
         let rows = [simd._mm512_permutexvar_epi64(order, rows[0]), simd._mm512_permutexvar_epi64(order, rows[1])];
         out.copy_from_slice(bytemuck::bytes_of(&rows));
@@ -242,6 +254,7 @@ impl Simd for V3 {
 
     #[inline(always)]
     fn at_least(self, a: __m256i, b: __m256i) -> __m256i {
+        // AVX2 compares signed words only: a is at least b where it is the larger of the two
         self.avx2._mm256_cmpeq_epi32(self.avx2._mm256_max_epu32(a, b), a)
     }
 
@@ -272,6 +285,7 @@ impl Simd for V3 {
 
     #[inline(always)]
     fn to_f16(self, a: __m256i) -> __m256i {
+        // never called, as CONVERTS_F16 is false
         a
     }
 
@@ -279,6 +293,7 @@ impl Simd for V3 {
     fn load_u64s(self, numbers: &[u64]) -> [__m256i; 2] {
         let (n, _) = numbers.as_chunks::<8>();
         // the order is ORDER_8
+        // number by number: AVX2 has no permutation of two vectors
         let [a, b, c, d, e, f, g, h] = n[0];
         [bytemuck::cast([a, e, b, f]), bytemuck::cast([c, g, d, h])]
     }
