@@ -160,35 +160,19 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
             Ok(Truncated::Narrow(narrow_coefficients(&narrow, middle, std, inside)))
         }
         Window::Wide(wide) => {
-<<<<<<< HEAD
             // no value lies outside of the bounds, so only bounds that the dtype cannot hold need a closer look
             if [low, high].iter().any(|&bound| !dtype.rounded(bound.into()).is_finite()) {
                 for end in wide.ends() {
                     let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
                     check_finite("truncated normal's least and greatest value", value, dtype)?;
                 }
-=======
-            // an infinite bound is no value: the extreme quantiles decide whether all values are finite
-            for end in ends(&wide, [low, high], in_std(low), in_std(high)) {
-                let value = (f64::from(mean) + f64::from(std) * end).clamp(low.into(), high.into());
-                check_finite("truncated normal's least and greatest value", value, dtype)?;
->>>>>>> w15-c1
             }
             Ok(Truncated::Wide(wide_coefficients(&wide, mean, std, inside)))
         }
     }
 }
 
-<<<<<<< HEAD
-=======
-/// The least and the greatest value of a window in standard deviations: its bounds where both are finite, else the
-/// quantiles of the first and the last word.
-fn ends(wide: &Wide, bounds: [f32; 2], low: f64, high: f64) -> [f64; 2] {
-    if bounds.iter().all(|bound| bound.is_finite()) { [low, high] } else { wide.ends() }
-}
-
 /// The coefficients of a wide window. `inside` has the bounds in the dtype.
->>>>>>> w15-c1
 pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
     Coefficients {
         // the mirrored quantiles are negated; the words are flipped, so that word 0 still gives the least value

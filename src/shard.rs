@@ -82,7 +82,8 @@ impl Shape {
         if !start.iter().zip(extent).zip(dims).all(inside) {
             return Err(Error::bad(&format!("a shard must lie inside shape {dims:?}"), given()));
         }
-        let mut shard = Shard { elements: 0, whole: self.elements(), first: 0, run: 1, dims: [Dim::default(); MOST_DIMS], rank: 0 };
+        let mut shard =
+            Shard { elements: 0, whole: self.elements(), first: 0, run: 1, dims: [Dim::default(); MOST_DIMS], rank: 0 };
         // its dimensions would divide by 0; a shard without elements needs none of them
         if extent.contains(&0) {
             return Ok(shard);

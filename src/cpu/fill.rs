@@ -263,7 +263,9 @@ impl Blocks<'_> {
             KernelKind::Words => Blocks { kind: KernelKind::Words, ..self }.each(simd, out),
             KernelKind::Constant => Blocks { kind: KernelKind::Constant, ..self }.each(simd, out),
             KernelKind::Uniform => Blocks { kind: KernelKind::Uniform, ..self }.each(simd, out),
-            KernelKind::Normal | KernelKind::NormalNative => Blocks { kind: KernelKind::Normal, ..self }.each(simd, out),
+            KernelKind::Normal | KernelKind::NormalNative => {
+                Blocks { kind: KernelKind::Normal, ..self }.each(simd, out)
+            }
             KernelKind::NormalCentred => Blocks { kind: KernelKind::NormalCentred, ..self }.each(simd, out),
             KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each(simd, out),
             KernelKind::TruncatedNarrow => Blocks { kind: KernelKind::TruncatedNarrow, ..self }.each(simd, out),

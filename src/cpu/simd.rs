@@ -7,8 +7,8 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use scalar::Scalar;
 pub(crate) use pair::Pair;
+pub(crate) use scalar::Scalar;
 
 /// A vector unit. It works on `LANES` 32-bit words at a time, taken as integers (unsigned, wrapping) or as f32 (each
 /// operation rounded once, never fused).

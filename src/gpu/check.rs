@@ -216,17 +216,17 @@ async fn differences(
 fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
     use rayon::prelude::*;
 
-    kernels.par_iter().try_for_each(|&(kind, dtype)| {
-        context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop)
-    })
+    kernels
+        .par_iter()
+        .try_for_each(|&(kind, dtype)| context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop))
 }
 
 /// Compiles the pipelines of kernels.
 #[cfg(not(feature = "rayon"))]
 fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
-    kernels.iter().try_for_each(|&(kind, dtype)| {
-        context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop)
-    })
+    kernels
+        .iter()
+        .try_for_each(|&(kind, dtype)| context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop))
 }
 
 /// The dispatches of all fills, one after the other in one binding of a buffer.

@@ -219,7 +219,8 @@ impl Gpu {
         if start.checked_add(count).is_none() {
             return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
         }
-        let bytes = count.checked_mul(4).ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} words") })?;
+        let bytes =
+            count.checked_mul(4).ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} words") })?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.context.buffer(bytes.max(4), usage)?;
         self.checks.check(&self.context, [(KernelKind::Words, Dtype::F32)].into_iter())?;
