@@ -15,6 +15,7 @@ use crate::tensor_spec::{Key, TensorSpec, check_padding};
 /// A broken rule, and the bytes of the text that break it.
 type Misplaced = (Range<usize>, String);
 
+/// A recipe as TOML. Unknown keys are refused: a misspelt one would be ignored without a word.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -26,6 +27,7 @@ struct File {
     layer: Vec<Spanned<LayerEntry>>,
 }
 
+/// The `[defaults]` of all tensors. A key of a tensor replaces its default.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Defaults {
@@ -84,6 +86,7 @@ impl Recipe {
     /// Those of [`parse`](Self::parse).
     pub fn parse_with_dtype(text: &str, dtype: Option<Dtype>) -> Result<Self, RecipeError> {
         let file: File = toml::from_str(text).map_err(|error| RecipeError {
+            // bytes of the text become a line here, once for every error
             line: error.span().map(|span| line_of(text, span.start)),
             message: plain(error.message()),
         })?;
@@ -91,6 +94,7 @@ impl Recipe {
             let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init, or a [[layer]]";
             return Err(RecipeError { line: None, message: message.to_owned() });
         }
+        // the caller's dtype replaces the recipe's default, not the dtype that a tensor has of its own
         let dtype = dtype.or(file.defaults.dtype).unwrap_or(Dtype::F32);
         file.tensors(dtype).map_err(|(span, message)| RecipeError { line: Some(line_of(text, span.start)), message })
     }
@@ -105,13 +109,15 @@ impl File {
         });
         let layers = self.layer.iter();
         let layers = layers.map(|entry| (entry.span().start, &entry.get_ref().name, entry.get_ref().tensors(dtype)));
-        // TOML gives the [[tensor]] and the [[layer]] tables as two lists
+        // // TOML gives the [[tensor]] and the [[layer]] tables as two lists: the order of the text is restored
         let mut entries: Vec<_> = tensors.chain(layers).collect();
         entries.sort_by_key(|(start, ..)| *start);
         let mut names = HashSet::new();
         let mut tensors = Vec::with_capacity(entries.len());
         for (_, name, made) in entries {
             for tensor in made? {
+                // the name is the key of the random numbers and of the file: two tensors of one name would be the
+                // same
                 if !names.insert(tensor.name.clone()) {
                     let message = format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
                     return Err((name.span(), message));
@@ -138,6 +144,7 @@ impl LayerEntry {
             let sampler = init.sampler(&shape).map_err(refuse)?;
             sampler.check(dtype).map_err(refuse)?;
             let name = format!("{name}.{parameter}");
+            // checked here, because a layer does not go through `TensorSpec::tensor`
             check_name(&name).map_err(|error| (self.name.span(), error.to_string()))?;
             let checked = check_padding(&shape, padding);
             checked.map_err(|error| (self.layer.span(), format!("tensor {name:?}: {error}")))?;
@@ -155,6 +162,7 @@ impl Entry {
             shape: self.shape.get_ref().clone(),
             dtype: self.dtype.unwrap_or(dtype),
             layout: self.layout.or(defaults.layout).unwrap_or_default(),
+            // an ordinary convolution, as in PyTorch's `groups=1`
             groups: self.groups.unwrap_or(1),
             transposed: self.transposed,
             fans: self.fans,
