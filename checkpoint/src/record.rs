@@ -7,6 +7,7 @@ use seedtensors::{Arithmetic, Key, VALUES_VERSION};
 
 use crate::recipe::{Recipe, RecipeError, Tensor};
 
+// The keys of the metadata. Files have them, so they never change.
 const ARITHMETIC: &str = "seedtensors.arithmetic";
 const CHECKPOINT: &str = "seedtensors.checkpoint";
 const RECIPE: &str = "seedtensors.recipe";
@@ -59,6 +60,7 @@ impl Whole {
     /// # Ok::<(), seedtensors_checkpoint::RecipeError>(())
     /// ```
     pub fn of<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> Self {
+        // a sum does not depend on the order of the files, and the sums of files add up to that of the whole
         let one = |tensor: &Tensor| Self { tensors: 1, digest: Key::new(0).named(&tensor.to_string()).seed };
         tensors.into_iter().map(one).fold(Self::default(), Self::add)
     }
@@ -97,6 +99,7 @@ impl Record {
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let arithmetic = if self.arithmetic == Arithmetic::Exact { "exact" } else { "native" };
         let entries = [
+            // transformers asks for this key: the tensors are laid out as PyTorch saves them
             ("format", "pt".to_owned()),
             (ARITHMETIC, arithmetic.to_owned()),
             (CHECKPOINT, format!("{:016x}", self.whole.digest)),
@@ -114,7 +117,9 @@ impl Record {
     ///
     /// A record that this program did not write, or of another version of the values.
     pub fn read(metadata: &BTreeMap<String, String>) -> Result<Option<Self>, RecordError> {
+        // a file of another program has neither of these keys: it is no error that it has no record
         let (Some(recipe), Some(seed)) = (metadata.get(RECIPE), metadata.get(SEED)) else { return Ok(None) };
+        // before anything else is read: another version may record other keys
         let version = metadata.get(VALUES).map_or("", String::as_str);
         if version != VALUES_VERSION.to_string() {
             return Err(RecordError::Version(version.to_owned()));
@@ -135,12 +140,13 @@ impl Record {
 }
 
 impl Whole {
-    /// Reads a file's metadata. Only the digits that [`Record::metadata`] writes are taken.
+    /// /// Reads a file's metadata. The digest must be written as [`Record::metadata`] writes it.
     fn read(
         metadata: &BTreeMap<String, String>,
         bad: &impl Fn(&'static str, &'static str, &str) -> RecordError,
     ) -> Result<Self, RecordError> {
         let text = |key| metadata.get(key).map_or("", String::as_str);
+        // a key that is absent is refused as an empty value
         let (tensors, digest) = (text(TENSORS), text(CHECKPOINT));
         Ok(Self {
             tensors: tensors.parse().map_err(|_| bad(TENSORS, "a whole number", tensors))?,

@@ -10,7 +10,8 @@ use crate::decoder::Decoder;
 use crate::header::Entry;
 use crate::positional_io::read_exact_at;
 
-/// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache.
+/// /// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache, and a multiple
+/// of the size of every dtype, so that no value is cut.
 const PIECE: u64 = 1 << 20;
 
 /// Statistics of a tensor's finite values, and the counts of its others.
@@ -19,10 +20,13 @@ const PIECE: u64 = 1 << 20;
 pub struct Statistics {
     /// Finite values.
     pub count: f64,
+    /// Their mean.
     mean: f64,
     /// The sum of their squared distances from the mean.
     squares: f64,
+    /// The least of them.
     min: f64,
+    /// The greatest of them.
     max: f64,
     /// Values that are 0.
     pub zeros: u64,
@@ -42,6 +46,7 @@ impl Statistics {
         if tensor.dtype == Dtype::C64 || !tensor.dtype.bitsize().is_multiple_of(8) {
             return Ok(None);
         }
+        // merged in the order of the file, so that the result does not depend on the number of threads
         let pieces = pieces(file, tensor, Self::of)?;
         Ok(Some(pieces.into_iter().fold(Self::default(), Self::merged)))
     }
@@ -70,12 +75,14 @@ impl Statistics {
         self.known(self.max)
     }
 
+    /// The value, unless there are no values, or it is beyond f64.
     fn known(&self, value: f64) -> Option<f64> {
         (self.count > 0.0 && value.is_finite()).then_some(value)
     }
 
     /// The statistics of a slice of values.
     pub(crate) fn of(values: &[f64]) -> Self {
+        // the usual case, without a copy of the values
         if values.iter().all(|value| value.is_finite()) {
             return Self::of_finite(values);
         }
@@ -85,7 +92,8 @@ impl Statistics {
         Self { nans, infinities, ..Self::of_finite(&finite) }
     }
 
-    /// Two passes, the mean first. Each has eight sums, so that the compiler makes vectors of them.
+    /// /// Two passes, the mean first: the sum of squares less the square of the sum would lose all digits of a small
+    /// variance. Each pass has eight sums, so that the compiler makes vectors of them.
     fn of_finite(values: &[f64]) -> Self {
         if values.is_empty() {
             return Self::default();
@@ -117,9 +125,11 @@ impl Statistics {
         }
     }
 
-    /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances").
+    /// /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
+    /// sample variances").
     fn merged(self, other: Self) -> Self {
         let (nans, infinities) = (self.nans + other.nans, self.infinities + other.infinities);
+        // an empty one has no mean and no bounds to merge
         if self.count == 0.0 || other.count == 0.0 {
             let some = if self.count == 0.0 { other } else { self };
             return Self { nans, infinities, ..some };
@@ -155,6 +165,7 @@ pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bin
         for value in values.iter().filter(|value| value.is_finite()) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative ones become 0")]
             let bin = ((value - low) / range * parts) as usize;
+            // the greatest value is at the end of the last bin, and belongs to it
             counts[bin.min(bins - 1)] += 1;
         }
         counts

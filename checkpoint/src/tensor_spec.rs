@@ -13,6 +13,7 @@ use crate::recipe::{ShardSpec, Tensor};
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<u64>,
+    // Defaults are those of a recipe without `[defaults]`; `parse` fills in those of one that has them.
     #[serde(default = "f32")]
     pub(crate) dtype: Dtype,
     #[serde(default)]
@@ -49,7 +50,9 @@ pub(crate) enum Key {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct SpecError {
+    /// The key that breaks the rule.
     pub(crate) key: Key,
+    /// The rule that is broken.
     pub(crate) message: String,
 }
 
@@ -64,6 +67,7 @@ impl TensorSpec {
     pub(crate) fn tensor(self) -> Result<Tensor, SpecError> {
         let Self { name, dtype, padding, .. } = &self;
         let (dtype, padding) = (*dtype, *padding);
+        // every check that a fill makes, so that no error is left for the middle of a run
         check_name(name).map_err(|error| SpecError::new(Key::Name, error))?;
         let refuse = |key, error: &dyn ToString| SpecError::new(key, format!("tensor {name:?}: {}", error.to_string()));
         if self.shape.len() > MOST_DIMS {
@@ -75,16 +79,19 @@ impl TensorSpec {
             let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
             SpecError::new(Key::Init, message)
         })?;
+        // the sampler of the whole shape: the fans of a shard are those of its tensor
         let checked = init.sampler(&shape).and_then(|sampler| sampler.check(dtype));
         checked.map_err(|error| refuse(Key::Init, &error))?;
         if let Some(shard) = &self.shard {
             shape.shard(&shard.start, &shard.extent).map_err(|error| refuse(Key::Shard, &error))?;
         }
         check_padding(&shape, padding).map_err(|message| refuse(Key::Padding, &message))?;
+        // the borrows of the checks end here
         let Self { name, shard, .. } = self;
         Ok(Tensor { name, shape, dtype, init, padding, shard })
     }
 
+    /// The shape of the whole tensor, from which fans are computed.
     fn whole_shape(&self) -> seedtensors::Result<Shape> {
         let shape =
             Shape::new(&self.shape)?.with_layout(self.layout).with_groups(self.groups).with_transposed(self.transposed);
@@ -98,6 +105,7 @@ impl TensorSpec {
 /// Refuses padding outside the first dimension.
 pub(crate) fn check_padding(shape: &Shape, padding: Option<u64>) -> Result<(), BadPadding> {
     match (padding, shape.dims()) {
+        // `padding` is an index of the first dimension, as `padding_idx` of an embedding is
         (Some(padding), &[rows, ..]) if padding >= rows => Err(BadPadding::Outside { padding, rows }),
         (Some(_), []) => Err(BadPadding::Scalar),
         _ => Ok(()),
