@@ -139,7 +139,7 @@ impl Plan {
         max_shard_size: u64,
         world_size: usize,
     ) -> Result<Self, PlanError> {
-        // Every rank computes the whole plan for itself, without a word to the others: it depends on the arguments
+        // Every rank computes the whole plan for itself, and asks no other: it depends on the arguments
         // alone.
         let single = file_name(out).map(|name| name.to_string_lossy().into_owned());
         let shards = match single {

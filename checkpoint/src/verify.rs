@@ -100,7 +100,7 @@ fn check_same_checkpoint(checkpoint: &Checkpoint, recorded: &[(&CheckpointFile, 
     if recorded.iter().any(|(_, record)| record.whole != first.whole) {
         return;
     }
-    // the sum over the records: a file that was removed, from the index too, is missed here
+    // the sum over the records: a file that was removed, from the index too, makes it too small
     let tensors = recorded.iter().flat_map(|(_, record)| &record.recipe.tensors);
     let (found, whole) = (Whole::of(tensors), first.whole);
     let is_part = checkpoint.is_one_file && found.tensors < whole.tensors;
