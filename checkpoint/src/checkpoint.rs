@@ -12,7 +12,7 @@ use crate::format::{INDEX, SINGLE};
 use crate::index::{FoundIndex, first_of, weight_map};
 use crate::numbered_files::missing_numbers;
 
-/// /// The most bytes of an index that are read. An entry has about 100 bytes, so 2.6 million tensors fit.
+/// The most bytes of an index that are read. An entry has about 100 bytes, so 2.6 million tensors fit.
 const LARGEST_INDEX: u64 = 256 << 20;
 /// Endings of files that hold weights in other formats, for the message where no safetensors file is found.
 const OTHERS: [&str; 9] = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx"];
@@ -61,7 +61,7 @@ impl Checkpoint {
     /// Reads the headers of files, and refuses a tensor that two of them have.
     fn of_files(paths: Vec<PathBuf>) -> Result<Self, BadFile> {
         let files = paths.into_iter().map(CheckpointFile::read).collect::<Result<Vec<_>, _>>()?;
-        // // two files with the same tensor contradict each other, and readers differ in which one they take
+        // two files with the same tensor contradict each other, and readers differ in which one they take
         let mut names = HashMap::new();
         for file in &files {
             for tensor in &file.header.tensors {
@@ -95,7 +95,6 @@ impl Checkpoint {
         let folder = path.parent().unwrap_or(Path::new(""));
         let names = index.files();
         let (there, missing): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| folder.join(name).exists());
-        // the problems below are in the order in which a reader can act on them: files, then tensors, then totals
         let mut checkpoint = Self::of_files(there.into_iter().map(|name| folder.join(name)).collect())?;
         let missing = missing.into_iter().map(|name| format!("file {name} of the index is missing"));
         checkpoint.problems = first_of(missing, "files of the index are missing");

@@ -49,7 +49,7 @@ impl CheckpointFile {
         }
     }
 
-    /// /// Opens it again for its values. It is not kept open, because a process may have only so many open files.
+    /// Opens it again for its values. It is not kept open, because a process may have only so many open files.
     pub(crate) fn open(&self) -> io::Result<File> {
         open_regular(&self.path)
     }

@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::request::Progress;
 use crate::values::{Piece, Values, bytes_of};
 
-/// /// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
+/// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
 /// differ.
 struct Difference<'t> {
     tensor: &'t Tensor,
@@ -57,7 +57,7 @@ pub(crate) fn compare(
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // // the expected values, then those of the file: each half begins at a multiple of 8 bytes, aligned like the
+        // the expected values, then those of the file: each half begins at a multiple of 8 bytes, aligned like the
         // buffer
         let half = piece.bytes.next_multiple_of(8);
         let (expected, found) = bytes_of(buffer, 2 * half).split_at_mut(half);
@@ -67,13 +67,13 @@ pub(crate) fn compare(
         filled.map_err(|source| VerifyError::Fill { name: piece.tensor.name.clone(), source })?;
         if expected != found {
             let difference = difference(&piece, expected, found);
-            // // the offset of its first byte identifies a tensor, and sorts tensors as the file does; pieces come in
-            // any order
+            // the offset of its first byte identifies a tensor, and sorts tensors as the file does; pieces come in any
+            // order
             let begin = piece.offset - piece.start * piece.tensor.dtype.size();
             let mut differences = differences.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             differences.entry(begin).and_modify(|first| first.merge(&difference)).or_insert(difference);
         }
-        // // a tensor is not counted after a request to stop
+        // a tensor is not counted after a request to stop
         if go_on(Progress::Bytes(piece.bytes as u64)) && piece.is_last() {
             go_on(Progress::Tensor);
         }

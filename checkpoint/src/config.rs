@@ -1,5 +1,5 @@
-//! //! A model's configuration, and the functions by which templates ask for its keys. An absent key and a null
-//! differ, as in transformers.
+//! A model's configuration, and the functions by which templates ask for its keys. An absent key and a null differ, as
+//! in transformers.
 
 use minijinja::value::Serde;
 use minijinja::{Error, ErrorKind, Value};

@@ -22,7 +22,7 @@ impl Decoder {
             Dtype::F8_E5M2 => of(|byte| f16::from_bits(u16::from(byte) << 8).to_f64()),
             // OCP 8-bit formats: E4M3 has one NaN for each sign, and no infinity
             Dtype::F8_E4M3 => of(|byte| if byte & 0x7f == 0x7f { f64::NAN } else { float8(byte, 3, 7) }),
-            // // FNUZ: no infinity, and the bit pattern of -0 is the only NaN. The bias is one larger than without it
+            // FNUZ: no infinity, and the bit pattern of -0 is the only NaN. The bias is one larger than without it
             Dtype::F8_E4M3FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 3, 8) }),
             Dtype::F8_E5M2FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 2, 16) }),
             // the scale of a block: an exponent alone, without sign or mantissa

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 
-/// /// The most bytes of an expression. It bounds the depth of the recursion, too, by parentheses, signs and powers.
+/// The most bytes of an expression. It bounds the depth of the recursion, too, by parentheses, signs and powers.
 const LONGEST: usize = 300;
 
 /// Text that is no expression.
@@ -44,9 +44,9 @@ impl Names<'_> {
     }
 }
 
-/// /// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x
-/// is 0, null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name
-/// has no value that is a number.
+/// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x is 0,
+/// null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name has no
+/// value that is a number.
 pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, ExpressionError> {
     if text.len() > LONGEST {
         return Err(ExpressionError::TooLong(text.len()));

@@ -136,14 +136,14 @@ fn not_a_number(json: &[u8], line: usize) -> Option<&'static str> {
 /// Whatever opening gives, and [`io::ErrorKind::InvalidInput`] for what is no regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let refuse = || io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file");
-    // // checked before it is opened, because opening a device can have effects: a tape rewinds
+    // checked before it is opened, because opening a device can have effects: a tape rewinds
     if !fs::metadata(path)?.is_file() {
         return Err(refuse());
     }
     let mut options = fs::OpenOptions::new();
     options.read(true);
-    // // a pipe may have replaced the file since. Opening it without O_NONBLOCK would wait for a writer; regular
-    // files ignore the flag
+    // a pipe may have replaced the file since. Opening it without O_NONBLOCK would wait for a writer; regular files
+    // ignore the flag
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     let file = options.open(path)?;

@@ -14,7 +14,7 @@ use crate::request::{Progress, Write, WriteError};
 use crate::survey::missing;
 use crate::values::{Values, bytes_of};
 
-/// /// The number of bytes after which a flush to the disk is started.
+/// The number of bytes after which a flush to the disk is started.
 const FLUSH: u64 = 128 << 20;
 
 /// Takes a report, and says whether to continue. It is called from several threads.
@@ -49,7 +49,7 @@ pub(crate) fn write_files<'p>(
         let thread = Builder::new().spawn_scoped(scope, move || finisher.finish_all(receiver));
         let mut written = Written::default();
         for &file in files {
-            // // the part is locked before the second look: another run may have written the file since the survey
+            // the part is locked before the second look: another run may have written the file since the survey
             let part = PartialFile::open(plan.path(file))?;
             if missing(plan, std::iter::once(file), how)?.is_empty() {
                 report(Progress::Kept(file));
@@ -61,7 +61,7 @@ pub(crate) fn write_files<'p>(
                 break;
             };
             match &thread {
-                // // refused only after an error of the thread, which `join` returns below
+                // refused only after an error of the thread, which `join` returns below
                 Ok(_) => {
                     if sender.send((file, part)).is_err() {
                         break;
@@ -167,7 +167,7 @@ fn fill_file(
             filled.map_err(|source| WriteError::Fill { name: piece.tensor.name.clone(), source })?;
             write_all_at(out, bytes, piece.offset).map_err(io)?;
             flush(bytes.len() as u64);
-            // // a tensor is not counted after a request to stop
+            // a tensor is not counted after a request to stop
             if go_on(Progress::Bytes(bytes.len() as u64)) && piece.is_last() {
                 go_on(Progress::Tensor);
             }
@@ -198,7 +198,7 @@ impl Flusher<'_> {
         scope(|scope| {
             let flush = move || receiver.into_iter().try_for_each(|()| self.out.sync_data());
             let thread = Builder::new().spawn_scoped(scope, flush);
-            // // these flushes only begin early: `PartialFile::finish` syncs everything at the end
+            // these flushes only begin early: `PartialFile::finish` syncs everything at the end
             let filled = fill(&|count| self.count(count, &sender));
             drop(sender);
             let flushed = thread.map_or(Ok(()), join);
@@ -209,8 +209,7 @@ impl Flusher<'_> {
     /// Counts bytes, and asks for a flush when their sum passes a multiple of [`FLUSH`].
     fn count(&self, count: u64, sender: &SyncSender<()>) {
         if self.written.fetch_add(count, Ordering::Relaxed) % FLUSH + count >= FLUSH {
-            // // a request that waits will cover these bytes, too; a thread that has failed returns its error at the
-            // end
+            // a request that waits will cover these bytes, too; a thread that has failed returns its error at the end
             let _ = sender.try_send(());
         }
     }

@@ -2,8 +2,8 @@
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// /// The most bytes of a glob. This limit and the next ones bound the regular expression that a glob becomes:
-/// globset panics where it is too large.
+/// The most bytes of a glob. This limit and the next ones bound the regular expression that a glob becomes: globset
+/// panics where it is too large.
 const LONGEST: usize = 1000;
 /// The deepest braces within braces.
 const DEEPEST: usize = 8;
@@ -56,7 +56,7 @@ impl Globs {
         set.build().map(Self).map_err(GlobError::syntax)
     }
 
-    /// /// The indices of the globs that match, ascending.
+    /// The indices of the globs that match, ascending.
     pub(crate) fn matches_into(&self, name: &str, into: &mut Vec<usize>) {
         self.0.matches_into(name, into);
     }
@@ -101,7 +101,7 @@ fn glob(text: &str) -> Result<Glob, GlobError> {
     if alternatives > MOST_ALTERNATIVES {
         return Err(GlobError::TooManyAlternatives(alternatives));
     }
-    // // the same syntax on every system: globset has no escapes on Windows otherwise. {a,} is a or nothing
+    // the same syntax on every system: globset has no escapes on Windows otherwise. {a,} is a or nothing
     GlobBuilder::new(text).backslash_escape(true).empty_alternates(true).build().map_err(GlobError::syntax)
 }
 

@@ -29,7 +29,7 @@ pub struct Entry {
     pub end: u64,
 }
 
-/// The header of a safetensors file: all that stands before the values.
+/// The header of a safetensors file: everything before the values.
 ///
 /// ```
 /// use seedtensors_checkpoint::Header;
@@ -62,8 +62,8 @@ impl Header {
         file.by_ref().take(SNIFFED as u64).read_to_end(&mut start)?;
         let Some((length, begun)) = start.split_first_chunk() else { return Err(HeaderError::TooShort { size }) };
         let length = u64::from_le_bytes(*length);
-        // // the length can look like another format: a header of 0x280 bytes begins like a pickle. But a header
-        // begins with `{`
+        // the length can look like another format: a header of 0x280 bytes begins like a pickle. But a header begins
+        // with `{`
         if begun.first() != Some(&b'{')
             && let Some(kind) = file_kind(&start)
         {
@@ -90,7 +90,7 @@ impl Header {
     /// behind the values, or have another size than their shape.
     pub fn parse(json: &[u8], size: u64) -> Result<Self, HeaderError> {
         let mut header: Self = serde_json::from_slice(json).map_err(HeaderError::json)?;
-        // // unknown keys are skipped above, as in the safetensors crate, which yet refuses some JSON that skipping
+        // unknown keys are skipped above, as in the safetensors crate, which yet refuses some JSON that skipping
         // accepts
         serde_json::from_slice::<Any>(json).map_err(HeaderError::json)?;
         // the format forbids a name twice. serde keeps both: they are a list here

@@ -31,14 +31,14 @@ pub enum IndexError {
 /// An index as it was found.
 #[derive(Deserialize)]
 pub(crate) struct FoundIndex {
-    /// /// The totals, which an index may lack.
+    /// The totals, which an index may lack.
     metadata: Option<FoundTotals>,
     /// The file of each tensor.
     #[serde(deserialize_with = "once")]
     pub(crate) weight_map: BTreeMap<String, String>,
 }
 
-/// /// Totals as the text of the file has them. They should be whole numbers, but some programs write floats.
+/// Totals as the text of the file has them. They should be whole numbers, but some programs write floats.
 #[derive(Default, Deserialize)]
 struct FoundTotals {
     total_size: Option<Box<RawValue>>,
@@ -54,7 +54,7 @@ fn once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, S
 ///
 /// # Errors
 ///
-/// /// An [`IndexError`] for JSON that is no index, a name that is there twice, and a file outside the index's own
+/// An [`IndexError`] for JSON that is no index, a name that is there twice, and a file outside the index's own
 /// directory.
 pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, IndexError> {
     FoundIndex::parse(json).map(|index| index.weight_map)

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Initialiser {
-    /// /// Its names. The first is the one that a written recipe has.
+    /// Its names. The first is the one that a written recipe has.
     pub names: &'static [&'static str],
     /// Its parameters, with their defaults.
     pub parameters: &'static str,

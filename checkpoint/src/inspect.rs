@@ -84,7 +84,7 @@ impl StoredTensor<'_> {
         Some((statistics.std()? - expected.std) / error)
     }
 
-    /// /// Reads its values again; none where they are all the same. The range is the expected mean plus and minus 4
+    /// Reads its values again; none where they are all the same. The range is the expected mean plus and minus 4
     /// expected std, as far as there are values, or else that of the values.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! //! JSON that may come from anyone: maps without repeated keys, and values that are checked and dropped.
+//! JSON that may come from anyone: maps without repeated keys, and values that are checked and dropped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// /// Reads a map of strings, and refuses a key that is there twice: readers differ in which of the two they take.
+/// Reads a map of strings, and refuses a key that is there twice: readers differ in which of the two they take.
 pub(crate) struct Once;
 
 impl<'de> DeserializeSeed<'de> for Once {

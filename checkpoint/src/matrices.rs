@@ -1,5 +1,5 @@
-//! //! Matrices that are computed whole: limits of the work, and a thread for it, so that a request to stop is
-//! answered meanwhile.
+//! Matrices that are computed whole: limits of the work, and a thread for it, so that a request to stop is answered
+//! meanwhile.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -66,8 +66,8 @@ pub(crate) fn is_large(backend: &Backend, tensor: &Tensor) -> bool {
     count > 0 && (count.max(tensor.elements()) > SMALL || matches!(backend, Backend::Gpu(_)))
 }
 
-/// /// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then
-/// continues until it is done, or the process ends: a decomposition cannot be interrupted.
+/// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then continues
+/// until it is done, or the process ends: a decomposition cannot be interrupted.
 pub(crate) fn while_asking<T: Send + 'static>(
     compute: impl Fn() -> T + Send + Sync + 'static,
     go_on: &dyn Fn() -> bool,
@@ -85,8 +85,8 @@ pub(crate) fn while_asking<T: Send + 'static>(
         match receiver.recv_timeout(POLL) {
             Ok(computed) => return Some(computed),
             Err(RecvTimeoutError::Timeout) if !go_on() => return None,
-            // // this may be a thread of the pool on which the computation waits for its jobs: run them, or neither
-            // would end
+            // this may be a thread of the pool on which the computation waits for its jobs: run them, or neither would
+            // end
             Err(RecvTimeoutError::Timeout) => while rayon::yield_now() == Some(Yield::Executed) {},
             // the sender is gone without a result: `compute` has panicked
             Err(RecvTimeoutError::Disconnected) => match thread.join() {

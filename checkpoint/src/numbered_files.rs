@@ -1,4 +1,4 @@
-//! //! The numbers in files' names: `model-00001-of-00003.safetensors` is one of three files.
+//! The numbers in files' names: `model-00001-of-00003.safetensors` is one of three files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;

@@ -86,7 +86,6 @@ impl Recipe {
     /// Those of [`parse`](Self::parse).
     pub fn parse_with_dtype(text: &str, dtype: Option<Dtype>) -> Result<Self, RecipeError> {
         let file: File = toml::from_str(text).map_err(|error| RecipeError {
-            // bytes of the text become a line here, once for every error
             line: error.span().map(|span| line_of(text, span.start)),
             message: plain(error.message()),
         })?;
@@ -109,15 +108,14 @@ impl File {
         });
         let layers = self.layer.iter();
         let layers = layers.map(|entry| (entry.span().start, &entry.get_ref().name, entry.get_ref().tensors(dtype)));
-        // // TOML gives the [[tensor]] and the [[layer]] tables as two lists: the order of the text is restored
+        // TOML gives the [[tensor]] and the [[layer]] tables as two lists: the order of the text is restored
         let mut entries: Vec<_> = tensors.chain(layers).collect();
         entries.sort_by_key(|(start, ..)| *start);
         let mut names = HashSet::new();
         let mut tensors = Vec::with_capacity(entries.len());
         for (_, name, made) in entries {
             for tensor in made? {
-                // the name is the key of the random numbers and of the file: two tensors of one name would be the
-                // same
+                // the key of the random numbers comes from the name: two tensors of one name would have the same values
                 if !names.insert(tensor.name.clone()) {
                     let message = format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
                     return Err((name.span(), message));
@@ -173,7 +171,7 @@ impl Entry {
         spec.tensor().map_err(|error| (self.span(error.key, whole), error.message))
     }
 
-    /// The place of a key in the text; that of the whole entry where the key is not written.
+    /// The span of a key in the text; the span of the whole entry where the key is not written.
     fn span(&self, key: Key, whole: &Range<usize>) -> Range<usize> {
         let span = match key {
             Key::Name => Some(self.name.span()),

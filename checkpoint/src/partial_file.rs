@@ -1,6 +1,5 @@
-//! //! The part of a file: a temporary file beside the final name, written by one run at a time. POSIX replaces a
-//! name in one step when a file of the same file system is renamed to it, so a reader sees the old file or the new
-//! one.
+//! The part of a file: a temporary file beside the final name, written by one run at a time. POSIX replaces a name in
+//! one step when a file of the same file system is renamed to it, so a reader sees the old file or the new one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -11,14 +10,14 @@ use tempfile::TempPath;
 
 use crate::request::WriteError;
 
-/// /// The most bytes of a file's name on the usual file systems.
+/// The most bytes of a file's name on the usual file systems.
 const LONGEST_NAME: usize = 255;
 
 /// A file without its final name, locked, and removed unless it gets the name.
 #[derive(Debug)]
 pub(crate) struct PartialFile {
-    // // fields are dropped in this order: the lock is held until the part is removed. Otherwise another run could
-    // lock the part, and lose it
+    // fields are dropped in this order: the lock is held until the part is removed. Otherwise another run could lock
+    // the part, and lose it
     part: TempPath,
     /// The open file. Closing it unlocks it, and so does the end of the process, however it ends.
     file: File,
@@ -29,7 +28,7 @@ pub(crate) struct PartialFile {
 /// A part that is whole, and on the disk.
 #[derive(Debug)]
 pub(crate) struct FinishedFile {
-    // // fields are dropped in this order, as above
+    // fields are dropped in this order, as above
     part: TempPath,
     /// The open file, if the lock is still wanted.
     _lock: Option<File>,
@@ -77,7 +76,8 @@ impl FinishedFile {
     }
 }
 
-/// The part's path: ours alone, and always the same, so that the next run finds it.
+/// The part's path. No other program uses such a name, and a file always has the same one, so that the next run finds
+/// it.
 fn part_path(name: &Path) -> PathBuf {
     let file = name.file_name().unwrap_or_default();
     let mut part = std::ffi::OsString::from(".");
@@ -100,14 +100,14 @@ fn locked(path: &Path) -> io::Result<Option<File>> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            // // a file system without locks: a file that this run has created belongs to this run
+            // a file system without locks: a file that this run has created belongs to this run
             Err(TryLockError::Error(_)) if is_new => return Ok(Some(file)),
             Err(TryLockError::Error(_)) => {
                 let message = "is there, and cannot be locked: remove it if no run is writing it";
                 return Err(io::Error::other(format!("{} {message}", path.display())));
             }
         }
-        // // emptied only now: before the lock, or under its final name, the bytes are another run's
+        // emptied only now: before the lock, or under its final name, the bytes are another run's
         if is_at(&file, path)? {
             file.set_len(0)?;
             return Ok(Some(file));

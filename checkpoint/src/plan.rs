@@ -139,8 +139,7 @@ impl Plan {
         max_shard_size: u64,
         world_size: usize,
     ) -> Result<Self, PlanError> {
-        // Every rank computes the whole plan for itself, and asks no other: it depends on the arguments
-        // alone.
+        // Every rank computes the whole plan by itself: it depends on the arguments alone, so no rank asks another.
         let single = file_name(out).map(|name| name.to_string_lossy().into_owned());
         let shards = match single {
             Some(_) => vec![recipe.tensors.clone()],
@@ -155,10 +154,9 @@ impl Plan {
                 // the names that transformers gives to shards
                 None => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
             };
-            // refused here, and not first by `verify`, which would refuse the file
+            // before anything is written: `verify` refuses a file that needs too much work
             check_work(tensors.iter())?;
-            // // larger elements first, so that each begins at a multiple of its size: readers map the file into
-            // memory
+            // larger elements first, so that each begins at a multiple of its size: readers map the file into memory
             tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
             // `whole` is of all files: each file says what checkpoint it is a part of
             let record = Record { recipe: Recipe { tensors }, seed, arithmetic, whole };
@@ -197,8 +195,8 @@ impl Plan {
     }
 }
 
-/// /// The name of the file that is asked for; none where a directory is. The ending decides, whatever the path is on
-/// the disk.
+/// The name of the file that is asked for; none where a directory is. The ending decides, whatever the path is on the
+/// disk.
 fn file_name(out: &Path) -> Option<&OsStr> {
     out.file_name().filter(|name| name.as_encoded_bytes().ends_with(b".safetensors"))
 }
@@ -214,7 +212,7 @@ fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
             shards.push(vec![tensor.clone()]);
             continue;
         }
-        // // the shard is not empty here: a tensor that is too large alone was handled above
+        // the shard is not empty here: a tensor that is too large alone was handled above
         if size + bytes > most {
             shards.push(std::mem::take(&mut shard));
             size = 0;

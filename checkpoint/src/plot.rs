@@ -12,7 +12,7 @@ use crate::inspect::Histogram;
 use crate::printable::printable;
 use crate::statistics::Statistics;
 
-/// /// The number of panels in a row.
+/// The number of panels in a row.
 const COLUMNS: usize = 4;
 /// A panel's width and height in pixels.
 const PANEL: (u32, u32) = (320, 220);
@@ -61,7 +61,7 @@ impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for PlotE
 ///
 /// Every [`PlotError`].
 pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), PlotError> {
-    // // the font comes with the binary, so that no system font is needed; a second registration does no harm
+    // the font comes with the binary, so that no system font is needed; a second registration does no harm
     plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| PlotError::Draw("the font is damaged".to_owned()))?;
     let columns = panels.len().clamp(1, COLUMNS);
@@ -83,7 +83,7 @@ pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), PlotError> {
     Ok(())
 }
 
-/// /// A file beside the final one, with the same ending, that is removed unless it replaces it.
+/// A file beside the final one, with the same ending, that is removed unless it replaces it.
 fn part(path: &Path) -> std::io::Result<TempPath> {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -133,7 +133,7 @@ where
     let top = bars.iter().copied().chain(curve.iter().map(|point| point.1)).fold(0.0, f64::max) * 1.05;
     let std = panel.statistics.std().map_or_else(|| "-".to_owned(), |std| Short(std).to_string());
     let promised = panel.expected.map_or_else(String::new, |expected| format!(", promised {}", Short(expected.std)));
-    // // as much as fits above a panel; the end of a name tells tensors apart, its beginning is often the same
+    // as much as fits above a panel; the end of a name tells tensors apart, its beginning is often the same
     let name = printable(&panel.name);
     let name: String = name.chars().skip(name.chars().count().saturating_sub(44)).collect();
     let area = area.titled(&name, ("sans-serif", 11))?;
@@ -147,7 +147,7 @@ where
     mesh.disable_mesh().x_labels(4).y_labels(3).label_style(("sans-serif", 9));
     let told = |part: &f64| Short(low + (high - low) * part).to_string();
     let told_density = |height: &f64| Short(height / (high - low)).to_string();
-    // // the axes count parts of the range then: the labels turn them into values again
+    // the axes count parts of the range then: the labels turn them into values again
     if axis.range.is_none() {
         mesh.x_label_formatter(&told).y_label_formatter(&told_density);
     }
@@ -163,8 +163,8 @@ where
     Ok(())
 }
 
-/// /// A panel's axes. Plotters looks for round labels in steps of 1e-16, and does not end where a range is far
-/// below. There the axes count parts of the range.
+/// A panel's axes. Plotters looks for round labels in steps of 1e-16, and does not end where a range is far below.
+/// There the axes count parts of the range.
 struct Axis {
     /// The begin and the length of an ordinary range. None for a tiny or a huge one.
     range: Option<(f64, f64)>,
@@ -189,7 +189,7 @@ impl Axis {
     }
 }
 
-/// /// A number in a label: five decimals, or an exponent where it is small or large.
+/// A number in a label: five decimals, or an exponent where it is small or large.
 struct Short(f64);
 
 impl std::fmt::Display for Short {

@@ -1,5 +1,5 @@
-//! //! Reads and writes at an offset of a file, from many threads at once. Each call has its own offset, so that
-//! threads need no lock for a shared position: `pread` and `pwrite` on Unix.
+//! Reads and writes at an offset of a file, from many threads at once. Each call has its own offset, so that threads
+//! need no lock for a shared position: `pread` and `pwrite` on Unix.
 
 use std::fs::File;
 use std::io;

@@ -17,7 +17,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escape(text, |character| character.escape_unicode().to_string())
 }
 
-/// /// The same for JSON, where only strings can contain such characters. The escape is JSON's: `\u001b`.
+/// The same for JSON, where only strings can contain such characters. The escape is JSON's: `\u001b`.
 ///
 /// ```
 /// assert_eq!(seedtensors_checkpoint::printable_json("[\"a\u{202e}\u{e0001}\"]"), r#"["a\u202e\udb40\udc01"]"#);
@@ -27,8 +27,8 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     escape(json, |character| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect())
 }
 
-/// /// The same for TOML. In a basic string the escape `\U0000001B` is read back as the character; a literal string
-/// has no escapes.
+/// The same for TOML. In a basic string the escape `\U0000001B` is read back as the character; a literal string has no
+/// escapes.
 ///
 /// ```
 /// assert_eq!(seedtensors_checkpoint::printable_toml("name = \"a\u{202e}\"\n"), "name = \"a\\U0000202E\"\n");

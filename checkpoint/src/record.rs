@@ -140,7 +140,7 @@ impl Record {
 }
 
 impl Whole {
-    /// /// Reads a file's metadata. The digest must be written as [`Record::metadata`] writes it.
+    /// Reads a file's metadata. The digest must be written as [`Record::metadata`] writes it.
     fn read(
         metadata: &BTreeMap<String, String>,
         bad: &impl Fn(&'static str, &'static str, &str) -> RecordError,

@@ -11,7 +11,7 @@ use crate::plain::plain;
 use crate::recipe::Tensor;
 use crate::tensor_spec::TensorSpec;
 
-/// /// The parameters of initialisers that may be expressions. Other texts, such as `mode`, are names.
+/// The parameters of initialisers that may be expressions. Other texts, such as `mode`, are names.
 const NUMBERS: [&str; 6] = ["mean", "std", "low", "high", "value", "scale"];
 
 /// The reason why text is no rules, or rules describe no tensor.

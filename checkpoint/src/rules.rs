@@ -8,8 +8,8 @@ use crate::glob::{GlobError, Globs};
 use crate::header::Entry;
 use crate::rule::{Outcome, Rule, RulesError};
 
-/// /// The rules where none are given: by model type first, and then by name alone. The first rule that is for a
-/// tensor counts, so the special ones come before the general ones.
+/// The rules where none are given: by model type first, and then by name alone. The first rule that is for a tensor
+/// counts, so the special ones come before the general ones.
 pub const DEFAULT_RULES: &str = concat!(
     include_str!("../recipes/like_models.toml"),
     include_str!("../recipes/like_unknown.toml"),
@@ -22,7 +22,7 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     /// The globs of all rules, matched at once: a checkpoint may have millions of names.
     globs: Globs,
-    /// /// The index of the rule of each glob, ascending.
+    /// The index of the rule of each glob, ascending.
     owners: Vec<usize>,
 }
 

@@ -10,8 +10,8 @@ use crate::decoder::Decoder;
 use crate::header::Entry;
 use crate::positional_io::read_exact_at;
 
-/// /// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache, and a multiple
-/// of the size of every dtype, so that no value is cut.
+/// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache, and a multiple of the
+/// size of every dtype, so that no value is cut.
 const PIECE: u64 = 1 << 20;
 
 /// Statistics of a tensor's finite values, and the counts of its others.
@@ -92,8 +92,8 @@ impl Statistics {
         Self { nans, infinities, ..Self::of_finite(&finite) }
     }
 
-    /// /// Two passes, the mean first: the sum of squares less the square of the sum would lose all digits of a small
-    /// variance. Each pass has eight sums, so that the compiler makes vectors of them.
+    /// Two passes, the mean first: from the sum of the squares, a variance that is small beside the mean would be lost
+    /// to rounding. Each pass has eight sums, so that the compiler makes vectors of them.
     fn of_finite(values: &[f64]) -> Self {
         if values.is_empty() {
             return Self::default();
@@ -125,8 +125,8 @@ impl Statistics {
         }
     }
 
-    /// /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
-    /// sample variances").
+    /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+    /// variances").
     fn merged(self, other: Self) -> Self {
         let (nans, infinities) = (self.nans + other.nans, self.infinities + other.infinities);
         // an empty one has no mean and no bounds to merge

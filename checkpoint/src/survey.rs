@@ -45,7 +45,7 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
         }
     }
     let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
-    // // a directory that does not exist yet will be on the disk of its nearest ancestor that does
+    // a directory that does not exist yet will be on the disk of its nearest ancestor that does
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     // the parts of a killed run are emptied when they are taken over: their bytes are free
     let left = survey.missing.iter().map(|file| left_bytes(&plan.path(file)));

@@ -13,12 +13,12 @@ use crate::template_files::{FILES, families, styles};
 
 /// The most steps of a template. A model of 60 layers and 512 experts takes 8.6 million.
 const FUEL: u64 = 50_000_000;
-/// /// The bytes of the stack on which a template is rendered. minijinja recurses once for each nested expression.
+/// The bytes of the stack on which a template is rendered. minijinja recurses once for each nested expression.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
 /// hook may ignore it.
 pub const TEMPLATE_THREAD: &str = "template";
-/// /// The most bytes of a recipe that a template gives.
+/// The most bytes of a recipe that a template gives.
 const LARGEST: usize = 64 << 20;
 
 /// A template's name, and one of its lines.
@@ -30,7 +30,7 @@ pub struct Place {
     pub line: usize,
 }
 
-/// /// The beginning of a message about a line of a template.
+/// The beginning of a message about a line of a template.
 fn at(place: &Option<Place>) -> String {
     place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.name, place.line))
 }
@@ -202,7 +202,7 @@ fn environment(config: &Arc<Config>) -> Environment<'static> {
     environment
 }
 
-/// /// minijinja's error in one line: the line of the template, and the name of an undefined value.
+/// minijinja's error in one line: the line of the template, and the name of an undefined value.
 fn plain(error: &Error) -> RenderError {
     let source = std::error::Error::source(error);
     // an error in an included template is the source of the error of the `include`

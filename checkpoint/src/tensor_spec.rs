@@ -86,7 +86,6 @@ impl TensorSpec {
             shape.shard(&shard.start, &shard.extent).map_err(|error| refuse(Key::Shard, &error))?;
         }
         check_padding(&shape, padding).map_err(|message| refuse(Key::Padding, &message))?;
-        // the borrows of the checks end here
         let Self { name, shard, .. } = self;
         Ok(Tensor { name, shape, dtype, init, padding, shard })
     }

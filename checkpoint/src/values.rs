@@ -1,5 +1,5 @@
-//! //! A tensor's values as the bytes that a file holds, a piece at a time. `files` writes the pieces, `compare`
-//! compares them.
+//! A tensor's values as the bytes that a file holds, a piece at a time. `files` writes the pieces, `compare` compares
+//! them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,7 +48,7 @@ enum Content {
     Computed(Arc<Result<Vec<u8>>>),
 }
 
-/// /// A tensor's fill, and the same for the CPU with its parameters computed.
+/// A tensor's fill, and the same for the CPU with its parameters computed.
 #[derive(Clone, Copy)]
 struct Prepared {
     fill: Fill,
@@ -86,7 +86,7 @@ impl Values<'_> {
             Backend::Gpu(_) => GPU_PIECE,
         };
         let (seed, arithmetic) = (self.seed, self.arithmetic);
-        // // a matrix that is computed whole is one piece: each further piece would compute it again
+        // a matrix that is computed whole is one piece: each further piece would compute it again
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
             // an error is kept in the piece, and returned when it is filled: this iterator cannot fail
@@ -117,7 +117,7 @@ impl Values<'_> {
         };
         match self.backend {
             Backend::Cpu => work(),
-            // // where no more threads can be started, the present ones are used
+            // where no more threads can be started, the present ones are used
             Backend::Gpu(_) => match rayon::ThreadPoolBuilder::new().num_threads(GPU_THREADS).build() {
                 Ok(pool) => pool.install(work),
                 Err(_) => work(),

@@ -32,10 +32,10 @@ pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> boo
     if plan.is_directory() {
         fs::create_dir_all(folder).map_err(io)?;
     }
-    // ranks share the directory; one file by its name shares it with anything
+    // ranks share the directory, and so do runs that each write one file by its name
     let alone = plan.is_directory() && how.rank.world_size == 1;
     let lock = lock_folder(folder, alone)?;
-    // // again, under the lock: the files may have changed since the check
+    // again, under the lock: the files may have changed since the check
     let Survey { missing, small } = survey(plan, how)?;
     let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
     for file in mine().filter(|file| !missing.contains(file)) {
@@ -57,8 +57,8 @@ pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> boo
         part.file().write_all(bytes).map_err(|source| WriteError::Io { path, source })?;
         last.push(part.finish(unlock)?);
     }
-    // 3. the renames, one right after the other. Index and config come last: an index must not name a file that is
-    // not there yet
+    // 3. the renames, one right after the other. Index and config come last: an index must not name a file of this rank
+    // that is not there yet
     let mut renamed = Vec::with_capacity(written.waiting.len());
     for (file, part) in written.waiting {
         part.rename(true)?;

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use seedtensors_checkpoint::{KeyError, RenderError, VerifyError, WriteError};
 
-/// /// An error of writing, and the flag that resumes or replaces.
+/// An error of writing, and the flag that resumes or replaces.
 pub(crate) fn write(error: WriteError) -> anyhow::Error {
     // the library does not know the flags of this command, so that its messages fit any caller
     let advice = match &error {

@@ -14,8 +14,8 @@ const PIECE: u64 = 1 << 22;
 /// The number of calls that are timed; the median is reported.
 const CALLS: usize = 7;
 
-/// /// The samplers that are compared: each path of the shader, with parameters that f32 holds exactly and others
-/// that it rounds.
+/// The samplers that are compared: each path of the shader, with parameters that f32 holds exactly and others that it
+/// rounds.
 const SAMPLERS: [Sampler; 7] = [
     Sampler::Constant { value: -0.1 },
     Sampler::Uniform { low: 0.0, high: 1.0 },

@@ -53,7 +53,7 @@ pub(crate) struct Recipe {
     /// A template of your own instead, in Jinja, with the config's keys as variables
     #[arg(long = "recipe", value_name = "TEMPLATE.jinja", conflicts_with = "like")]
     pub(crate) template: Option<PathBuf>,
-    /// /// The initialisation of a family, one of `seedtensors styles`
+    /// The initialisation of a family, one of `seedtensors styles`
     #[arg(long, default_value = "hf", conflicts_with = "like")]
     pub(crate) style: String,
     /// A key of the config, added or replaced; VALUE is JSON, or else text
@@ -62,7 +62,7 @@ pub(crate) struct Recipe {
     /// A checkpoint (a file, a directory or an index) whose names, shapes and dtypes are taken
     #[arg(long, value_name = "CHECKPOINT")]
     pub(crate) like: Option<PathBuf>,
-    /// /// A TOML file of [[rule]] tables: initialisers for the tensors of --like, by their names
+    /// A TOML file of [[rule]] tables: initialisers for the tensors of --like, by their names
     #[arg(long, value_name = "RULES.toml", requires = "like")]
     pub(crate) rules: Option<PathBuf>,
     /// The dtype of tensors that name none; replaces the recipe's default, or the config's
@@ -78,16 +78,16 @@ pub(crate) struct Init {
     // a negative number reaches the parser, whose message says what a seed is; clap would call it an unknown option
     #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
-    /// /// The file to write, where it ends in .safetensors, else the directory
+    /// The file to write, where it ends in .safetensors, else the directory
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// The most that a file of the directory holds: 5GB, 500MB (decimal), 2GiB, or bytes
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = size)]
     pub(crate) max_shard_size: u64,
-    /// /// The rank of this run among several, from 0, or `env`: RANK, or what mpirun or srun sets
+    /// The rank of this run among several, from 0, or `env`: RANK, or what mpirun or srun sets
     #[arg(long, value_name = "I|env")]
     pub(crate) rank: Option<RankArg>,
-    /// /// The number of runs that write the checkpoint together
+    /// The number of runs that write the checkpoint together
     #[arg(long, value_name = "N")]
     pub(crate) world_size: Option<usize>,
     #[command(flatten)]
@@ -154,14 +154,14 @@ pub(crate) struct Words {
     /// The index of the first word
     #[arg(long, default_value_t = 0)]
     pub(crate) start: u64,
-    /// /// The number of words; without it they continue until the reader has enough
+    /// The number of words; without it they continue until the reader has enough
     #[arg(long)]
     pub(crate) count: Option<u64>,
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct Doctor {
-    /// /// The number of elements of each sampler and dtype that are compared with the CPU's, as a power of 2
+    /// The number of elements of each sampler and dtype that are compared with the CPU's, as a power of 2
     #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u32).range(10..=36))]
     pub(crate) bits: u32,
 }
@@ -232,7 +232,7 @@ fn seed(text: &str) -> Result<u64, String> {
         // from_str_radix would take a sign
         Some(digits) if digits.starts_with('+') => None,
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        // a seed has one spelling in each base: a sign is refused here, too
+        // `parse` would take a sign, too
         None if text.starts_with('+') => None,
         None => text.parse().ok(),
     };

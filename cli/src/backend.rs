@@ -30,12 +30,12 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
 /// and is no hardware.
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
-    // // all samplers are checked now: a backend cannot be changed once files are being written
+    // all samplers are checked now: a backend cannot be changed once files are being written
     let opened = Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
     match opened {
         Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
         Ok(gpu) => Ok(gpu),
-        // // no fault of the machine; any other error is about a device that is there and fails
+        // no fault of the machine; any other error is about a device that is there and fails
         Err(seedtensors::Error::NoAdapter { .. }) => Err(": there is no GPU".to_owned()),
         Err(error) => Err(format!(": {error}")),
     }

@@ -11,9 +11,8 @@ use crate::{input, print};
 
 /// Keys about the quantized weights of another checkpoint. Written weights are not quantized.
 const QUANTIZATION: &[&str] = &["compression_config", "quantization", "quantization_config"];
-/// /// The numbers of Python's `json` that JSON lacks, and the strings that replace them while a config is changed.
-/// They begin with a NUL, which no string of a real config has. `-Infinity` comes before `Infinity`, which is a part
-/// of it.
+/// The numbers of Python's `json` that JSON lacks, and the strings that replace them while a config is changed. They
+/// begin with a NUL, so that no ordinary string is taken for one.
 const NUMBERS: &[(&str, &str)] =
     &[("NaN", "\"\\u0000NaN\""), ("-Infinity", "\"\\u0000-Infinity\""), ("Infinity", "\"\\u0000Infinity\"")];
 
@@ -26,7 +25,7 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// /// Reads a config, or the `config.json` of a directory.
+    /// Reads a config, or the `config.json` of a directory.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let path = if path.is_dir() { &path.join("config.json") } else { path };
         let text = input::read(path)?;
@@ -46,7 +45,7 @@ impl ConfigFile {
         let before = self.keys.clone();
         self.keys.extend(set.iter().cloned());
         if let Some(dtype) = dtype {
-            // // transformers 5 writes `dtype`, older versions write `torch_dtype`: whichever is there is kept
+            // new versions of transformers write `dtype`, older ones `torch_dtype`: the key that is there is changed
             if !self.keys.contains_key("torch_dtype") {
                 self.keys.entry("dtype").or_insert(Value::Null);
             }
@@ -103,8 +102,7 @@ const fn torch_name(dtype: Dtype) -> &'static str {
     }
 }
 
-/// /// JSON as Python writes it, with strings in place of `NaN` and `Infinity`. Inside a string these words are left
-/// alone.
+/// JSON as Python writes it, with strings in place of `NaN` and `Infinity`. Inside a string these words are left alone.
 fn without_python_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut in_text) = (text, false);

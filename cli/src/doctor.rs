@@ -14,7 +14,7 @@ use crate::print;
 /// Elements of the fills that are timed.
 const TIMED: u64 = 1 << 24;
 
-/// /// Examines every device, one after another. `true` where all of them are right, and also where there is none.
+/// Examines every device, one after another. `true` where all of them are right, and also where there is none.
 pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
     // the verdict is the exit code: it must not depend on who reads the report
     let mut out = print::verdict_out();
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
     Ok(healthy)
 }
 
-/// /// Prints the limits of a device, its agreement with the CPU, and its speed. `true` where every compared element
+/// Prints the limits of a device, its agreement with the CPU, and its speed. `true` where every compared element
 /// agrees.
 fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::Result<bool> {
     let limits = gpu.device().limits();
@@ -97,7 +97,7 @@ fn speed(gpu: &Gpu, out: &mut impl std::io::Write) -> anyhow::Result<()> {
     let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
     let uniform = Sampler::Uniform { low: 0.0, high: 1.0 };
     let constant = Sampler::Constant { value: 0.5 };
-    // // storing a constant computes nothing: it comes first, and the other rates are shares of its rate
+    // storing a constant computes nothing: it comes first, and the other rates are shares of its rate
     let mut floor = None;
     for (name, sampler, arithmetic, dtype) in [
         ("storing a constant", constant, Arithmetic::Exact, Dtype::F32),

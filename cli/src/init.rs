@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     }
     let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Backend::Cpu) };
     (how.force, how.resume) = (arguments.force, arguments.resume);
-    // // before a device is opened, which takes a second: an output that exists is refused at once
+    // before a device is opened, which takes a second: an output that exists is refused at once
     how.check(&plan).map_err(advice::write)?;
     let backend = backend::open(arguments.device.device, arguments.arithmetic, &say)?;
     how.backend = &backend;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use seedtensors_checkpoint::file_kind;
 
-/// /// The most bytes of a recipe, a template, rules or a config.
+/// The most bytes of a recipe, a template, rules or a config.
 const LARGEST: u64 = 64 << 20;
 
 /// The text of a file. A named pipe is refused, because nothing may ever be written into it; `/dev/stdin` and a

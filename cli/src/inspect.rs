@@ -113,7 +113,7 @@ fn shortened(name: &str) -> String {
     name.chars().take(begin).chain(['…']).chain(name.chars().skip(count - end)).collect()
 }
 
-/// /// The names of the columns, with the widths that `line` uses.
+/// The names of the columns, with the widths that `line` uses.
 fn heading(width: usize) -> String {
     format!(
         "{:width$}  {:>18} {:>5} {:>11} {:>10} {:>10} {:>7} {:>11} {:>11} {:>9} {:>4} {:>4}",
@@ -143,7 +143,7 @@ fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&H
     )
 }
 
-/// /// A number with at most six decimals, or with an exponent where it is small or large.
+/// A number with at most six decimals, or with an exponent where it is small or large.
 fn number(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()

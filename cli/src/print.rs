@@ -7,7 +7,7 @@ use seedtensors_checkpoint::printable;
 
 /// Prints a line to stderr. A failure is passed over: a full disk or a closed pipe there must not end the work.
 pub(crate) fn note(line: impl Display) {
-    // // one message is one line: a name with a line feed must not look like a message of its own
+    // one message is one line: a name with a line feed must not look like a message of its own
     let line = line.to_string().replace('\n', "\\n");
     let _ = writeln!(io::stderr(), "{}", printable(&line));
 }
@@ -21,7 +21,7 @@ pub(crate) fn notes(text: &str) {
 pub(crate) struct Out {
     /// Held for the whole command: no other thread prints to stdout.
     stdout: io::StdoutLock<'static>,
-    /// /// Whether a failure is reported once and then ignored, instead of being an error.
+    /// Whether a failure is reported once and then ignored, instead of being an error.
     lenient: bool,
     /// Whether a write has failed. Later ones are then dropped.
     failed: bool,

@@ -12,11 +12,11 @@ use seedtensors_checkpoint::Progress;
 use crate::print;
 use crate::signals::{self, Stop};
 
-/// /// The time between two lines.
+/// The time between two lines.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// /// Counts the bytes and tensors that are done, and shows them. `report` is called from several threads; the
-/// counters are relaxed, because nothing depends on them but a display.
+/// Counts the bytes and tensors that are done, and shows them. `report` is called from several threads; the counters
+/// are relaxed, because nothing depends on them but a display.
 pub(crate) struct Reporter {
     /// Set by a signal.
     stop: Stop,
@@ -120,7 +120,7 @@ impl Reporter {
         // locked until the line is printed: one thread prints it, the others see the new time
         let mut next = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
         let (bytes, tensors) = (self.bytes.load(Ordering::Relaxed), self.tensors.load(Ordering::Relaxed));
-        // // no bytes yet: no rate either
+        // no bytes yet: no rate either
         if self.quiet || now < *next || bytes == 0 {
             return;
         }
@@ -139,7 +139,7 @@ impl Reporter {
         ));
     }
 
-    /// /// Removes the bar. Gives the time since the beginning.
+    /// Removes the bar. Gives the time since the beginning.
     pub(crate) fn end(&self) -> Duration {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -20,12 +20,12 @@ mod unix {
     /// The number of the signal that came, or 0.
     static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-    // // Watches for Ctrl-C, SIGTERM and SIGHUP. Handlers set flags, or end the process: little else is safe in them.
+    /// Watches for Ctrl-C, SIGTERM and SIGHUP. Handlers set flags, or end the process: little else is safe in them.
     pub(crate) fn watch(stop: &Stop) -> io::Result<()> {
         let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
-            // these run in the order in which they are registered: the flag is not yet set for the first signal
-            // 128 + n is the exit code that a shell gives to a process that signal n ended
+            // these run in the order in which they are registered: the flag is not yet set for the first signal. 128 +
+            // n is the exit code that a shell gives to a process that signal n ended
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))?;
             flag::register_usize(signal, Arc::clone(&RECEIVED), signal.unsigned_abs() as usize)?;
             flag::register(signal, Arc::clone(stop))?;

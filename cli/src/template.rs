@@ -43,8 +43,8 @@ pub(crate) fn render_apart(config: &Config, style: &str, name: &str, source: &st
         .stderr(Stdio::null())
         .spawn()
         .with_context(cannot)?;
-    // // the child reads everything before it writes anything, so neither waits for the other; a child that ends
-    // early shows in its answer
+    // the child reads everything before it writes anything, so neither waits for the other; a child that ends early
+    // shows in its answer
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(&request);
     }

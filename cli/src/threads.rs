@@ -1,12 +1,12 @@
-//! //! The threads that fill on the CPU: as many as are wanted, or as can be started.
+//! The threads that fill on the CPU: as many as are wanted, or as can be started.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
-/// /// The number of threads that may be asked for on any machine. Above it, at most four for each thread of the
-/// processor are allowed.
+/// The number of threads that may be asked for on any machine. Above it, at most four for each thread of the processor
+/// are allowed.
 const ALWAYS_ALLOWED: usize = 64;
 
 /// Starts the threads that every fill runs on. rayon itself would start none, and panic, where it cannot start all.
@@ -17,7 +17,7 @@ pub(crate) fn start() {
     let receiver = Arc::new(Mutex::new(receiver));
     let work = move || {
         let thread = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        // // a thread that is not needed sees the channel end
+        // a thread that is not needed sees the channel end
         if let Ok(thread) = thread {
             thread.run();
         }
@@ -27,7 +27,7 @@ pub(crate) fn start() {
     let pool = if made == 0 {
         ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()
     } else {
-        // // where the system gives no more, half of them end, so that files can be flushed and devices driven
+        // where the system gives no more, half of them end, so that files can be flushed and devices driven
         let count = if made == wanted { made } else { made.div_ceil(2) };
         let hand_over = |thread| sender.send(thread).map_err(|_| std::io::Error::other("the threads are gone"));
         ThreadPoolBuilder::new().num_threads(count).spawn_handler(hand_over).build_global()

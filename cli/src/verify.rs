@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
     // the verdict is the exit code, whether or not it can be printed
     let mut out = print::verdict_out();
     for finding in &verified.findings {
-        // // one finding is one line: a name with a line feed must not look like another finding
+        // one finding is one line: a name with a line feed must not look like another finding
         writeln!(out, "{}", finding.to_string().replace('\n', "\\n"))?;
     }
     // one file of several: the rest was not looked at, and the message must say so

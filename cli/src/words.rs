@@ -6,7 +6,7 @@ use seedtensors::{Key, cpu};
 
 use crate::args::Words;
 
-/// /// The number of words that are computed at a time.
+/// The number of words that are computed at a time.
 const PIECE: usize = 1 << 20;
 
 pub(crate) fn run(arguments: &Words) -> anyhow::Result<()> {
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Words) -> anyhow::Result<()> {
         cpu::words(key, start, &mut words[..count]);
         words[..count].iter_mut().for_each(|word| *word = word.to_le());
         out.write_all(bytemuck::cast_slice(&words[..count]))?;
-        // // the index of a word has 64 bits: behind the last word comes the first
+        // the index of a word has 64 bits: behind the last word comes the first
         start = start.wrapping_add(count as u64);
         left = left.map(|left| left - count as u64);
     }
