@@ -13,7 +13,7 @@ pub struct Expected {
     pub std: f64,
     /// The fourth central moment divided by the square of the variance, where values are drawn one by one.
     kurtosis: Option<f64>,
-    /// The density of the values that are drawn; padding is not in it.
+    /// The density of the values that are drawn. Padding does not change it.
     density: Density,
 }
 
@@ -54,7 +54,7 @@ impl Expected {
             Sampler::Matrix(_) => matrix(tensor)?,
             _ => return None,
         };
-        // padding rows are in the file, so its statistics have their zeros
+        // padding rows are in the file, so the statistics of its values include their zeros
         let padding = tensor.padding_elements();
         let zeros = (padding.end - padding.start) as f64 / tensor.elements() as f64;
         Some(if zeros > 0.0 { expected.with_zeros(zeros) } else { expected })

@@ -112,8 +112,8 @@ impl Finisher<'_> {
             written.waiting.push((file, part));
             return Ok(());
         }
-        // the order matters: data on the disk, then the name, then the directory. A crash leaves no name of half a
-        // file
+        // the order matters: data on the disk, then the name, then the directory. After a crash no final name leads to
+        // half a file
         part.rename(self.how.force)?;
         sync_folder(self.plan.folder())?;
         // whether to continue is asked when the next file is filled
@@ -198,7 +198,7 @@ impl Flusher<'_> {
         scope(|scope| {
             let flush = move || receiver.into_iter().try_for_each(|()| self.out.sync_data());
             let thread = Builder::new().spawn_scoped(scope, flush);
-            // these flushes only begin early: `PartialFile::finish` syncs everything at the end
+            // these flushes only spread the work: `PartialFile::finish` syncs everything at the end
             let filled = fill(&|count| self.count(count, &sender));
             drop(sender);
             let flushed = thread.map_or(Ok(()), join);

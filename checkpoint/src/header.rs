@@ -90,8 +90,8 @@ impl Header {
     /// behind the values, or have another size than their shape.
     pub fn parse(json: &[u8], size: u64) -> Result<Self, HeaderError> {
         let mut header: Self = serde_json::from_slice(json).map_err(HeaderError::json)?;
-        // unknown keys are skipped above, as in the safetensors crate, which yet refuses some JSON that skipping
-        // accepts
+        // the line above skips the values of unknown keys. The safetensors crate reads them, and refuses some JSON that
+        // skipping accepts
         serde_json::from_slice::<Any>(json).map_err(HeaderError::json)?;
         // the format forbids a name twice. serde keeps both: they are a list here
         let mut names = HashSet::with_capacity(header.tensors.len());

@@ -22,7 +22,7 @@ pub(crate) struct Survey<'a> {
 pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, WriteError> {
     let folder = plan.folder();
     let io = |source| WriteError::Io { path: folder.to_owned(), source };
-    // rank 0 alone writes, and answers for, the files that are not of one rank
+    // rank 0 alone writes the index and the config, and looks for files of another checkpoint
     let leads = plan.is_directory() && how.rank.rank == 0;
     let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
     let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();

@@ -133,7 +133,7 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
         let thread = std::thread::Builder::new().name(TEMPLATE_THREAD.to_owned()).stack_size(STACK);
         let rendering = thread.spawn_scoped(scope, || render_here(config, style, template));
         let rendering = rendering.map_err(|error| RenderError::Thread(error.to_string()))?;
-        // the panic itself was printed by the hook, or not: see `TEMPLATE_THREAD`
+        // a panic of the engine; a hook may have skipped its message, see `TEMPLATE_THREAD`
         rendering.join().unwrap_or(Err(RenderError::Engine))
     })
 }

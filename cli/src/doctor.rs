@@ -60,8 +60,8 @@ fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::R
     )?;
     writeln!(out, "     shaders: {}", gpu.form())?;
     let begin = Instant::now();
-    // the library's own check, which decides whether the device may make exact values; `compare_all` below covers
-    // more elements
+    // the library's own check, which decides whether the device may make exact values; `compare_all` below covers as
+    // many elements as were asked for
     gpu.check_all()?;
     let verdict = if gpu.is_exact() { "exact" } else { "NOT exact: use native arithmetic on it, or the CPU" };
     writeln!(out, "     check: {verdict}, in {:.0?}", begin.elapsed())?;

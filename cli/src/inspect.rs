@@ -18,7 +18,7 @@ const MOST_PANELS: usize = 24;
 const MOST_LETTERS: usize = 80;
 
 pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
-    // before minutes of reading
+    // refused before the values are read, which can take long
     if let Some(path) = &arguments.plot {
         check_plot(path, arguments.force)?;
     }

@@ -32,8 +32,8 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    // Panic messages first, then signals, arguments and threads: each step can fail, and reports through the steps
-    // before.
+    // The panic hook comes first, so that a bug in any later step is reported. Threads come after the arguments, which
+    // say whether any are needed.
     std::panic::set_hook(Box::new(|panic| {
         // a panic of the template engine becomes an error of its own
         if std::thread::current().name() != Some(seedtensors_checkpoint::TEMPLATE_THREAD) {
