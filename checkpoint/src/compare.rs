@@ -19,6 +19,7 @@ use crate::values::{Piece, Values, bytes_of};
 /// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
 /// differ.
 struct Difference<'t> {
+    /// The tensor of the recipe.
     tensor: &'t Tensor,
     /// The index of the first element that differs, in the row-major order of the file.
     element: u64,

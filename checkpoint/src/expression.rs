@@ -51,6 +51,7 @@ pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, Expr
     if text.len() > LONGEST {
         return Err(ExpressionError::TooLong(text.len()));
     }
+    // evaluated while it is parsed: an expression is used once for each rule and shape
     let mut parser = Parser { rest: text, names };
     let value = parser.or()?;
     if parser.rest.trim_start().is_empty() { Ok(value) } else { Err(parser.unexpected()) }
@@ -135,6 +136,7 @@ impl Parser<'_> {
             return if self.takes(")") { Ok(value) } else { Err(self.unexpected()) };
         }
         self.rest = self.rest.trim_start();
+        // a name may contain digits, but does not begin with one
         let is_number = self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '.');
         let end = if is_number { number_end(self.rest) } else { name_end(self.rest) };
         let (word, rest) = self.rest.split_at(end);

@@ -85,11 +85,13 @@ pub(crate) fn write_files<'p>(
 /// Brings files to the disk, and gives them their names.
 #[derive(Clone, Copy)]
 struct Finisher<'a> {
+    /// The plan, for paths and the directory.
     plan: &'a Plan,
     /// The options: `force` decides whether a name may be replaced.
     how: &'a Write<'a>,
     /// Whether a part that waits for its rename gives up its lock, and with it an open file.
     unlock: bool,
+    /// Receives each file that has its final name.
     report: Report<'a>,
 }
 

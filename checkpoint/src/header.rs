@@ -210,6 +210,7 @@ impl<'de> Deserialize<'de> for Metadata {
 #[derive(Serialize, Deserialize)]
 struct Info {
     dtype: Dtype,
+    /// The dimensions. A scalar has none.
     shape: Dims,
     /// The begin and the end of its bytes, counted from the end of the header.
     data_offsets: (u64, u64),

@@ -41,7 +41,9 @@ pub(crate) struct FoundIndex {
 /// Totals as the text of the file has them. They should be whole numbers, but some programs write floats.
 #[derive(Default, Deserialize)]
 struct FoundTotals {
+    /// The bytes of all values.
     total_size: Option<Box<RawValue>>,
+    /// The elements of all tensors.
     total_parameters: Option<Box<RawValue>>,
 }
 

@@ -27,6 +27,7 @@ impl<'de> Visitor<'de> for Once {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<String, String>()? {
+            // before the insert, which would replace the first value
             if entries.contains_key(&key) {
                 return Err(A::Error::custom(format!("{key:?} stands twice")));
             }

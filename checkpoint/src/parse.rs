@@ -19,10 +19,13 @@ type Misplaced = (Range<usize>, String);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// The `[defaults]` table.
     #[serde(default)]
     defaults: Defaults,
+    /// The `[[tensor]]` tables.
     #[serde(default)]
     tensor: Vec<Spanned<Entry>>,
+    /// The `[[layer]]` tables.
     #[serde(default)]
     layer: Vec<Spanned<LayerEntry>>,
 }
@@ -41,15 +44,23 @@ struct Defaults {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: Spanned<String>,
+    /// The whole shape, also where the file holds a shard.
     shape: Spanned<Vec<u64>>,
     dtype: Option<Dtype>,
+    /// The order of the output and input dimensions, from which fans are computed.
     layout: Option<Layout>,
+    /// The groups of a convolution.
     groups: Option<u64>,
+    /// Whether it is the kernel of a transposed convolution.
     #[serde(default)]
     transposed: bool,
+    /// The fans, in place of those that the shape gives.
     fans: Option<Fans>,
+    /// The initialiser, unless `[defaults]` has it.
     init: Option<Spanned<Init>>,
+    /// The index in the first dimension that is zeros.
     padding: Option<Spanned<u64>>,
+    /// The part of the tensor that the file holds.
     shard: Option<Spanned<ShardSpec>>,
 }
 
@@ -59,6 +70,7 @@ struct Entry {
 struct LayerEntry {
     name: Spanned<String>,
     dtype: Option<Dtype>,
+    /// The kind of the layer and its sizes, from which its parameters come.
     layer: Spanned<Layer>,
 }
 
@@ -173,6 +185,7 @@ impl Entry {
 
     /// The span of a key in the text; the span of the whole entry where the key is not written.
     fn span(&self, key: Key, whole: &Range<usize>) -> Range<usize> {
+        // a key that is not written may still be wrong, such as an init that `[defaults]` gives
         let span = match key {
             Key::Name => Some(self.name.span()),
             Key::Shape => Some(self.shape.span()),

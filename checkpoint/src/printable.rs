@@ -43,6 +43,7 @@ fn escape(text: &str, with: impl Fn(char) -> String) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
+    // one pass over the characters; the text is copied, because most escapes are longer than their characters
     let escaped = |character| if is_unsafe(character) { with(character) } else { character.to_string() };
     Cow::Owned(text.chars().map(escaped).collect())
 }

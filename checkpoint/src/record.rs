@@ -8,11 +8,17 @@ use seedtensors::{Arithmetic, Key, VALUES_VERSION};
 use crate::recipe::{Recipe, RecipeError, Tensor};
 
 // The keys of the metadata. Files have them, so they never change.
+/// The key of the arithmetic: `exact` or `native`.
 const ARITHMETIC: &str = "seedtensors.arithmetic";
+/// The key of the digest of all tensors of the checkpoint.
 const CHECKPOINT: &str = "seedtensors.checkpoint";
+/// The key of the recipe of the tensors of the file.
 const RECIPE: &str = "seedtensors.recipe";
+/// The key of the seed, in decimal.
 const SEED: &str = "seedtensors.seed";
+/// The key of the number of all tensors of the checkpoint.
 const TENSORS: &str = "seedtensors.tensors";
+/// The key of the version of the values.
 const VALUES: &str = "seedtensors.values";
 
 /// The reason why a file's record cannot be used.

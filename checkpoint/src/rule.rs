@@ -101,6 +101,7 @@ impl Rule {
         let shape = entry.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?;
         table.insert("name".to_owned(), Value::from(entry.name.as_str()));
         table.insert("shape".to_owned(), Value::from(shape));
+        // a rule's own dtype comes first
         table.entry("dtype").or_insert_with(|| Value::from(dtype.name()));
         let spec: TensorSpec =
             table.try_into().map_err(|error: toml::de::Error| RulesError::Recipe(plain(error.message())))?;

@@ -43,6 +43,7 @@ impl Statistics {
     ///
     /// The errors of reading the file.
     pub fn read(file: &CheckpointFile, tensor: &Entry) -> io::Result<Option<Self>> {
+        // a complex number is two values, and dtypes below a byte are packed: neither is decoded
         if tensor.dtype == Dtype::C64 || !tensor.dtype.bitsize().is_multiple_of(8) {
             return Ok(None);
         }
@@ -102,6 +103,7 @@ impl Statistics {
         let (chunks, rest) = values.as_chunks::<8>();
         let sums = chunks.iter().fold([0.0; 8], |sums, chunk| std::array::from_fn(|i| sums[i] + chunk[i]));
         let mean = (sums.iter().sum::<f64>() + rest.iter().sum::<f64>()) / count;
+        // the sum of squares, the least, the greatest, and the number of zeros
         let mut all = [(0.0, f64::INFINITY, f64::NEG_INFINITY, 0_u64); 8];
         let see = |seen: &mut (f64, f64, f64, u64), value: f64| {
             let apart = value - mean;
@@ -135,6 +137,7 @@ impl Statistics {
             return Self { nans, infinities, ..some };
         }
         let count = self.count + other.count;
+        // only the difference of the means is squared, so that a large mean does not drown a small variance
         let apart = other.mean - self.mean;
         Self {
             count,
@@ -185,6 +188,7 @@ fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) 
         return Ok(Vec::new());
     }
     let opened = file.open()?;
+    // each thread has its own buffers, which it uses for one piece after another
     let piece = |buffers: &mut (Vec<u8>, Vec<f64>), i: u64| {
         let begin = tensor.begin + i * PIECE;
         buffers.0.resize((tensor.end - begin).min(PIECE) as usize, 0);

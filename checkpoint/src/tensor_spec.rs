@@ -12,19 +12,27 @@ use crate::recipe::{ShardSpec, Tensor};
 #[serde(deny_unknown_fields)]
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
+    /// The whole shape, also where the file holds a shard.
     pub(crate) shape: Vec<u64>,
     // Defaults are those of a recipe without `[defaults]`; `parse` fills in those of one that has them.
     #[serde(default = "f32")]
     pub(crate) dtype: Dtype,
+    /// The order of the output and input dimensions, from which fans are computed.
     #[serde(default)]
     pub(crate) layout: Layout,
+    /// The groups of a convolution.
     #[serde(default = "one")]
     pub(crate) groups: u64,
+    /// Whether it is the kernel of a transposed convolution.
     #[serde(default)]
     pub(crate) transposed: bool,
+    /// The fans, in place of those that the shape gives.
     pub(crate) fans: Option<Fans>,
+    /// The initialiser. Optional here, so that its absence has a message with advice.
     pub(crate) init: Option<Init>,
+    /// The index in the first dimension that is zeros.
     pub(crate) padding: Option<u64>,
+    /// The part of the tensor that the file holds.
     pub(crate) shard: Option<ShardSpec>,
 }
 

@@ -37,6 +37,7 @@ impl fmt::Display for Tensor {
         if self.shape.transposed() {
             writeln!(f, "transposed = true")?;
         }
+        // only fans that were given: those of the shape are computed again
         if let Some(Fans { fan_in, fan_out }) = self.shape.given_fans() {
             writeln!(f, "fans = {{ fan_in = {fan_in}, fan_out = {fan_out} }}")?;
         }

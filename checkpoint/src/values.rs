@@ -21,13 +21,16 @@ const GPU_THREADS: usize = 3;
 /// A fill of many tensors: the seed and the arithmetic, and the backend that runs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
+    /// Fills everything but matrices, which the CPU computes.
     pub(crate) backend: &'a Backend,
     pub(crate) seed: u64,
+    /// The arithmetic of normals.
     pub(crate) arithmetic: Arithmetic,
 }
 
 /// Consecutive elements of a tensor, and the offset of their bytes in the file.
 pub(crate) struct Piece<'a> {
+    /// The tensor, with its shard.
     pub(crate) tensor: &'a Tensor,
     /// The index of the first element, within the elements that the file holds.
     pub(crate) start: u64,
@@ -51,6 +54,7 @@ enum Content {
 /// A tensor's fill, and the same for the CPU with its parameters computed.
 #[derive(Clone, Copy)]
 struct Prepared {
+    /// The fill of the elements that the file holds, for a GPU.
     fill: Fill,
     /// The fill of the CPU: its coefficients are computed once for all pieces.
     filler: Filler,

@@ -254,6 +254,7 @@ fn set(text: &str) -> Result<(String, serde_json::Value), String> {
 /// Parses a number of bytes, with or without a unit.
 fn size(text: &str) -> Result<u64, String> {
     match text.parse::<bytesize::ByteSize>() {
+        // 0 would give every tensor a file of its own, more likely a mistake
         Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
         _ => Err("a size is a number above 0 of bytes, or with KB, MB, GB, KiB, MiB or GiB".to_owned()),
     }

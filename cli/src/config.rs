@@ -78,6 +78,7 @@ impl ConfigFile {
         if let Some(bytes) = self.unchanged {
             return Ok(bytes);
         }
+        // the strings of `NUMBERS` are quoted and escaped here as they are in the table
         let mut text = serde_json::to_string_pretty(&self.keys)?;
         for (number, stand_in) in NUMBERS {
             text = text.replace(stand_in, number);

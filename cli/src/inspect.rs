@@ -156,6 +156,7 @@ fn number(value: f64) -> String {
 
 /// A histogram in one line of text.
 fn bars(histogram: &Histogram) -> String {
+    // heights in eighths of a line
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = histogram.counts.iter().max().copied().unwrap_or_default().max(1);
     // rounded up, so that one value alone is seen; 128 bits, because a count times 8 may not fit in 64

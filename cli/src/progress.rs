@@ -26,9 +26,13 @@ pub(crate) struct Reporter {
     bar: Option<ProgressBar>,
     /// The begin of the run, for the rate.
     begin: Instant,
+    /// Bytes of values that are written or compared.
     bytes: AtomicU64,
+    /// The bytes of the whole run.
     all_bytes: u64,
+    /// Tensors whose last bytes are done.
     tensors: AtomicU64,
+    /// The tensors of the whole run.
     all_tensors: u64,
     /// The time of the next line, where there is no bar.
     next_line: Mutex<Instant>,

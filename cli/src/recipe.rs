@@ -60,6 +60,7 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 /// Makes a recipe like a checkpoint. The config beside it is read for the rules, and written again.
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), input::read)?;
+    // the config of a file, or of an index, is beside it
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| ConfigFile::read(&path));
     let mut config = beside("config.json").transpose()?;
@@ -75,6 +76,7 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
         }
         _ => anyhow!("{}: {error}", path.display()),
     })?;
+    // a tensor that is left out must not be a surprise when the checkpoint is loaded
     if let [first, rest @ ..] = made.left_out.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         print::note(format_args!("the rules leave out {first:?}{more}"));

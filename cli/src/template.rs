@@ -21,7 +21,9 @@ const TIME: Duration = Duration::from_secs(10);
 /// The input of the child, as JSON.
 #[derive(Serialize, Deserialize)]
 struct Request {
+    /// The variables of the template.
     config: Config,
+    /// The name of the style.
     style: String,
     /// The name of the template, for messages.
     name: String,
