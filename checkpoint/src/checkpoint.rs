@@ -12,7 +12,7 @@ use crate::format::{INDEX, SINGLE};
 use crate::index::{FoundIndex, first_of, weight_map};
 use crate::numbered_files::missing_numbers;
 
-/// The most bytes of an index that are read. An entry has about 100 bytes, so that 2.6 million tensors fit.
+/// The most bytes of an index that are read. An entry has about 100 bytes, so 2.6 million tensors fit.
 const LARGEST_INDEX: u64 = 256 << 20;
 /// Endings of files that hold weights in other formats, for the message where no safetensors file is found.
 const OTHERS: [&str; 9] = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx"];
@@ -42,6 +42,7 @@ impl Checkpoint {
         if path.is_dir() {
             let (single, index) = (path.join(SINGLE), path.join(INDEX));
             return if single.exists() {
+                // transformers reads this one file and ignores the others: name what it ignores
                 let read = BTreeSet::from([SINGLE.to_owned()]);
                 let doubts = unread(&beside(path), &read, "is not read: model.safetensors stands beside it");
                 Ok(Self { doubts, ..Self::of_files(vec![single])? })
@@ -57,8 +58,10 @@ impl Checkpoint {
         Ok(Self { is_one_file: true, ..Self::of_files(vec![path.to_owned()])? })
     }
 
+    /// Reads the headers of files, and refuses a tensor that two of them have.
     fn of_files(paths: Vec<PathBuf>) -> Result<Self, BadFile> {
         let files = paths.into_iter().map(CheckpointFile::read).collect::<Result<Vec<_>, _>>()?;
+        // two files with the same tensor contradict each other, and readers differ in which one they take
         let mut names = HashMap::new();
         for file in &files {
             for tensor in &file.header.tensors {
@@ -71,6 +74,8 @@ impl Checkpoint {
         Ok(Self { files, problems: Vec::new(), doubts: Vec::new(), is_one_file: false })
     }
 
+    /// Opens every safetensors file of a directory. Without an index, only the numbers in their names say how many
+    /// there are.
     fn of_directory(path: &Path) -> Result<Self, BadFile> {
         let names = names(path).map_err(|error| BadFile::of(path, error))?;
         let paths: Vec<PathBuf> = safetensors(&names).map(|name| path.join(name)).collect();
@@ -82,9 +87,11 @@ impl Checkpoint {
         Ok(Self { problems, ..Self::of_files(paths)? })
     }
 
+    /// Opens the files that an index names. A missing file is a problem, not an error: `verify` reports all of them.
     fn of_index(path: &Path) -> Result<Self, BadFile> {
         let json = read_index(path).map_err(|error| BadFile::of(path, error))?;
         let index = FoundIndex::parse(&json).map_err(|message| BadFile::of(path, message))?;
+        // an index names files without a folder: they are beside it
         let folder = path.parent().unwrap_or(Path::new(""));
         let names = index.files();
         let (there, missing): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| folder.join(name).exists());
@@ -99,6 +106,7 @@ impl Checkpoint {
             checkpoint.problems.push("the index lists no tensors".to_owned());
         }
         checkpoint.doubts = index.totals(&checkpoint.files);
+        // a directory may hold several indexes, such as one for each dtype: their files are no doubt either
         let beside = beside(folder);
         let mut read = listed(folder, beside.iter().filter(|name| path.file_name() != Some(OsStr::new(name))));
         read.extend(names.into_iter().map(str::to_owned));
@@ -107,8 +115,10 @@ impl Checkpoint {
     }
 }
 
+/// Reads an index, which may come from anyone.
 fn read_index(path: &Path) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
+    // one byte more than allowed tells a longer file apart, without reading all of it
     open_regular(path)?.take(LARGEST_INDEX + 1).read_to_end(&mut json)?;
     if json.len() as u64 > LARGEST_INDEX {
         return Err(io::Error::other(format!("an index has at most {LARGEST_INDEX} bytes")));
@@ -118,11 +128,14 @@ fn read_index(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The names in a directory, sorted, without hidden files. Bytes that are not UTF-8 are replaced.
 fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
+    // the parent of a bare file name is an empty path, which `read_dir` refuses
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    // parts of files that are being written begin with a dot: they are no files of a checkpoint yet
     names.filter(|name| !matches!(name, Ok(name) if name.starts_with('.'))).collect()
 }
 
+/// The names of safetensors files among these names.
 fn safetensors(names: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     names.iter().map(String::as_str).filter(|name| name.ends_with(".safetensors"))
 }
@@ -135,6 +148,7 @@ fn beside(folder: &Path) -> BTreeSet<String> {
 /// The files that the indexes among these names list.
 fn listed<'n>(folder: &Path, names: impl Iterator<Item = &'n String>) -> BTreeSet<String> {
     let indexes = names.filter(|name| name.ends_with(".safetensors.index.json"));
+    // an index of another checkpoint that cannot be read lists nothing, and is no error of this one
     let maps = indexes.filter_map(|name| weight_map(&read_index(&folder.join(name)).ok()?).ok());
     maps.flat_map(BTreeMap::into_values).collect()
 }

@@ -37,6 +37,8 @@ impl CheckpointFile {
     /// Reads a file's header.
     pub(crate) fn read(path: PathBuf) -> Result<Self, BadFile> {
         let read = || {
+            // the file is closed again after its header: a checkpoint may have more files than a process may have
+            // open
             let file = open_regular(&path)?;
             let size = file.metadata()?.len();
             Header::read(&file, size)
@@ -47,7 +49,7 @@ impl CheckpointFile {
         }
     }
 
-    /// Opens it again for its values: a checkpoint may have more files than a program may have open.
+    /// Opens it again for its values. It is not kept open, because a process may have only so many open files.
     pub(crate) fn open(&self) -> io::Result<File> {
         open_regular(&self.path)
     }

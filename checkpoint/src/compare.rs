@@ -16,12 +16,18 @@ use crate::record::Record;
 use crate::request::Progress;
 use crate::values::{Piece, Values, bytes_of};
 
-/// The first element of a tensor that differs, its bytes as they should be and as they are, and how many differ.
+/// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
+/// differ.
 struct Difference<'t> {
+    /// The tensor of the recipe.
     tensor: &'t Tensor,
+    /// The index of the first element that differs, in the row-major order of the file.
     element: u64,
+    /// The bytes that the element should have, little-endian. A dtype of two bytes uses the first two.
     expected: [u8; 4],
+    /// The bytes that the file has.
     found: [u8; 4],
+    /// The number of elements that differ, in all pieces so far.
     count: u64,
 }
 
@@ -33,10 +39,13 @@ pub(crate) fn compare(
     backend: &Backend,
     report: &(dyn Fn(Progress<'_>) -> bool + Sync),
 ) -> Result<Vec<Finding>, VerifyError> {
+    // `values.for_each` calls the closure below for each piece, on several threads. It fills the piece again, reads
+    // the file, and merges what differs.
     let values = Values { backend, seed: record.seed, arithmetic: record.arithmetic };
     let io = |source| VerifyError::Io { path: file.path.clone(), source };
     let opened = file.open().map_err(io)?;
     let differences: Mutex<BTreeMap<u64, Difference<'_>>> = Mutex::new(BTreeMap::new());
+    // relaxed, because the flag guards no other data: a thread that sees it late does one more piece
     let stop = AtomicBool::new(false);
     let go_on = |progress: Progress<'_>| {
         let go_on = report(progress);
@@ -44,11 +53,13 @@ pub(crate) fn compare(
         go_on
     };
     let pieces = values.pieces(pairs.iter().copied());
+    // 0 bytes: this report only asks whether to stop
     values.for_each(pieces, &|| go_on(Progress::Bytes(0)), |buffer, piece| {
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // the values made again, then those of the file
+        // the expected values, then those of the file: each half begins at a multiple of 8 bytes, aligned like the
+        // buffer
         let half = piece.bytes.next_multiple_of(8);
         let (expected, found) = bytes_of(buffer, 2 * half).split_at_mut(half);
         let (expected, found) = (&mut expected[..piece.bytes], &mut found[..piece.bytes]);
@@ -57,11 +68,13 @@ pub(crate) fn compare(
         filled.map_err(|source| VerifyError::Fill { name: piece.tensor.name.clone(), source })?;
         if expected != found {
             let difference = difference(&piece, expected, found);
-            // where the tensor begins tells tensors apart, and orders them as in the file
+            // the offset of its first byte identifies a tensor, and sorts tensors as the file does; pieces come in any
+            // order
             let begin = piece.offset - piece.start * piece.tensor.dtype.size();
             let mut differences = differences.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             differences.entry(begin).and_modify(|first| first.merge(&difference)).or_insert(difference);
         }
+        // a tensor is not counted after a request to stop
         if go_on(Progress::Bytes(piece.bytes as u64)) && piece.is_last() {
             go_on(Progress::Tensor);
         }
@@ -76,7 +89,9 @@ pub(crate) fn compare(
 
 /// The difference of a piece, whose bytes are not the same.
 fn difference<'t>(piece: &Piece<'t>, expected: &[u8], found: &[u8]) -> Difference<'t> {
+    // f32 has four bytes, f16 and bf16 have two
     let size = if piece.tensor.dtype.size() == 4 { 4 } else { 2 };
+    // bytes are compared, not numbers: -0.0 and 0.0 differ, and a NaN equals itself
     let pairs = expected.chunks_exact(size).zip(found.chunks_exact(size)).enumerate();
     let mut differing = pairs.filter(|(_, (expected, found))| expected != found);
     let mut difference = Difference { tensor: piece.tensor, element: 0, expected: [0; 4], found: [0; 4], count: 0 };
@@ -90,6 +105,7 @@ fn difference<'t>(piece: &Piece<'t>, expected: &[u8], found: &[u8]) -> Differenc
 }
 
 impl Difference<'_> {
+    /// Adds the difference of another piece of the same tensor.
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
         if other.element < self.element {

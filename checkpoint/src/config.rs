@@ -1,5 +1,5 @@
-//! A model's configuration, and the functions by which templates ask for its keys. An absent key and a null are told
-//! apart, as transformers does it.
+//! A model's configuration, and the functions by which templates ask for its keys. An absent key and a null differ, as
+//! in transformers.
 
 use minijinja::value::Serde;
 use minijinja::{Error, ErrorKind, Value};
@@ -40,6 +40,7 @@ impl From<KeyError> for Error {
 /// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `table`,
 /// `std` (a decimal number from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
 pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
+    // a null is a given value: transformers replaces an absent key by its default, a null it keeps
     let given = names.iter().find_map(|name| config.get(name).map(|value| (name, value)));
     let (name, value) = match (given, default) {
         (Some(given), _) => given,
@@ -49,9 +50,11 @@ pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Opti
         }
     };
     let (plain, may_be_null) = kind.strip_suffix(" or null").map_or((kind, false), |plain| (plain, true));
+    // a mistake of the template, not of the config
     let Some(rule) = rule(plain) else { return Err(refuse(format!("config() knows no type {kind:?}"))) };
     if !(is_of(plain, value) || (value.is_null() && may_be_null)) {
         let or_null = if may_be_null { " or null" } else { "" };
+        // a config may come from anyone: a long value must not fill the message
         let shown: String = value.to_string().chars().take(60).collect();
         return Err(KeyError::Type { name: name.clone(), rule: format!("{rule}{or_null}"), found: shown }.into());
     }
@@ -107,6 +110,7 @@ fn is_of(kind: &str, value: &serde_json::Value) -> bool {
 pub(crate) fn architecture(config: &Config, names: &[String]) -> Result<String, Error> {
     let names_list = names.join(", ");
     match config.get("architectures") {
+        // a config need not name its architecture: the first of the template's list is the default
         None | Some(serde_json::Value::Null) => {
             names.first().cloned().ok_or_else(|| refuse("no architecture is named"))
         }
@@ -121,6 +125,7 @@ pub(crate) fn architecture(config: &Config, names: &[String]) -> Result<String, 
     }
 }
 
+/// An error of the template engine with this message.
 fn refuse(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
 }

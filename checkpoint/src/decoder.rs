@@ -6,6 +6,7 @@ use safetensors::Dtype;
 
 /// Decodes the bytes of a dtype.
 pub(crate) struct Decoder {
+    /// The dtype of the bytes.
     dtype: Dtype,
     /// The 256 values of a dtype of one byte.
     table: Vec<f64>,
@@ -17,16 +18,21 @@ impl Decoder {
         let table = match dtype {
             Dtype::BOOL | Dtype::U8 => of(f64::from),
             Dtype::I8 => of(|byte| f64::from(byte.cast_signed())),
+            // the upper byte of an f16: the same sign, exponent and bias
             Dtype::F8_E5M2 => of(|byte| f16::from_bits(u16::from(byte) << 8).to_f64()),
+            // OCP 8-bit formats: E4M3 has one NaN for each sign, and no infinity
             Dtype::F8_E4M3 => of(|byte| if byte & 0x7f == 0x7f { f64::NAN } else { float8(byte, 3, 7) }),
+            // FNUZ: no infinity, and the bit pattern of -0 is the only NaN. The bias is one larger than without it
             Dtype::F8_E4M3FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 3, 8) }),
             Dtype::F8_E5M2FNUZ => of(|byte| if byte == 0x80 { f64::NAN } else { float8(byte, 2, 16) }),
+            // the scale of a block: an exponent alone, without sign or mantissa
             Dtype::F8_E8M0 => of(|byte| if byte == 0xff { f64::NAN } else { 2f64.powi(i32::from(byte) - 127) }),
             _ => Vec::new(),
         };
         Self { dtype, table }
     }
 
+    /// Replaces `values` by the decoded bytes. Bytes behind the last whole element are ignored.
     pub(crate) fn decode(&self, bytes: &[u8], values: &mut Vec<f64>) {
         fn of<const N: usize>(bytes: &[u8], values: &mut Vec<f64>, value: impl Fn([u8; N]) -> f64) {
             values.extend(bytes.as_chunks().0.iter().map(|&bytes| value(bytes)));
@@ -34,6 +40,7 @@ impl Decoder {
         values.clear();
         match self.dtype {
             Dtype::F32 => of(bytes, values, |b| f32::from_le_bytes(b).into()),
+            // the upper half of an f32
             Dtype::BF16 => of(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16).into()),
             Dtype::F16 => {
                 let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b)).collect();
@@ -45,9 +52,11 @@ impl Decoder {
             Dtype::U16 => of(bytes, values, |b| u16::from_le_bytes(b).into()),
             Dtype::I32 => of(bytes, values, |b| i32::from_le_bytes(b).into()),
             Dtype::U32 => of(bytes, values, |b| u32::from_le_bytes(b).into()),
+            // integers above 2^53 are rounded: good enough for statistics
             Dtype::I64 => of(bytes, values, |b| i64::from_le_bytes(b) as f64),
             Dtype::U64 => of(bytes, values, |b| u64::from_le_bytes(b) as f64),
             _ => {
+                // a dtype without a table gives NaN: never a wrong number
                 values.extend(bytes.iter().map(|&byte| self.table.get(usize::from(byte)).copied().unwrap_or(f64::NAN)))
             }
         }
@@ -59,6 +68,7 @@ fn float8(byte: u8, mantissa_bits: u32, bias: i32) -> f64 {
     let sign = if byte & 0x80 == 0 { 1.0 } else { -1.0 };
     let exponent = i32::from((byte & 0x7f) >> mantissa_bits);
     let mantissa = f64::from(byte & ((1 << mantissa_bits) - 1)) / f64::from(1 << mantissa_bits);
+    // exponent 0 is subnormal: no leading 1, and the exponent of the smallest normal number
     let (lead, exponent) = if exponent == 0 { (0.0, 1) } else { (1.0, exponent) };
     sign * (lead + mantissa) * 2f64.powi(exponent - bias)
 }

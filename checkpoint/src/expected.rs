@@ -13,9 +13,11 @@ pub struct Expected {
     pub std: f64,
     /// The fourth central moment divided by the square of the variance, where values are drawn one by one.
     kurtosis: Option<f64>,
+    /// The density of the values that are drawn. Padding does not change it.
     density: Density,
 }
 
+/// A density that can be drawn beside a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Density {
     /// No density, or one that is not known.
@@ -52,6 +54,7 @@ impl Expected {
             Sampler::Matrix(_) => matrix(tensor)?,
             _ => return None,
         };
+        // padding rows are in the file, so the statistics of its values include their zeros
         let padding = tensor.padding_elements();
         let zeros = (padding.end - padding.start) as f64 / tensor.elements() as f64;
         Some(if zeros > 0.0 { expected.with_zeros(zeros) } else { expected })
@@ -60,6 +63,7 @@ impl Expected {
     /// The standard error of the std of `count` values. None where they are not drawn one by one.
     #[must_use]
     pub fn std_error(&self, count: f64) -> Option<f64> {
+        // the large-sample formula: var(s) is about s^2 (kurtosis - 1) / (4 n)
         self.kurtosis.map(|kurtosis| self.std * ((kurtosis - 1.0) / (4.0 * count)).sqrt())
     }
 
@@ -80,6 +84,7 @@ impl Expected {
         let kept = 1.0 - part;
         let (m, v) = (self.mean, self.std * self.std);
         let mean = kept * m;
+        // a mixture: E[x^2] - E[x]^2, where zeros add nothing to either moment
         let variance = kept * (v + m * m) - mean * mean;
         // about the new mean, of a distribution that is symmetric about its own
         let fourth = self.kurtosis.map(|kurtosis| {
@@ -91,11 +96,14 @@ impl Expected {
     }
 }
 
+/// The moments of a uniform distribution: variance (high - low)^2 / 12, kurtosis 9/5.
 fn uniform(low: f64, high: f64) -> Expected {
+    // a range without a width is a constant, which has no density
     let density = if high > low { Density::Uniform { low, high } } else { Density::None };
     Expected { mean: (low + high) / 2.0, std: (high - low) / 12f64.sqrt(), kurtosis: Some(1.8), density }
 }
 
+/// The moments of a normal distribution. Its kurtosis is 3.
 fn normal(mean: f64, std: f64) -> Expected {
     let density = if std > 0.0 {
         let height = 1.0 / (std * std::f64::consts::TAU.sqrt());
@@ -106,6 +114,7 @@ fn normal(mean: f64, std: f64) -> Expected {
     Expected { mean, std, kurtosis: Some(3.0), density }
 }
 
+/// The standard normal density without its constant factor.
 fn bell(z: f64) -> f64 {
     (-0.5 * z * z).exp()
 }
@@ -115,6 +124,7 @@ fn bell(z: f64) -> f64 {
 fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Expected {
     // the moments are then within 1e-6 of scipy's, as the tests check
     const STEPS: u32 = 20_000;
+    // everything up to `height` is in units of std from the mean
     let (a, b) = ((low - mean) / std, (high - mean) / std);
     let peak = 0_f64.clamp(a, b);
     let (from, to) = (a.max(peak - 10.0), b.min(peak + 10.0));
@@ -122,6 +132,7 @@ fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Expected {
     // relative to the highest point, since a far tail would vanish
     let integral = |of: &dyn Fn(f64) -> f64| {
         let weighed = (0..=STEPS).map(|i| {
+            // Simpson's weights: 1, 4, 2, 4, ..., 4, 1
             let weight = if i == 0 || i == STEPS { 1.0 } else { 2.0 + 2.0 * f64::from(i % 2) };
             let z = from + f64::from(i) * step;
             weight * of(z) * (0.5 * (peak * peak - z * z)).exp()
@@ -132,6 +143,7 @@ fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Expected {
     let first = integral(&|z| z) / whole;
     let central = |power: i32| integral(&|z| (z - first).powi(power)) / whole;
     let variance = central(2);
+    // undoes the scaling of the integral, so that the density integrates to 1
     let height = (0.5 * peak * peak).exp() / (std * whole);
     let density = Density::Normal { mean, std, low, high, height };
     let kurtosis = Some(central(4) / (variance * variance));
@@ -146,6 +158,7 @@ fn matrix(tensor: &Tensor) -> Option<Expected> {
         (Layout::OutIn, [outs, ins, ..]) | (Layout::InOut, [.., ins, outs]) => (*outs, *ins),
         _ => return None,
     };
+    // `count` elements are `gain`, all others are 0
     let ones = |count: u64, gain: f64| {
         let part = count as f64 / elements;
         Expected {
@@ -161,11 +174,13 @@ fn matrix(tensor: &Tensor) -> Option<Expected> {
     Some(match tensor.init {
         Init::Eye { gain } => ones(outs.min(ins), gain),
         Init::Dirac { groups } => ones(groups * (outs / groups.max(1)).min(ins), 1.0),
+        // the shorter dimension is orthonormal: the squares of the elements add up to its length, times gain^2
         Init::Orthogonal { gain } => {
             let (rows, columns) = (dims[0] as f64, elements / dims[0] as f64);
             turned(gain * gain * rows.min(columns))
         }
         Init::DeltaOrthogonal { gain } => turned(gain * gain * ins as f64),
+        // each column has ceil(sparsity rows) zeros, as in PyTorch, and normals elsewhere
         Init::Sparse { sparsity, std } => {
             let rows = dims[0] as f64;
             let normal = normal(0.0, std).with_zeros((sparsity * rows).ceil().min(rows) / rows);

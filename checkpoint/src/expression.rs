@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 
-/// The most bytes of an expression. It bounds the nesting, too: the parser recurses once for a parenthesis.
+/// The most bytes of an expression. It bounds the depth of the recursion, too, by parentheses, signs and powers.
 const LONGEST: usize = 300;
 
 /// Text that is no expression.
@@ -45,29 +45,37 @@ impl Names<'_> {
 }
 
 /// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x is 0,
-/// null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name stands
-/// for no number.
+/// null or absent, as in Python, and `default(name, y)`, which is y where the name is absent. None where a name has no
+/// value that is a number.
 pub(crate) fn evaluate(text: &str, names: Names<'_>) -> Result<Option<f64>, ExpressionError> {
     if text.len() > LONGEST {
         return Err(ExpressionError::TooLong(text.len()));
     }
+    // evaluated while it is parsed: an expression is used once for each rule and shape
     let mut parser = Parser { rest: text, names };
     let value = parser.or()?;
     if parser.rest.trim_start().is_empty() { Ok(value) } else { Err(parser.unexpected()) }
 }
 
+/// A recursive descent parser. Each method parses one level of Python's precedence and calls the next: `or`, `sum`,
+/// `product`, `power`, `atom`.
 struct Parser<'a> {
+    /// The text that is not parsed yet.
     rest: &'a str,
+    /// The values of names.
     names: Names<'a>,
 }
 
+/// A number, none where a name has none, or an error of the text.
 type Number = Result<Option<f64>, ExpressionError>;
 
 impl Parser<'_> {
+    /// An error about the rest of the text.
     fn unexpected(&self) -> ExpressionError {
         ExpressionError::Unexpected(self.rest.trim_start().to_owned())
     }
 
+    /// Whether the token is next; if so, it is skipped.
     fn takes(&mut self, token: &str) -> bool {
         let rest = self.rest.trim_start().strip_prefix(token);
         self.rest = rest.unwrap_or(self.rest);
@@ -76,7 +84,9 @@ impl Parser<'_> {
 
     fn or(&mut self) -> Number {
         let mut left = self.sum()?;
+        // with the space: a name such as `order` begins with the same letters
         while self.takes("or ") {
+            // parsed even where it is not needed: an error must not depend on the config
             let right = self.sum()?;
             left = left.filter(|&left| left != 0.0).or(right);
         }
@@ -97,6 +107,7 @@ impl Parser<'_> {
     }
 
     fn product(&mut self) -> Number {
+        // `power` has taken every `**`: a `*` here is a product
         let mut left = self.power()?;
         loop {
             if self.takes("*") {
@@ -110,10 +121,12 @@ impl Parser<'_> {
     }
 
     fn power(&mut self) -> Number {
+        // as in Python, a sign binds less than a power: -2 ** 2 is -4
         if self.takes("-") {
             return Ok(self.power()?.map(|value| -value));
         }
         let base = self.atom()?;
+        // from the right: 2 ** 3 ** 2 is 2 ** 9
         if self.takes("**") { Ok(both(base, self.power()?, f64::powf)) } else { Ok(base) }
     }
 
@@ -123,6 +136,7 @@ impl Parser<'_> {
             return if self.takes(")") { Ok(value) } else { Err(self.unexpected()) };
         }
         self.rest = self.rest.trim_start();
+        // a name may contain digits, but does not begin with one
         let is_number = self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '.');
         let end = if is_number { number_end(self.rest) } else { name_end(self.rest) };
         let (word, rest) = self.rest.split_at(end);
@@ -136,6 +150,7 @@ impl Parser<'_> {
         }
         self.rest = rest;
         match word {
+            // a key of the config may have a name of a function: without a parenthesis it is the key
             "sqrt" if self.rest.trim_start().starts_with('(') => Ok(self.atom()?.map(f64::sqrt)),
             "default" if self.takes("(") => self.default(),
             _ => Ok(self.names.value(word).and_then(|value| value.as_f64())),
@@ -154,10 +169,12 @@ impl Parser<'_> {
         if !self.takes(")") {
             return Err(self.unexpected());
         }
+        // a null is there, so it is no number rather than the default
         Ok(self.names.value(name).map_or(other, |value| value.as_f64()))
     }
 }
 
+/// Combines two numbers; none where either is none.
 fn both(left: Option<f64>, right: Option<f64>, of: impl Fn(f64, f64) -> f64) -> Option<f64> {
     Some(of(left?, right?))
 }

@@ -48,6 +48,7 @@ pub fn file_kind(head: &[u8]) -> Option<&'static str> {
     if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(kind);
     }
+    // lossy, because a cut after 512 bytes may be inside a character
     let text = String::from_utf8_lossy(&head[..head.len().min(SNIFFED)]);
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_ascii_lowercase();
     MARKUP.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, kind)| *kind)
@@ -90,6 +91,7 @@ pub enum JsonError {
 /// assert!(error.to_string().starts_with("line 1 has -Infinity, which Python writes and JSON does not have"));
 /// ```
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
+    // another format first: what a JSON parser says about a zip archive helps nobody
     if let Some(kind) = file_kind(json) {
         return Err(JsonError::OtherFormat(kind));
     }
@@ -107,11 +109,13 @@ pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
 
 /// The first of Python's words for numbers in a line of JSON, outside strings.
 fn not_a_number(json: &[u8], line: usize) -> Option<&'static str> {
+    // serde_json gives the line of a syntax error, from 1. Inside it, words in strings are text
     let line = json.split(|&byte| byte == b'\n').nth(line.checked_sub(1)?)?;
     let (mut is_string, mut is_escaped) = (false, false);
     line.iter().enumerate().find_map(|(i, &byte)| {
         match byte {
             _ if is_escaped => is_escaped = false,
+            // a backslash outside a string escapes nothing
             b'\\' => is_escaped = is_string,
             b'"' => is_string = !is_string,
             _ if is_string => {}
@@ -132,13 +136,14 @@ fn not_a_number(json: &[u8], line: usize) -> Option<&'static str> {
 /// Whatever opening gives, and [`io::ErrorKind::InvalidInput`] for what is no regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let refuse = || io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file");
-    // opening a device can do things of its own
+    // checked before it is opened, because opening a device can have effects: a tape rewinds
     if !fs::metadata(path)?.is_file() {
         return Err(refuse());
     }
     let mut options = fs::OpenOptions::new();
     options.read(true);
-    // a pipe may have taken the file's place since
+    // a pipe may have replaced the file since. Opening it without O_NONBLOCK would wait for a writer; regular files
+    // ignore the flag
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     let file = options.open(path)?;

@@ -63,6 +63,7 @@ impl fmt::Display for Finding {
         match self {
             Self::Files(problem) => f.write_str(problem),
             Self::Checkpoint { expected, file, found } => {
+                // the digest as the metadata has it, so that it can be searched for
                 let of = |whole: &Whole| format!("one of {} tensors and digest {:016x}", whole.tensors, whole.digest);
                 write!(
                     f,

@@ -23,6 +23,7 @@ pub struct NameError {
 /// Refuses names that a safetensors file cannot hold, that would change a terminal, or that would lead out of a
 /// directory if a program took them for paths.
 pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
+    // the header is one JSON object, in which `__metadata__` is the key of the metadata
     let rule = if name.is_empty() || name == "__metadata__" {
         "a safetensors file has no room for it"
     } else if name.chars().any(char::is_control) {
@@ -38,6 +39,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
 /// A dtype as the format names it; none of a dtype that this crate does not know.
 pub(crate) const fn stored(dtype: Dtype) -> Option<safetensors::Dtype> {
     match dtype {
+        // a match and no cast: a new dtype must be named here before a file can hold it
         Dtype::F32 => Some(safetensors::Dtype::F32),
         Dtype::F16 => Some(safetensors::Dtype::F16),
         Dtype::BF16 => Some(safetensors::Dtype::BF16),

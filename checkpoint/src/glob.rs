@@ -2,7 +2,8 @@
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// The most bytes of a glob. Globs may come from anyone; the limits bound the regular expression that they become.
+/// The most bytes of a glob. This limit and the next ones bound the regular expression that a glob becomes: globset
+/// panics where it is too large.
 const LONGEST: usize = 1000;
 /// The deepest braces within braces.
 const DEEPEST: usize = 8;
@@ -33,6 +34,7 @@ pub enum GlobError {
 }
 
 impl GlobError {
+    /// globset's error as text, so that its type is not part of this crate's API.
     fn syntax(error: globset::Error) -> Self {
         Self::Syntax(error.to_string())
     }
@@ -44,6 +46,7 @@ pub(crate) struct Globs(GlobSet);
 impl Globs {
     pub(crate) fn new<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
+        // counted while they are added: the iterator may be longer than the limit
         for (i, text) in globs.into_iter().enumerate() {
             if i == MOST_GLOBS {
                 return Err(GlobError::TooManyGlobs);
@@ -53,7 +56,7 @@ impl Globs {
         set.build().map(Self).map_err(GlobError::syntax)
     }
 
-    /// The numbers of the globs that match, in their order.
+    /// The indices of the globs that match, ascending.
     pub(crate) fn matches_into(&self, name: &str, into: &mut Vec<usize>) {
         self.0.matches_into(name, into);
     }
@@ -77,6 +80,7 @@ pub fn is_match(glob: &str) -> Result<impl Fn(&str) -> bool + use<>, GlobError> 
     Ok(move |name: &str| set.is_match(name))
 }
 
+/// A glob within the limits.
 fn glob(text: &str) -> Result<Glob, GlobError> {
     if text.len() > LONGEST {
         return Err(GlobError::TooLong(text.len()));
@@ -97,7 +101,7 @@ fn glob(text: &str) -> Result<Glob, GlobError> {
     if alternatives > MOST_ALTERNATIVES {
         return Err(GlobError::TooManyAlternatives(alternatives));
     }
-    // a backslash escapes on every system, and {a,} is a or nothing
+    // the same syntax on every system: globset has no escapes on Windows otherwise. {a,} is a or nothing
     GlobBuilder::new(text).backslash_escape(true).empty_alternates(true).build().map_err(GlobError::syntax)
 }
 

@@ -29,7 +29,7 @@ pub struct Entry {
     pub end: u64,
 }
 
-/// The header of a safetensors file: all that stands before the values.
+/// The header of a safetensors file: everything before the values.
 ///
 /// ```
 /// use seedtensors_checkpoint::Header;
@@ -57,16 +57,19 @@ impl Header {
     ///
     /// Every [`HeaderError`].
     pub fn read(mut file: impl Read, size: u64) -> Result<Self, HeaderError> {
+        // the file: 8 bytes with the length of the header, little-endian, then the header (JSON), then the values
         let mut start = Vec::new();
         file.by_ref().take(SNIFFED as u64).read_to_end(&mut start)?;
         let Some((length, begun)) = start.split_first_chunk() else { return Err(HeaderError::TooShort { size }) };
         let length = u64::from_le_bytes(*length);
-        // a header is a JSON object
+        // the length can look like another format: a header of 0x280 bytes begins like a pickle. But a header begins
+        // with `{`
         if begun.first() != Some(&b'{')
             && let Some(kind) = file_kind(&start)
         {
             return Err(HeaderError::OtherFormat { kind });
         }
+        // refused before anything of this length is allocated
         if length > LARGEST {
             return Err(HeaderError::TooLong { length });
         }
@@ -74,6 +77,7 @@ impl Header {
         let rest = size.checked_sub(values);
         let rest = rest.ok_or(HeaderError::Truncated { values, size })?;
         let mut json = Vec::new();
+        // the vector grows with the bytes that the file has, not with those that it claims
         begun.chain(file).take(length).read_to_end(&mut json)?;
         Ok(Self { values, ..Self::parse(&json, rest)? })
     }
@@ -86,14 +90,18 @@ impl Header {
     /// behind the values, or have another size than their shape.
     pub fn parse(json: &[u8], size: u64) -> Result<Self, HeaderError> {
         let mut header: Self = serde_json::from_slice(json).map_err(HeaderError::json)?;
-        // the values that the line above skips must be JSON that the safetensors crate accepts
+        // the line above skips the values of unknown keys. The safetensors crate reads them, and refuses some JSON that
+        // skipping accepts
         serde_json::from_slice::<Any>(json).map_err(HeaderError::json)?;
+        // the format forbids a name twice. serde keeps both: they are a list here
         let mut names = HashSet::with_capacity(header.tensors.len());
         if let Some(twice) = header.tensors.iter().find(|tensor| !names.insert(&tensor.name)) {
             return Err(HeaderError::Twice { name: twice.name.clone() });
         }
         header.values = 8 + json.len() as u64;
+        // an empty tensor begins where the next one does: sorting by the end, too, puts it first
         header.tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
+        // the format allows no gap: bytes that no tensor has could hide something
         let mut next = 0;
         for tensor in &header.tensors {
             next = tensor.check(next, size)?;
@@ -104,6 +112,7 @@ impl Header {
     /// The JSON, padded to 8 bytes.
     pub(crate) fn json(&self) -> Result<Vec<u8>, HeaderError> {
         let mut json = serde_json::to_vec(self).map_err(HeaderError::json)?;
+        // the format allows spaces behind the header. With 8 bytes of length before it, the values are aligned to 8
         json.resize(json.len().next_multiple_of(8), b' ');
         let length = json.len() as u64;
         if length > LARGEST { Err(HeaderError::TooLong { length }) } else { Ok(json) }
@@ -121,11 +130,14 @@ impl Entry {
         if begin != next {
             return Err(HeaderError::Misplaced { name: name(), begin, next });
         }
+        // checked, because a hostile shape can be anything
         let elements = self.shape.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim));
         let bits = elements.and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
         match bits {
+            // dtypes below a byte are packed: their elements must fill whole bytes
             Some(bits) if bits % 8 == 0 && end.checked_sub(begin) == Some(bits / 8) => Ok(end),
             _ => {
+                // negative where the end is before the begin: 64 bits do not hold every difference
                 let bytes = i128::from(end) - i128::from(begin);
                 Err(HeaderError::Size { name: name(), bytes, shape: self.shape.clone(), dtype })
             }
@@ -136,6 +148,7 @@ impl Entry {
 impl Serialize for Header {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1 + self.tensors.len()))?;
+        // first, as other writers have it; the map is sorted, so the same tensors give the same bytes
         map.serialize_entry("__metadata__", &self.metadata)?;
         for Entry { name, dtype, shape, begin, end } in &self.tensors {
             map.serialize_entry(
@@ -153,6 +166,7 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
+/// Reads the header as a list of entries. A map would lose a name that is there twice.
 struct HeaderVisitor;
 
 impl<'de> Visitor<'de> for HeaderVisitor {
@@ -167,6 +181,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         let mut metadata = None;
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
+                // the safetensors crate reads null as no metadata
                 if metadata.replace(map.next_value::<Option<Metadata>>()?).is_some() {
                     return Err(A::Error::custom("\"__metadata__\" stands twice"));
                 }
@@ -191,10 +206,13 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
+/// A tensor as the header describes it. Keys other than these are ignored.
 #[derive(Serialize, Deserialize)]
 struct Info {
     dtype: Dtype,
+    /// The dimensions. A scalar has none.
     shape: Dims,
+    /// The begin and the end of its bytes, counted from the end of the header.
     data_offsets: (u64, u64),
 }
 
@@ -213,6 +231,7 @@ impl<'de> Deserialize<'de> for Dims {
     }
 }
 
+/// Stops at [`MOST_DIMS`] dimensions.
 struct DimsVisitor;
 
 impl<'de> Visitor<'de> for DimsVisitor {
@@ -230,6 +249,7 @@ impl<'de> Visitor<'de> for DimsVisitor {
                 None => return Ok(dims),
             }
         }
+        // one more is looked for, and not kept
         match sequence.next_element::<IgnoredAny>()? {
             None => Ok(dims),
             Some(_) => Err(A::Error::invalid_length(MOST_DIMS + 1, &self)),

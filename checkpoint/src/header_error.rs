@@ -43,7 +43,7 @@ pub enum HeaderError {
     /// Text that is no JSON, or not JSON of the format.
     #[error("the header: {0}")]
     Json(String),
-    /// A tensor's name that stands twice.
+    /// The name of two tensors.
     #[error("the header: {name:?} stands twice")]
     Twice {
         /// The name.

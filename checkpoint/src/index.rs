@@ -31,18 +31,23 @@ pub enum IndexError {
 /// An index as it was found.
 #[derive(Deserialize)]
 pub(crate) struct FoundIndex {
+    /// The totals, which an index may lack.
     metadata: Option<FoundTotals>,
+    /// The file of each tensor.
     #[serde(deserialize_with = "once")]
     pub(crate) weight_map: BTreeMap<String, String>,
 }
 
-/// Totals as the file has them. They should be whole numbers, but some programs write floats.
+/// Totals as the text of the file has them. They should be whole numbers, but some programs write floats.
 #[derive(Default, Deserialize)]
 struct FoundTotals {
+    /// The bytes of all values.
     total_size: Option<Box<RawValue>>,
+    /// The elements of all tensors.
     total_parameters: Option<Box<RawValue>>,
 }
 
+/// Refuses a name that is there twice. serde alone would keep the last file.
 fn once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     serde::de::DeserializeSeed::deserialize(Once, deserializer)
 }
@@ -51,7 +56,8 @@ fn once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, S
 ///
 /// # Errors
 ///
-/// An [`IndexError`] for JSON that is no index, a name that stands twice, and a file outside the index's own directory.
+/// An [`IndexError`] for JSON that is no index, a name that is there twice, and a file outside the index's own
+/// directory.
 pub fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, IndexError> {
     FoundIndex::parse(json).map(|index| index.weight_map)
 }
@@ -61,6 +67,7 @@ impl FoundIndex {
         let index: Self = parse_json(json)?;
         for (tensor, file) in &index.weight_map {
             check_name(tensor)?;
+            // an index may come from anyone, and must not lead out of its directory. On Windows `c:` is a drive
             let plain = !file.contains(['/', '\\', ':']) && !file.chars().any(char::is_control);
             if !plain || !file.ends_with(".safetensors") {
                 return Err(IndexError::File(file.clone()));
@@ -80,6 +87,7 @@ impl FoundIndex {
             .iter()
             .flat_map(|file| file.header.tensors.iter().map(move |tensor| (tensor.name.as_str(), file)))
             .collect();
+        // a linear pass over each list: an index may have millions of names
         let named = self.weight_map.iter().filter_map(|(tensor, file)| match found.get(tensor.as_str()) {
             Some(found) if found.name() == file.as_str() => None,
             Some(found) => Some(format!("tensor {tensor:?} is in {}, the index says {file}", found.name())),
@@ -97,13 +105,16 @@ impl FoundIndex {
     pub(crate) fn totals(&self, files: &[CheckpointFile]) -> Vec<String> {
         let entries = || files.iter().flat_map(|file| &file.header.tensors);
         let bytes = entries().map(|tensor| u128::from(tensor.end - tensor.begin)).sum();
+        // in 128 bits, so that a sum over many files cannot overflow
         let elements = entries().map(|tensor| tensor.shape.iter().map(|&dim| u128::from(dim)).product::<u128>()).sum();
         let differs = |key: &str, said: &Option<Box<RawValue>>, found: u128, what: &str| {
             let said = said.as_ref()?.get();
             let is_same = match said.parse::<u128>() {
                 Ok(said) => said == found,
+                // a float has lost the last bits of a large total: it is compared as a float
                 Err(_) => said.parse::<f64>().is_ok_and(|said| said == found as f64),
             };
+            // the text may be any JSON, and of any length
             let said = if said.len() > 40 { "no number" } else { said };
             (!is_same).then(|| format!("the index says {key} {said}, its files have {found} {what}"))
         };
@@ -117,6 +128,7 @@ impl FoundIndex {
 /// The first [`MOST_TOLD`] lines, and a line that counts the others.
 pub(crate) fn first_of(mut lines: impl Iterator<Item = String>, what: &str) -> Vec<String> {
     let mut told: Vec<String> = lines.by_ref().take(MOST_TOLD).collect();
+    // counted and dropped: hostile files can give millions of lines
     let more = lines.count();
     if more > 0 {
         told.push(format!("{more} more {what}"));

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Initialiser {
-    /// Its names, the first of them ours.
+    /// Its names. The first is the one that a written recipe has.
     pub names: &'static [&'static str],
     /// Its parameters, with their defaults.
     pub parameters: &'static str,
@@ -16,6 +16,7 @@ pub struct Initialiser {
     pub jax: &'static str,
 }
 
+/// An entry in one line: the fields, in their order.
 const fn of(
     names: &'static [&'static str],
     parameters: &'static str,
@@ -28,6 +29,7 @@ const fn of(
 
 /// Every initialiser that a recipe can name.
 pub const INITIALISERS: &[Initialiser] = &[
+    // an empty text says that there are no parameters, or that the library has no such function
     of(&["zeros"], "", "0", "zeros_", "zeros"),
     of(&["ones"], "", "1", "ones_", "ones"),
     of(&["constant"], "value", "value", "constant_", "constant"),

@@ -43,6 +43,7 @@ pub struct Histogram {
 pub fn stored_tensors(checkpoint: &Checkpoint) -> (Vec<StoredTensor<'_>>, Vec<String>) {
     let (mut stored, mut problems) = (Vec::new(), [&checkpoint.problems[..], &checkpoint.doubts].concat());
     for file in &checkpoint.files {
+        // a file without a record, or with a bad one, still has statistics: verifying refuses it, inspecting does not
         let record = Record::read(&file.header.metadata).unwrap_or_else(|error| {
             problems.push(format!("{}: {error}", file.path.display()));
             None
@@ -50,6 +51,7 @@ pub fn stored_tensors(checkpoint: &Checkpoint) -> (Vec<StoredTensor<'_>>, Vec<St
         let recorded = record.iter().flat_map(|record| &record.recipe.tensors);
         let recorded: HashMap<&str, _> = recorded.map(|tensor| (tensor.name.as_str(), tensor)).collect();
         stored.extend(file.header.tensors.iter().map(|entry| {
+            // a record of another shape says nothing about these values
             let tensor = recorded.get(entry.name.as_str()).filter(|tensor| tensor.dims() == entry.shape);
             StoredTensor { file, entry, expected: tensor.and_then(|tensor| Expected::of(tensor)) }
         }));
@@ -73,15 +75,17 @@ impl StoredTensor<'_> {
     #[must_use]
     pub fn std_errors(&self, statistics: &Statistics) -> Option<f64> {
         let expected = self.expected?;
+        // the values are rounded: their std would differ from the expected one without any fault
         if spacing(self.entry.dtype, expected.mean) > expected.std / FINEST {
             return None;
         }
+        // a constant has no standard error to divide by
         let error = expected.std_error(statistics.count).filter(|error| *error > 0.0)?;
         Some((statistics.std()? - expected.std) / error)
     }
 
-    /// Reads its values again; none where they are all the same. The range is 4 expected std on both sides of the mean, as
-    /// far as there are values, or else that of the values.
+    /// Reads its values again; none where they are all the same. The range is the expected mean plus and minus 4
+    /// expected std, as far as there are values, or else that of the values.
     ///
     /// # Errors
     ///
@@ -94,6 +98,7 @@ impl StoredTensor<'_> {
             }
             None => (min, max),
         };
+        // one value alone has no range, and a range beyond f64 no parts
         if high <= low || !(high - low).is_finite() {
             return Ok(None);
         }
@@ -105,6 +110,7 @@ impl StoredTensor<'_> {
 /// The distance between neighbouring values of a dtype near a value. f16 alone keeps subnormal values.
 fn spacing(dtype: Dtype, value: f64) -> f64 {
     let (smallest, epsilon) = match dtype {
+        // the smallest positive value, subnormals included for f16, and the distance from 1 to the next value
         Dtype::F16 => (2f64.powi(-24), 2f64.powi(-10)),
         Dtype::BF16 => (2f64.powi(-126), 2f64.powi(-7)),
         _ => (2f64.powi(-126), 2f64.powi(-23)),

@@ -1,4 +1,4 @@
-//! JSON that may come from anyone: maps whose keys stand once, and values that nobody needs.
+//! JSON that may come from anyone: maps without repeated keys, and values that are checked and dropped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A map whose keys stand once.
+/// Reads a map of strings, and refuses a key that is there twice: readers differ in which of the two they take.
 pub(crate) struct Once;
 
 impl<'de> DeserializeSeed<'de> for Once {
@@ -27,6 +27,7 @@ impl<'de> Visitor<'de> for Once {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<String, String>()? {
+            // before the insert, which would replace the first value
             if entries.contains_key(&key) {
                 return Err(A::Error::custom(format!("{key:?} stands twice")));
             }
@@ -77,11 +78,13 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self, A::Error> {
+        // serde_json bounds the depth of this recursion
         while sequence.next_element::<Self>()?.is_some() {}
         Ok(self)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        // keys are read as values: that checks their escapes, too
         while map.next_entry::<Self, Self>()?.is_some() {}
         Ok(self)
     }

@@ -85,11 +85,13 @@ pub fn like(
     config: Option<&Config>,
     dtype: Option<Dtype>,
 ) -> Result<Like, LikeError> {
+    // a recipe like half a checkpoint would be taken for all of it
     if let Some(problem) = checkpoint.problems.first() {
         return Err(LikeError::Checkpoint(problem.clone()));
     }
     let nothing = Config::new();
     let config = config.unwrap_or(&nothing);
+    // read twice: once for the rules with `beside`, once to make the tensors
     let entries = || checkpoint.files.iter().flat_map(|file| &file.header.tensors);
     let rules = Rules::parse(rules, config, entries().map(|entry| entry.name.as_str()))?;
     let mut maker = Maker { rules: &rules, config, dtype, known: HashMap::new(), found: Vec::new() };
@@ -99,6 +101,7 @@ pub fn like(
         match maker.make(entry)? {
             Made::Tensor(tensor) => like.recipe.tensors.push(tensor),
             Made::LeftOut => like.left_out.push(entry.name.clone()),
+            // collected, so that one message has the rules for all of them
             Made::Unmatched(reason) => unmatched.add(entry, &reason),
         }
     }
@@ -111,7 +114,9 @@ pub fn like(
 
 /// The result of the rules for one tensor.
 enum Made {
+    /// The rule made it.
     Tensor(Tensor),
+    /// The rule has `skip = true`.
     LeftOut,
     /// No rule is for it, or its rule refuses it: the reason, which may be empty.
     Unmatched(String),
@@ -119,7 +124,9 @@ enum Made {
 
 /// Makes a recipe's tensors by rules.
 struct Maker<'a> {
+    /// The rules that are for this configuration.
     rules: &'a Rules,
+    /// The configuration, for the expressions of the rules.
     config: &'a Config,
     /// The dtype of tensors whose rule has none.
     dtype: Option<Dtype>,
@@ -132,6 +139,7 @@ struct Maker<'a> {
 impl<'a> Maker<'a> {
     fn make(&mut self, entry: &'a Entry) -> Result<Made, RulesError> {
         let Some((number, rule)) = self.rules.first(entry, &mut self.found) else {
+            // a dtype that cannot be kept would be the next question: the message answers it, too
             return Ok(Made::Unmatched(dtype_of(entry, self.dtype).err().unwrap_or_default()));
         };
         let keys = match &rule.outcome {
@@ -145,6 +153,7 @@ impl<'a> Maker<'a> {
             Ok(dtype) => dtype,
             Err(reason) => return Ok(Made::Unmatched(reason)),
         };
+        // expressions and checks depend on no more than these: a name alone changes nothing
         let key = (number, entry.shape.as_slice(), dtype);
         if !self.known.contains_key(&key) {
             self.known.insert(key, rule.tensor(keys, entry, dtype, self.config)?);

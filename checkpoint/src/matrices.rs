@@ -1,4 +1,5 @@
-//! Matrices that are computed whole: limits of the work, and a thread beside which a request to stop is answered.
+//! Matrices that are computed whole: limits of the work, and a thread for it, so that a request to stop is answered
+//! meanwhile.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -46,9 +47,11 @@ pub(crate) fn whole(tensor: &Tensor) -> u64 {
 
 /// Refuses tensors of a file that take far more work and memory than the file holds.
 pub(crate) fn check_work<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> Result<(), TooMuchWork> {
+    // one allowance for all tensors of a file: a million small ones must not have it each
     let mut free = FREE;
     for tensor in tensors {
         let (computed, held) = (whole(tensor), tensor.elements());
+        // saturating, because a hostile shape can be anything
         let beyond = computed.saturating_sub(held.saturating_mul(PER_ELEMENT));
         let refuse = || TooMuchWork { name: tensor.name.clone(), held, computed };
         free = free.checked_sub(beyond).ok_or_else(refuse)?;
@@ -63,13 +66,15 @@ pub(crate) fn is_large(backend: &Backend, tensor: &Tensor) -> bool {
     count > 0 && (count.max(tensor.elements()) > SMALL || matches!(backend, Backend::Gpu(_)))
 }
 
-/// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then goes on
+/// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then continues
 /// until it is done, or the process ends: a decomposition cannot be interrupted.
 pub(crate) fn while_asking<T: Send + 'static>(
     compute: impl Fn() -> T + Send + Sync + 'static,
     go_on: &dyn Fn() -> bool,
 ) -> Option<T> {
+    // room for the result: the thread can end though nobody waits for it any more
     let (sender, receiver) = sync_channel(1);
+    // shared, because a closure that could not be given to a thread is needed here
     let compute = Arc::new(compute);
     let there = Arc::clone(&compute);
     let Ok(thread) = Builder::new().spawn(move || drop(sender.send(there()))) else {
@@ -80,8 +85,10 @@ pub(crate) fn while_asking<T: Send + 'static>(
         match receiver.recv_timeout(POLL) {
             Ok(computed) => return Some(computed),
             Err(RecvTimeoutError::Timeout) if !go_on() => return None,
-            // this may be a thread of the pool that the computation waits for
+            // this may be a thread of the pool on which the computation waits for its jobs: run them, or neither would
+            // end
             Err(RecvTimeoutError::Timeout) => while rayon::yield_now() == Some(Yield::Executed) {},
+            // the sender is gone without a result: `compute` has panicked
             Err(RecvTimeoutError::Disconnected) => match thread.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
                 Ok(()) => return None,

@@ -1,10 +1,11 @@
-//! The numbers in files' names: `model-00001-of-00003.safetensors` is one of three.
+//! The numbers in files' names: `model-00001-of-00003.safetensors` is one of three files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 /// Messages about the files that these names count and that are not among them.
 pub(crate) fn missing_numbers<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    // the width is part of the key: m-1-of-3 and m-00001-of-3 are different series
     let mut groups = BTreeMap::<(&str, &str, usize), BTreeSet<u64>>::new();
     for (stem, number, count) in names.filter_map(numbered) {
         if let Ok(value) = number.parse() {
@@ -20,6 +21,8 @@ pub(crate) fn missing_numbers<'n>(names: impl Iterator<Item = &'n str>) -> Vec<S
         let last = (first + count).saturating_sub(1);
         let beyond = numbers.iter().filter(|&&number| number > last);
         problems.extend(beyond.map(|&number| format!("file {} has a number above its count", name(number))));
+        // ranges between the numbers that are there, so that the work depends on the files and not on the count they
+        // claim
         let mut next = first;
         for &number in numbers.iter().filter(|&&number| number <= last) {
             problems.extend(missing(next, number, &name));
@@ -33,7 +36,9 @@ pub(crate) fn missing_numbers<'n>(names: impl Iterator<Item = &'n str>) -> Vec<S
 /// The stem, the number and the count of a numbered file's name.
 fn numbered(name: &str) -> Option<(&str, &str, &str)> {
     let (prefix, count) = name.strip_suffix(".safetensors")?.rsplit_once("-of-")?;
+    // from the right: the stem itself may have `-` and `-of-`
     let (stem, number) = prefix.rsplit_once('-')?;
+    // 19 digits fit in 64 bits; a longer number is a name like any other
     let are_digits = |text: &str| (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     (are_digits(number) && are_digits(count)).then_some((stem, number, count))
 }

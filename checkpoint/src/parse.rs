@@ -15,17 +15,22 @@ use crate::tensor_spec::{Key, TensorSpec, check_padding};
 /// A broken rule, and the bytes of the text that break it.
 type Misplaced = (Range<usize>, String);
 
+/// A recipe as TOML. Unknown keys are refused: a misspelt one would be ignored without a word.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// The `[defaults]` table.
     #[serde(default)]
     defaults: Defaults,
+    /// The `[[tensor]]` tables.
     #[serde(default)]
     tensor: Vec<Spanned<Entry>>,
+    /// The `[[layer]]` tables.
     #[serde(default)]
     layer: Vec<Spanned<LayerEntry>>,
 }
 
+/// The `[defaults]` of all tensors. A key of a tensor replaces its default.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Defaults {
@@ -39,15 +44,23 @@ struct Defaults {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: Spanned<String>,
+    /// The whole shape, also where the file holds a shard.
     shape: Spanned<Vec<u64>>,
     dtype: Option<Dtype>,
+    /// The order of the output and input dimensions, from which fans are computed.
     layout: Option<Layout>,
+    /// The groups of a convolution.
     groups: Option<u64>,
+    /// Whether it is the kernel of a transposed convolution.
     #[serde(default)]
     transposed: bool,
+    /// The fans, in place of those that the shape gives.
     fans: Option<Fans>,
+    /// The initialiser, unless `[defaults]` has it.
     init: Option<Spanned<Init>>,
+    /// The index in the first dimension that is zeros.
     padding: Option<Spanned<u64>>,
+    /// The part of the tensor that the file holds.
     shard: Option<Spanned<ShardSpec>>,
 }
 
@@ -57,6 +70,7 @@ struct Entry {
 struct LayerEntry {
     name: Spanned<String>,
     dtype: Option<Dtype>,
+    /// The kind of the layer and its sizes, from which its parameters come.
     layer: Spanned<Layer>,
 }
 
@@ -91,6 +105,7 @@ impl Recipe {
             let message = "a recipe needs at least one [[tensor]] with a name, a shape and an init, or a [[layer]]";
             return Err(RecipeError { line: None, message: message.to_owned() });
         }
+        // the caller's dtype replaces the recipe's default, not the dtype that a tensor has of its own
         let dtype = dtype.or(file.defaults.dtype).unwrap_or(Dtype::F32);
         file.tensors(dtype).map_err(|(span, message)| RecipeError { line: Some(line_of(text, span.start)), message })
     }
@@ -105,13 +120,14 @@ impl File {
         });
         let layers = self.layer.iter();
         let layers = layers.map(|entry| (entry.span().start, &entry.get_ref().name, entry.get_ref().tensors(dtype)));
-        // TOML gives the [[tensor]] and the [[layer]] tables as two lists
+        // TOML gives the [[tensor]] and the [[layer]] tables as two lists: the order of the text is restored
         let mut entries: Vec<_> = tensors.chain(layers).collect();
         entries.sort_by_key(|(start, ..)| *start);
         let mut names = HashSet::new();
         let mut tensors = Vec::with_capacity(entries.len());
         for (_, name, made) in entries {
             for tensor in made? {
+                // the key of the random numbers comes from the name: two tensors of one name would have the same values
                 if !names.insert(tensor.name.clone()) {
                     let message = format!("a name may stand once, {:?} is the name of an earlier tensor", tensor.name);
                     return Err((name.span(), message));
@@ -138,6 +154,7 @@ impl LayerEntry {
             let sampler = init.sampler(&shape).map_err(refuse)?;
             sampler.check(dtype).map_err(refuse)?;
             let name = format!("{name}.{parameter}");
+            // checked here, because a layer does not go through `TensorSpec::tensor`
             check_name(&name).map_err(|error| (self.name.span(), error.to_string()))?;
             let checked = check_padding(&shape, padding);
             checked.map_err(|error| (self.layer.span(), format!("tensor {name:?}: {error}")))?;
@@ -155,6 +172,7 @@ impl Entry {
             shape: self.shape.get_ref().clone(),
             dtype: self.dtype.unwrap_or(dtype),
             layout: self.layout.or(defaults.layout).unwrap_or_default(),
+            // an ordinary convolution, as in PyTorch's `groups=1`
             groups: self.groups.unwrap_or(1),
             transposed: self.transposed,
             fans: self.fans,
@@ -165,8 +183,9 @@ impl Entry {
         spec.tensor().map_err(|error| (self.span(error.key, whole), error.message))
     }
 
-    /// The place of a key in the text; that of the whole entry where the key is not written.
+    /// The span of a key in the text; the span of the whole entry where the key is not written.
     fn span(&self, key: Key, whole: &Range<usize>) -> Range<usize> {
+        // a key that is not written may still be wrong, such as an init that `[defaults]` gives
         let span = match key {
             Key::Name => Some(self.name.span()),
             Key::Shape => Some(self.shape.span()),

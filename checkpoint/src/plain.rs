@@ -1,6 +1,7 @@
 //! serde's messages, reworded for those who write recipes and rules.
 
-/// serde's message in the words of those who write recipes.
+/// serde's message in the words of those who write recipes. It is matched as text, because serde has no other form of
+/// it; a message that changes is passed on as it is.
 pub(crate) fn plain(message: &str) -> String {
     // serde names the Rust type that reads a table of parameters
     let (before, table) = message.split_once("expected struct variant").unwrap_or((message, ""));

@@ -86,13 +86,18 @@ pub struct PlannedFile {
 /// Hugging Face's index of a sharded checkpoint.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Index {
+    /// The totals of all files.
     pub(crate) metadata: Totals,
+    /// The file of each tensor. The map is sorted, so that the same plan gives the same bytes.
     pub(crate) weight_map: BTreeMap<String, String>,
 }
 
+/// The totals that transformers writes into an index.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Totals {
+    /// The elements of all tensors.
     total_parameters: u64,
+    /// The bytes of all values, without the headers.
     total_size: u64,
 }
 
@@ -134,6 +139,7 @@ impl Plan {
         max_shard_size: u64,
         world_size: usize,
     ) -> Result<Self, PlanError> {
+        // Every rank computes the whole plan by itself: it depends on the arguments alone, so no rank asks another.
         let single = file_name(out).map(|name| name.to_string_lossy().into_owned());
         let shards = match single {
             Some(_) => vec![recipe.tensors.clone()],
@@ -145,11 +151,14 @@ impl Plan {
             let name = match &single {
                 Some(name) => name.clone(),
                 None if count == 1 => SINGLE.to_owned(),
+                // the names that transformers gives to shards
                 None => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
             };
+            // before anything is written: `verify` refuses a file that needs too much work
             check_work(tensors.iter())?;
-            // larger elements first, so that each begins at a multiple of its size
+            // larger elements first, so that each begins at a multiple of its size: readers map the file into memory
             tensors.sort_by_key(|tensor| Reverse(tensor.dtype.size()));
+            // `whole` is of all files: each file says what checkpoint it is a part of
             let record = Record { recipe: Recipe { tensors }, seed, arithmetic, whole };
             let (head, values) = head(&record)?;
             let bytes = values.checked_add(head.len() as u64).ok_or(PlanError::TooLarge)?;
@@ -186,13 +195,15 @@ impl Plan {
     }
 }
 
-/// The name of the one file that is asked for, if not a directory is.
+/// The name of the file that is asked for; none where a directory is. The ending decides, whatever the path is on the
+/// disk.
 fn file_name(out: &Path) -> Option<&OsStr> {
     out.file_name().filter(|name| name.as_encoded_bytes().ends_with(b".safetensors"))
 }
 
 /// The tensors of each file.
 fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
+    // in 128 bits: a tensor may have more bytes than 64 bits count, which `head` refuses
     let most = u128::from(most);
     let (mut shards, mut shard, mut size) = (Vec::new(), Vec::new(), 0);
     for tensor in tensors {
@@ -201,6 +212,7 @@ fn shards(tensors: &[Tensor], most: u64) -> Vec<Vec<Tensor>> {
             shards.push(vec![tensor.clone()]);
             continue;
         }
+        // the shard is not empty here: a tensor that is too large alone was handled above
         if size + bytes > most {
             shards.push(std::mem::take(&mut shard));
             size = 0;
@@ -225,6 +237,7 @@ fn head(record: &Record) -> Result<(Vec<u8>, u64), PlanError> {
         tensors.push(Entry { name: tensor.name.clone(), dtype, shape: tensor.dims().to_vec(), begin: at, end });
         at = end;
     }
+    // `values` is no part of the text: a reader has it from the length
     let json = Header { metadata: record.metadata(), tensors, values: 0 }.json().map_err(|error| match error {
         HeaderError::TooLong { length } => PlanError::HeaderTooLong(length),
         other => PlanError::Json(other.to_string()),
@@ -234,8 +247,10 @@ fn head(record: &Record) -> Result<(Vec<u8>, u64), PlanError> {
 
 /// Gives each file a rank: the largest first, each to the rank with the fewest bytes so far.
 fn share(files: &mut [PlannedFile], world_size: usize) {
+    // no more ranks than files: the others have nothing to write
     let mut loads = vec![0_u128; world_size.max(1).min(files.len())];
     let mut order: Vec<usize> = (0..files.len()).collect();
+    // ties by the index, here and by the rank below: every rank must find the same order
     order.sort_by_key(|&i| (Reverse(files[i].bytes), i));
     for i in order {
         if let Some((rank, load)) = loads.iter_mut().enumerate().min_by_key(|(rank, load)| (**load, *rank)) {
@@ -247,6 +262,7 @@ fn share(files: &mut [PlannedFile], world_size: usize) {
 
 /// The index of several files, as JSON.
 fn index(files: &[PlannedFile]) -> Result<Vec<u8>, PlanError> {
+    // every tensor with its file
     let tensors = || files.iter().flat_map(|file| file.recipe.tensors.iter().map(move |tensor| (file, tensor)));
     let total = |of: fn(&Tensor) -> u128| u64::try_from(tensors().map(|(_, tensor)| of(tensor)).sum::<u128>());
     let metadata = Totals {

@@ -12,7 +12,7 @@ use crate::inspect::Histogram;
 use crate::printable::printable;
 use crate::statistics::Statistics;
 
-/// Panels beside each other.
+/// The number of panels in a row.
 const COLUMNS: usize = 4;
 /// A panel's width and height in pixels.
 const PANEL: (u32, u32) = (320, 220);
@@ -61,16 +61,18 @@ impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for PlotE
 ///
 /// Every [`PlotError`].
 pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), PlotError> {
-    // a second registration of the same font does no harm
+    // the font comes with the binary, so that no system font is needed; a second registration does no harm
     plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| PlotError::Draw("the font is damaged".to_owned()))?;
     let columns = panels.len().clamp(1, COLUMNS);
     let rows = panels.len().div_ceil(columns).max(1);
     let too_many = || PlotError::TooMany(panels.len());
+    // checked: a drawing of thousands of panels overflows 32 bits of pixels
     let across = |count: usize, size: u32| {
         u32::try_from(count).ok().and_then(|count| count.checked_mul(size)).ok_or_else(too_many)
     };
     let size = (across(columns, PANEL.0)?, across(rows, PANEL.1)?);
+    // drawn beside the final name: an error leaves the old file as it was
     let (part, grid) = (part(path)?, (rows, columns));
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => draw(&SVGBackend::new(&part, size).into_drawing_area(), panels, grid)?,
@@ -81,7 +83,7 @@ pub fn plot(path: &Path, panels: &[Panel]) -> Result<(), PlotError> {
     Ok(())
 }
 
-/// A file beside the final one, of the same ending, that is removed unless it takes its place.
+/// A file beside the final one, with the same ending, that is removed unless it replaces it.
 fn part(path: &Path) -> std::io::Result<TempPath> {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -89,10 +91,12 @@ fn part(path: &Path) -> std::io::Result<TempPath> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".plot.").suffix(&suffix);
     #[cfg(unix)]
+    // a temporary file is private; a plot is an ordinary file, whose permissions the umask sets
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     Ok(builder.tempfile_in(folder)?.into_temp_path())
 }
 
+/// Draws all panels.
 fn draw<B: DrawingBackend>(
     root: &DrawingArea<B, Shift>,
     panels: &[Panel],
@@ -109,6 +113,7 @@ where
     Ok(())
 }
 
+/// Draws the bars of a histogram, the expected density as a line, and two lines of text above.
 fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panel: &Panel) -> Result<(), PlotError>
 where
     B::ErrorType: 'static,
@@ -118,15 +123,17 @@ where
     let bins = counts.len() as f64;
     // in units of the uniform density over the range
     let heights = counts.iter().map(|&count| count as f64 * bins / panel.statistics.count);
+    // the same unit for the curve: bars and curve then share the axis
     let density = |x: f64| panel.expected.map_or(0.0, |expected| expected.density(x) * (high - low));
     let points = (0..=200).map(|i| f64::from(i) / 200.0);
     let points = points.map(|part| (axis.x(part), axis.y(density(low + (high - low) * part))));
+    // a density can be infinite, or overflow in these units: such points are left out
     let curve: Vec<(f64, f64)> = points.filter(|point| point.1.is_finite()).collect();
     let bars: Vec<f64> = heights.map(|height| axis.y(height)).collect();
     let top = bars.iter().copied().chain(curve.iter().map(|point| point.1)).fold(0.0, f64::max) * 1.05;
     let std = panel.statistics.std().map_or_else(|| "-".to_owned(), |std| Short(std).to_string());
     let promised = panel.expected.map_or_else(String::new, |expected| format!(", promised {}", Short(expected.std)));
-    // what fits above a panel
+    // as much as fits above a panel; the end of a name tells tensors apart, its beginning is often the same
     let name = printable(&panel.name);
     let name: String = name.chars().skip(name.chars().count().saturating_sub(44)).collect();
     let area = area.titled(&name, ("sans-serif", 11))?;
@@ -140,6 +147,7 @@ where
     mesh.disable_mesh().x_labels(4).y_labels(3).label_style(("sans-serif", 9));
     let told = |part: &f64| Short(low + (high - low) * part).to_string();
     let told_density = |height: &f64| Short(height / (high - low)).to_string();
+    // the axes count parts of the range then: the labels turn them into values again
     if axis.range.is_none() {
         mesh.x_label_formatter(&told).y_label_formatter(&told_density);
     }
@@ -155,8 +163,8 @@ where
     Ok(())
 }
 
-/// A panel's axes. Plotters looks for round labels in steps of 1e-16 and never ends where a range is far below: there
-/// the axes count parts of the range.
+/// A panel's axes. Plotters looks for round labels in steps of 1e-16, and does not end where a range is far below.
+/// There the axes count parts of the range.
 struct Axis {
     /// The begin and the length of an ordinary range. None for a tiny or a huge one.
     range: Option<(f64, f64)>,
@@ -181,7 +189,7 @@ impl Axis {
     }
 }
 
-/// A number in four digits.
+/// A number in a label: five decimals, or an exponent where it is small or large.
 struct Short(f64);
 
 impl std::fmt::Display for Short {

@@ -1,4 +1,5 @@
-//! Reads and writes at a place of a file, from many threads at once.
+//! Reads and writes at an offset of a file, from many threads at once. Each call has its own offset, so that threads
+//! need no lock for a shared position: `pread` and `pwrite` on Unix.
 
 use std::fs::File;
 use std::io;
@@ -16,6 +17,7 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
 #[cfg(windows)]
 pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {
+        // Windows has no call that reads or writes everything: it may do less than was asked
         let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());

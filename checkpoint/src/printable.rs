@@ -17,7 +17,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escape(text, |character| character.escape_unicode().to_string())
 }
 
-/// The same for JSON, in whose strings alone such characters can stand: the escape is JSON's, `\u001b`.
+/// The same for JSON, where only strings can contain such characters. The escape is JSON's: `\u001b`.
 ///
 /// ```
 /// assert_eq!(seedtensors_checkpoint::printable_json("[\"a\u{202e}\u{e0001}\"]"), r#"["a\u202e\udb40\udc01"]"#);
@@ -27,7 +27,8 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     escape(json, |character| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect())
 }
 
-/// The same for TOML, in whose basic strings the escape is the character that it stands for: `\U0000001B`.
+/// The same for TOML. In a basic string the escape `\U0000001B` is read back as the character; a literal string has no
+/// escapes.
 ///
 /// ```
 /// assert_eq!(seedtensors_checkpoint::printable_toml("name = \"a\u{202e}\"\n"), "name = \"a\\U0000202E\"\n");
@@ -37,10 +38,12 @@ pub fn printable_toml(toml: &str) -> Cow<'_, str> {
     escape(toml, |character| format!("\\U{:08X}", u32::from(character)))
 }
 
+/// Escapes unsafe characters, and copies nothing where there are none: most text has none.
 fn escape(text: &str, with: impl Fn(char) -> String) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
+    // one pass over the characters; the text is copied, because most escapes are longer than their characters
     let escaped = |character| if is_unsafe(character) { with(character) } else { character.to_string() };
     Cow::Owned(text.chars().map(escaped).collect())
 }

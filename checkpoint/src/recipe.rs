@@ -64,11 +64,13 @@ impl Tensor {
 
     /// The elements of the file, in row-major order, that are padding.
     pub(crate) fn padding_elements(&self) -> Range<u64> {
+        // the padding is an index of the whole tensor: relative to the shard, it may be before or behind it
         let start = self.shard.as_ref().map_or(0, |shard| shard.start.first().copied().unwrap_or(0));
         let row = match (self.dims(), self.padding.and_then(|padding| padding.checked_sub(start))) {
             ([rows, ..], Some(row)) if row < *rows => row..row + 1,
             _ => return 0..0,
         };
+        // a row of the first dimension is contiguous
         let size = self.dims()[1..].iter().product::<u64>();
         row.start * size..row.end * size
     }

@@ -7,11 +7,18 @@ use seedtensors::{Arithmetic, Key, VALUES_VERSION};
 
 use crate::recipe::{Recipe, RecipeError, Tensor};
 
+// The keys of the metadata. Files have them, so they never change.
+/// The key of the arithmetic: `exact` or `native`.
 const ARITHMETIC: &str = "seedtensors.arithmetic";
+/// The key of the digest of all tensors of the checkpoint.
 const CHECKPOINT: &str = "seedtensors.checkpoint";
+/// The key of the recipe of the tensors of the file.
 const RECIPE: &str = "seedtensors.recipe";
+/// The key of the seed, in decimal.
 const SEED: &str = "seedtensors.seed";
+/// The key of the number of all tensors of the checkpoint.
 const TENSORS: &str = "seedtensors.tensors";
+/// The key of the version of the values.
 const VALUES: &str = "seedtensors.values";
 
 /// The reason why a file's record cannot be used.
@@ -59,6 +66,7 @@ impl Whole {
     /// # Ok::<(), seedtensors_checkpoint::RecipeError>(())
     /// ```
     pub fn of<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> Self {
+        // a sum does not depend on the order of the files, and the sums of files add up to that of the whole
         let one = |tensor: &Tensor| Self { tensors: 1, digest: Key::new(0).named(&tensor.to_string()).seed };
         tensors.into_iter().map(one).fold(Self::default(), Self::add)
     }
@@ -97,6 +105,7 @@ impl Record {
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let arithmetic = if self.arithmetic == Arithmetic::Exact { "exact" } else { "native" };
         let entries = [
+            // transformers asks for this key: the tensors are laid out as PyTorch saves them
             ("format", "pt".to_owned()),
             (ARITHMETIC, arithmetic.to_owned()),
             (CHECKPOINT, format!("{:016x}", self.whole.digest)),
@@ -114,7 +123,9 @@ impl Record {
     ///
     /// A record that this program did not write, or of another version of the values.
     pub fn read(metadata: &BTreeMap<String, String>) -> Result<Option<Self>, RecordError> {
+        // a file of another program has neither of these keys: it is no error that it has no record
         let (Some(recipe), Some(seed)) = (metadata.get(RECIPE), metadata.get(SEED)) else { return Ok(None) };
+        // before anything else is read: another version may record other keys
         let version = metadata.get(VALUES).map_or("", String::as_str);
         if version != VALUES_VERSION.to_string() {
             return Err(RecordError::Version(version.to_owned()));
@@ -135,12 +146,13 @@ impl Record {
 }
 
 impl Whole {
-    /// Reads a file's metadata. Only the digits that [`Record::metadata`] writes are taken.
+    /// Reads a file's metadata. The digest must be written as [`Record::metadata`] writes it.
     fn read(
         metadata: &BTreeMap<String, String>,
         bad: &impl Fn(&'static str, &'static str, &str) -> RecordError,
     ) -> Result<Self, RecordError> {
         let text = |key| metadata.get(key).map_or("", String::as_str);
+        // a key that is absent is refused as an empty value
         let (tensors, digest) = (text(TENSORS), text(CHECKPOINT));
         Ok(Self {
             tensors: tensors.parse().map_err(|_| bad(TENSORS, "a whole number", tensors))?,

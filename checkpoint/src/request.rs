@@ -25,6 +25,7 @@ impl<'a> Write<'a> {
     /// Every file, none replaced.
     #[must_use]
     pub const fn new(backend: &'a Backend) -> Self {
+        // the careful choice: nothing that exists is touched
         Self { backend, rank: Rank::ALONE, config: None, force: false, resume: false }
     }
 }

@@ -11,7 +11,7 @@ use crate::plain::plain;
 use crate::recipe::Tensor;
 use crate::tensor_spec::TensorSpec;
 
-/// The parameters of initialisers that may be expressions.
+/// The parameters of initialisers that may be expressions. Other texts, such as `mode`, are names.
 const NUMBERS: [&str; 6] = ["mean", "std", "low", "high", "value", "scale"];
 
 /// The reason why text is no rules, or rules describe no tensor.
@@ -48,6 +48,7 @@ pub enum RulesError {
 }
 
 impl RulesError {
+    /// An error of the text as a whole.
     pub(crate) fn syntax(message: impl Into<String>) -> Self {
         Self::Syntax(message.into())
     }
@@ -57,10 +58,13 @@ impl RulesError {
 pub(crate) struct Rule {
     /// Its globs as they are written, for messages.
     pub(crate) name: Value,
+    /// The globs of the names that it is for.
     pub(crate) globs: Vec<String>,
+    /// The numbers of dimensions that it is for; none for any.
     pub(crate) dims: Option<Vec<usize>>,
     /// A glob of the names that the checkpoint must have, too.
     pub(crate) beside: Option<String>,
+    /// The result for these tensors.
     pub(crate) outcome: Outcome,
 }
 
@@ -83,6 +87,8 @@ impl Rule {
         dtype: Dtype,
         config: &Config,
     ) -> Result<Result<Tensor, String>, RulesError> {
+        // The rule's keys become those of a `[[tensor]]`: expressions are replaced by numbers, and name, shape and
+        // dtype are added. `TensorSpec` then checks them as it checks those of a recipe.
         let mut table = keys.clone();
         let refuse =
             |message: String| RulesError::Tensor { rule: self.name.to_string(), tensor: entry.name.clone(), message };
@@ -90,10 +96,12 @@ impl Rule {
         if let Some(text) = missing.map_err(|error| refuse(error.to_string()))? {
             return Ok(Err(format!("its config has no number {text:?}")));
         }
+        // integers of TOML are signed
         let dim = |&dim: &u64| i64::try_from(dim).map(Value::from).map_err(|_| refuse(format!("{dim} is too large")));
         let shape = entry.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?;
         table.insert("name".to_owned(), Value::from(entry.name.as_str()));
         table.insert("shape".to_owned(), Value::from(shape));
+        // a rule's own dtype comes first
         table.entry("dtype").or_insert_with(|| Value::from(dtype.name()));
         let spec: TensorSpec =
             table.try_into().map_err(|error: toml::de::Error| RulesError::Recipe(plain(error.message())))?;
@@ -113,6 +121,7 @@ fn resolve(table: &mut Table, names: Names<'_>) -> Result<Option<String>, Expres
             }
         }
     }
+    // unlike a std, padding may be missing: a model without a `pad_token_id` has no row of zeros
     if let Some(Value::String(text)) = table.get("padding") {
         match evaluate(text, names)? {
             Some(row) => table.insert("padding".to_owned(), Value::from(index(row, names.shape))),

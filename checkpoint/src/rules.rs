@@ -8,7 +8,8 @@ use crate::glob::{GlobError, Globs};
 use crate::header::Entry;
 use crate::rule::{Outcome, Rule, RulesError};
 
-/// The rules where none are given: by model type, and then by name alone.
+/// The rules where none are given: by model type first, and then by name alone. The first rule that is for a tensor
+/// counts, so the special ones come before the general ones.
 pub const DEFAULT_RULES: &str = concat!(
     include_str!("../recipes/like_models.toml"),
     include_str!("../recipes/like_unknown.toml"),
@@ -17,9 +18,11 @@ pub const DEFAULT_RULES: &str = concat!(
 
 /// Rules for a configuration, in their order.
 pub(crate) struct Rules {
+    /// The rules, in the order in which they count.
     rules: Vec<Rule>,
+    /// The globs of all rules, matched at once: a checkpoint may have millions of names.
     globs: Globs,
-    /// The rule of each glob.
+    /// The index of the rule of each glob, ascending.
     owners: Vec<usize>,
 }
 
@@ -34,6 +37,7 @@ impl Rules {
         if read(text, config, &mut rules)? {
             read(DEFAULT_RULES, config, &mut rules)?;
         }
+        // only now, since it looks at every name; `when` was checked rule by rule
         let rules = beside(rules, names)?;
         let globs = rules.iter().flat_map(|rule| rule.globs.iter().map(String::as_str));
         let owners = rules.iter().enumerate().flat_map(|(i, rule)| vec![i; rule.globs.len()]);
@@ -44,6 +48,7 @@ impl Rules {
     pub(crate) fn first(&self, entry: &Entry, found: &mut Vec<usize>) -> Option<(usize, &Rule)> {
         self.globs.matches_into(&entry.name, found);
         let dims = entry.shape.len();
+        // the indices of globs ascend, and with them those of rules: the first that fits is the first rule
         let mut owners = found.iter().map(|&glob| self.owners[glob]);
         let owner = owners.find(|&owner| self.rules[owner].dims.as_ref().is_none_or(|list| list.contains(&dims)))?;
         Some((owner, &self.rules[owner]))
@@ -54,12 +59,14 @@ impl Rules {
 fn beside<'a>(rules: Vec<Rule>, names: impl Iterator<Item = &'a str>) -> Result<Vec<Rule>, GlobError> {
     let wanted = Globs::new(rules.iter().filter_map(|rule| rule.beside.as_deref()))?;
     let (mut found, mut is_there) = (Vec::new(), vec![false; rules.len()]);
+    // most rules have no `beside`: the pass over all names is then saved
     if rules.iter().any(|rule| rule.beside.is_some()) {
         for name in names {
             wanted.matches_into(name, &mut found);
             found.iter().for_each(|&glob| is_there[glob] = true);
         }
     }
+    // `||` takes the next mark only for a rule that has a `beside`: marks and such rules have the same order
     let mut globs = is_there.into_iter();
     Ok(rules.into_iter().filter(|rule| rule.beside.is_none() || globs.next() == Some(true)).collect())
 }
@@ -95,6 +102,7 @@ fn rule(value: Value, config: &Config) -> Result<Option<Rule>, RulesError> {
     let name = keys.remove("name").ok_or_else(none)?;
     let globs = list(name.clone(), |value| value.as_str().map(str::to_owned)).ok_or_else(none)?;
     let refuse = |message: String| RulesError::Rule { rule: name.to_string(), message };
+    // every key is checked, also where the rule is for other configurations: a mistake must not wait for one
     let is_met = is_for(&mut keys, config).map_err(refuse)?;
     let dims = dims(&mut keys).map_err(refuse)?;
     let beside = beside_glob(&mut keys).map_err(refuse)?;
@@ -156,6 +164,7 @@ fn is_met(key: &str, value: &Value, config: &Config) -> bool {
     let found = Names { config, shape: &[] }.value(key);
     let is = |value: &Value| {
         serde_json::to_value(value).is_ok_and(|value| match (&value, &found) {
+            // 1 and 1.0 are the same number, in TOML and in JSON
             (serde_json::Value::Number(a), Some(serde_json::Value::Number(b))) => a.as_f64() == b.as_f64(),
             (value, found) => found.as_ref() == Some(value),
         })

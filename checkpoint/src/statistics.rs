@@ -10,7 +10,8 @@ use crate::decoder::Decoder;
 use crate::header::Entry;
 use crate::positional_io::read_exact_at;
 
-/// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache.
+/// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache, and a multiple of the
+/// size of every dtype, so that no value is cut.
 const PIECE: u64 = 1 << 20;
 
 /// Statistics of a tensor's finite values, and the counts of its others.
@@ -19,10 +20,13 @@ const PIECE: u64 = 1 << 20;
 pub struct Statistics {
     /// Finite values.
     pub count: f64,
+    /// Their mean.
     mean: f64,
     /// The sum of their squared distances from the mean.
     squares: f64,
+    /// The least of them.
     min: f64,
+    /// The greatest of them.
     max: f64,
     /// Values that are 0.
     pub zeros: u64,
@@ -39,9 +43,11 @@ impl Statistics {
     ///
     /// The errors of reading the file.
     pub fn read(file: &CheckpointFile, tensor: &Entry) -> io::Result<Option<Self>> {
+        // a complex number is two values, and dtypes below a byte are packed: neither is decoded
         if tensor.dtype == Dtype::C64 || !tensor.dtype.bitsize().is_multiple_of(8) {
             return Ok(None);
         }
+        // merged in the order of the file, so that the result does not depend on the number of threads
         let pieces = pieces(file, tensor, Self::of)?;
         Ok(Some(pieces.into_iter().fold(Self::default(), Self::merged)))
     }
@@ -70,12 +76,14 @@ impl Statistics {
         self.known(self.max)
     }
 
+    /// The value, unless there are no values, or it is beyond f64.
     fn known(&self, value: f64) -> Option<f64> {
         (self.count > 0.0 && value.is_finite()).then_some(value)
     }
 
     /// The statistics of a slice of values.
     pub(crate) fn of(values: &[f64]) -> Self {
+        // the usual case, without a copy of the values
         if values.iter().all(|value| value.is_finite()) {
             return Self::of_finite(values);
         }
@@ -85,7 +93,8 @@ impl Statistics {
         Self { nans, infinities, ..Self::of_finite(&finite) }
     }
 
-    /// Two passes, the mean first. Each has eight sums, so that the compiler makes vectors of them.
+    /// Two passes, the mean first: from the sum of the squares, a variance that is small beside the mean would be lost
+    /// to rounding. Each pass has eight sums, so that the compiler makes vectors of them.
     fn of_finite(values: &[f64]) -> Self {
         if values.is_empty() {
             return Self::default();
@@ -94,6 +103,7 @@ impl Statistics {
         let (chunks, rest) = values.as_chunks::<8>();
         let sums = chunks.iter().fold([0.0; 8], |sums, chunk| std::array::from_fn(|i| sums[i] + chunk[i]));
         let mean = (sums.iter().sum::<f64>() + rest.iter().sum::<f64>()) / count;
+        // the sum of squares, the least, the greatest, and the number of zeros
         let mut all = [(0.0, f64::INFINITY, f64::NEG_INFINITY, 0_u64); 8];
         let see = |seen: &mut (f64, f64, f64, u64), value: f64| {
             let apart = value - mean;
@@ -117,14 +127,17 @@ impl Statistics {
         }
     }
 
-    /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances").
+    /// The statistics of both (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+    /// variances").
     fn merged(self, other: Self) -> Self {
         let (nans, infinities) = (self.nans + other.nans, self.infinities + other.infinities);
+        // an empty one has no mean and no bounds to merge
         if self.count == 0.0 || other.count == 0.0 {
             let some = if self.count == 0.0 { other } else { self };
             return Self { nans, infinities, ..some };
         }
         let count = self.count + other.count;
+        // only the difference of the means is squared, so that a large mean does not drown a small variance
         let apart = other.mean - self.mean;
         Self {
             count,
@@ -155,6 +168,7 @@ pub fn histogram(file: &CheckpointFile, tensor: &Entry, low: f64, high: f64, bin
         for value in values.iter().filter(|value| value.is_finite()) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative ones become 0")]
             let bin = ((value - low) / range * parts) as usize;
+            // the greatest value is at the end of the last bin, and belongs to it
             counts[bin.min(bins - 1)] += 1;
         }
         counts
@@ -174,6 +188,7 @@ fn pieces<R: Send>(file: &CheckpointFile, tensor: &Entry, each: impl Fn(&[f64]) 
         return Ok(Vec::new());
     }
     let opened = file.open()?;
+    // each thread has its own buffers, which it uses for one piece after another
     let piece = |buffers: &mut (Vec<u8>, Vec<f64>), i: u64| {
         let begin = tensor.begin + i * PIECE;
         buffers.0.resize((tensor.end - begin).min(PIECE) as usize, 0);

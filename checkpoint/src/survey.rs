@@ -22,12 +22,14 @@ pub(crate) struct Survey<'a> {
 pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, WriteError> {
     let folder = plan.folder();
     let io = |source| WriteError::Io { path: folder.to_owned(), source };
+    // rank 0 alone writes the index and the config, and looks for files of another checkpoint
     let leads = plan.is_directory() && how.rank.rank == 0;
     let small = plan.index.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
     let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();
     let mine = plan.files.iter().filter(|file| file.rank == how.rank.rank);
     let survey = Survey { missing: missing(plan, mine, how)?, small };
     if !how.force {
+        // such files would be read beside the new ones; `force` removes them at the end
         let stale = if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() };
         if let Some(path) = stale.into_iter().next() {
             return Err(WriteError::Stale(path));
@@ -43,8 +45,9 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
         }
     }
     let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
-    // a directory that is to be made will be on the disk of the nearest that is there
+    // a directory that does not exist yet will be on the disk of its nearest ancestor that does
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    // the parts of a killed run are emptied when they are taken over: their bytes are free
     let left = survey.missing.iter().map(|file| left_bytes(&plan.path(file)));
     let free = left.fold(fs4::available_space(there).map_err(io)?, u64::saturating_add);
     if free < needed {
@@ -62,12 +65,15 @@ pub(crate) fn missing<'p>(
     let mut missing = Vec::new();
     for file in files {
         let path = plan.path(file);
+        // of the name itself: a link is in the way even where it leads nowhere
         match fs::symlink_metadata(&path) {
             Err(_) => missing.push(file),
             // nothing replaces a directory
             Ok(found) if found.is_dir() => return Err(WriteError::Exists(path)),
             Ok(_) if how.force => missing.push(file),
             Ok(_) if !how.resume => return Err(WriteError::Exists(path)),
+            // with `resume`: the header has the recipe, the seed and the dtypes, so that another plan has another
+            // header
             Ok(_) if is_whole(file, &path).map_err(|source| WriteError::Io { path: path.clone(), source })? => {}
             Ok(_) => return Err(WriteError::Different(path)),
         }
@@ -83,6 +89,7 @@ fn is_whole(file: &PlannedFile, path: &Path) -> io::Result<bool> {
 /// Whether it is a regular file, not a pipe that would never end, of this length and with these bytes first.
 fn is_file_of(path: &Path, length: u64, head: &[u8]) -> io::Result<bool> {
     let found = fs::metadata(path)?;
+    // the length first: it costs no read
     if !found.is_file() || found.len() != length {
         return Ok(false);
     }
@@ -104,6 +111,7 @@ pub(crate) fn stale(plan: &Plan) -> io::Result<Vec<PathBuf>> {
     let mut stale = Vec::new();
     for entry in fs::read_dir(plan.folder())? {
         let name = entry?.file_name();
+        // the names below are ASCII: another name is none of them
         let Some(name) = name.to_str() else { continue };
         let planned = names.contains(name) || (name == INDEX && plan.index.is_some());
         let shard = name.starts_with("model-") && name.contains("-of-") && name.ends_with(".safetensors");
@@ -111,6 +119,7 @@ pub(crate) fn stale(plan: &Plan) -> io::Result<Vec<PathBuf>> {
             stale.push(plan.folder().join(name));
         }
     }
+    // the order of a directory is arbitrary, a message should not be
     stale.sort();
     Ok(stale)
 }

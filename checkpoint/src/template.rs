@@ -13,12 +13,12 @@ use crate::template_files::{FILES, families, styles};
 
 /// The most steps of a template. A model of 60 layers and 512 experts takes 8.6 million.
 const FUEL: u64 = 50_000_000;
-/// The bytes of the stack that a template is rendered on. minijinja recurses once for each nested expression.
+/// The bytes of the stack on which a template is rendered. minijinja recurses once for each nested expression.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
 /// hook may ignore it.
 pub const TEMPLATE_THREAD: &str = "template";
-/// The most bytes of a recipe.
+/// The most bytes of a recipe that a template gives.
 const LARGEST: usize = 64 << 20;
 
 /// A template's name, and one of its lines.
@@ -30,7 +30,7 @@ pub struct Place {
     pub line: usize,
 }
 
-/// The beginning of a message about a place.
+/// The beginning of a message about a line of a template.
 fn at(place: &Option<Place>) -> String {
     place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.name, place.line))
 }
@@ -124,6 +124,7 @@ pub enum RenderError {
 /// ```
 pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
     let known: Vec<_> = styles().map(|style| style.name).collect();
+    // checked first: an unknown style would be an error of an import, deep inside a template
     if !known.contains(&style) {
         return Err(RenderError::Style { style: style.to_owned(), known });
     }
@@ -132,12 +133,15 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
         let thread = std::thread::Builder::new().name(TEMPLATE_THREAD.to_owned()).stack_size(STACK);
         let rendering = thread.spawn_scoped(scope, || render_here(config, style, template));
         let rendering = rendering.map_err(|error| RenderError::Thread(error.to_string()))?;
+        // a panic of the engine; a hook may have skipped its message, see `TEMPLATE_THREAD`
         rendering.join().unwrap_or(Err(RenderError::Engine))
     })
 }
 
+/// Renders on the present thread.
 fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
     let environment = environment(&Arc::new(config.clone()));
+    // first, so that a key of the configuration with this name replaces it
     let mut variables = BTreeMap::from([("style", Value::from(style))]);
     let template = match template {
         Some((name, source)) => {
@@ -166,15 +170,20 @@ fn family(config: &Config) -> Result<String, RenderError> {
 /// The engine, with the functions that templates may call.
 fn environment(config: &Arc<Config>) -> Environment<'static> {
     let mut environment = Environment::new();
+    // a misspelt variable is an error, not an empty text in a recipe
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // the result is TOML, not HTML
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    // errors then have the source and the range, from which `plain` names what is undefined
     environment.set_debug(true);
+    // a line with nothing but a block leaves no line in the recipe
     if let Ok(syntax) =
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
     {
         environment.set_syntax(syntax);
     }
+    // from memory alone: a template cannot read a file
     environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
@@ -193,7 +202,7 @@ fn environment(config: &Arc<Config>) -> Environment<'static> {
     environment
 }
 
-/// minijinja's error in a line: the place, and the name of an undefined value.
+/// minijinja's error in one line: the line of the template, and the name of an undefined value.
 fn plain(error: &Error) -> RenderError {
     let source = std::error::Error::source(error);
     // an error in an included template is the source of the error of the `include`
@@ -201,6 +210,7 @@ fn plain(error: &Error) -> RenderError {
         return plain(cause);
     }
     let place = error.name().zip(error.line()).map(|(name, line)| Place { name: name.to_owned(), line });
+    // the type survives the engine as the source of its error
     if let Some(key) = source.and_then(|source| source.downcast_ref::<KeyError>()) {
         return RenderError::Key { place, error: key.clone() };
     }
@@ -226,6 +236,7 @@ struct Limited(Vec<u8>);
 
 impl io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // refused before the bytes are copied
         if self.0.len() + bytes.len() > LARGEST {
             return Err(io::Error::other(format!("the recipe is longer than {LARGEST} bytes")));
         }

@@ -1,5 +1,6 @@
 //! The templates that the crate carries: model families, styles of initialisation, and their shared parts.
 
+// The texts are part of the binary: the command needs no file beside it. A new file must be named in the list below.
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
@@ -50,6 +51,7 @@ pub struct Style {
 pub fn styles() -> impl Iterator<Item = Style> {
     FILES.iter().filter_map(|(name, text)| {
         let name = name.strip_prefix("styles/")?.strip_suffix(".jinja")?;
+        // a style's file begins with a comment, which is its description
         let about = text.strip_prefix("{#")?.split_once("#}")?.0.trim();
         Some(Style { name, about })
     })

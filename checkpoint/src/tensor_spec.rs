@@ -12,18 +12,27 @@ use crate::recipe::{ShardSpec, Tensor};
 #[serde(deny_unknown_fields)]
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
+    /// The whole shape, also where the file holds a shard.
     pub(crate) shape: Vec<u64>,
+    // Defaults are those of a recipe without `[defaults]`; `parse` fills in those of one that has them.
     #[serde(default = "f32")]
     pub(crate) dtype: Dtype,
+    /// The order of the output and input dimensions, from which fans are computed.
     #[serde(default)]
     pub(crate) layout: Layout,
+    /// The groups of a convolution.
     #[serde(default = "one")]
     pub(crate) groups: u64,
+    /// Whether it is the kernel of a transposed convolution.
     #[serde(default)]
     pub(crate) transposed: bool,
+    /// The fans, in place of those that the shape gives.
     pub(crate) fans: Option<Fans>,
+    /// The initialiser. Optional here, so that its absence has a message with advice.
     pub(crate) init: Option<Init>,
+    /// The index in the first dimension that is zeros.
     pub(crate) padding: Option<u64>,
+    /// The part of the tensor that the file holds.
     pub(crate) shard: Option<ShardSpec>,
 }
 
@@ -49,7 +58,9 @@ pub(crate) enum Key {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct SpecError {
+    /// The key that breaks the rule.
     pub(crate) key: Key,
+    /// The rule that is broken.
     pub(crate) message: String,
 }
 
@@ -64,6 +75,7 @@ impl TensorSpec {
     pub(crate) fn tensor(self) -> Result<Tensor, SpecError> {
         let Self { name, dtype, padding, .. } = &self;
         let (dtype, padding) = (*dtype, *padding);
+        // every check that a fill makes, so that no error is left for the middle of a run
         check_name(name).map_err(|error| SpecError::new(Key::Name, error))?;
         let refuse = |key, error: &dyn ToString| SpecError::new(key, format!("tensor {name:?}: {}", error.to_string()));
         if self.shape.len() > MOST_DIMS {
@@ -75,6 +87,7 @@ impl TensorSpec {
             let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
             SpecError::new(Key::Init, message)
         })?;
+        // the sampler of the whole shape: the fans of a shard are those of its tensor
         let checked = init.sampler(&shape).and_then(|sampler| sampler.check(dtype));
         checked.map_err(|error| refuse(Key::Init, &error))?;
         if let Some(shard) = &self.shard {
@@ -85,6 +98,7 @@ impl TensorSpec {
         Ok(Tensor { name, shape, dtype, init, padding, shard })
     }
 
+    /// The shape of the whole tensor, from which fans are computed.
     fn whole_shape(&self) -> seedtensors::Result<Shape> {
         let shape =
             Shape::new(&self.shape)?.with_layout(self.layout).with_groups(self.groups).with_transposed(self.transposed);
@@ -98,6 +112,7 @@ impl TensorSpec {
 /// Refuses padding outside the first dimension.
 pub(crate) fn check_padding(shape: &Shape, padding: Option<u64>) -> Result<(), BadPadding> {
     match (padding, shape.dims()) {
+        // `padding` is an index of the first dimension, as `padding_idx` of an embedding is
         (Some(padding), &[rows, ..]) if padding >= rows => Err(BadPadding::Outside { padding, rows }),
         (Some(_), []) => Err(BadPadding::Scalar),
         _ => Ok(()),

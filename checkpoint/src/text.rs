@@ -21,10 +21,13 @@ impl fmt::Display for Recipe {
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[[tensor]]")?;
+        // a TOML string, with its escapes: a name may have quotes
         writeln!(f, "name = {}", Value::from(self.name.as_str()))?;
         writeln!(f, "shape = {:?}", self.shape.dims())?;
         writeln!(f, "dtype = \"{}\"", self.dtype)?;
         writeln!(f, "init = {}", init_text(&self.init)?)?;
+        // Keys with default values are left out: a tensor that never had a new key keeps its text, and the hash of
+        // it.
         if self.shape.layout() != Layout::default() {
             writeln!(f, "layout = \"{}\"", self.shape.layout())?;
         }
@@ -34,6 +37,7 @@ impl fmt::Display for Tensor {
         if self.shape.transposed() {
             writeln!(f, "transposed = true")?;
         }
+        // only fans that were given: those of the shape are computed again
         if let Some(Fans { fan_in, fan_out }) = self.shape.given_fans() {
             writeln!(f, "fans = {{ fan_in = {fan_in}, fan_out = {fan_out} }}")?;
         }

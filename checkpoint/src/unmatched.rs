@@ -35,7 +35,9 @@ pub struct Unmatched {
 /// Collects such tensors.
 #[derive(Default)]
 pub(crate) struct Collector<'a> {
+    /// The first such tensor, and the reason.
     first: Option<(&'a Entry, String)>,
+    /// The number of all such tensors.
     count: usize,
     /// The number of tensors by the glob of a rule, the shape and the reason.
     groups: BTreeMap<(String, &'a [u64], String), usize>,
@@ -47,7 +49,9 @@ impl<'a> Collector<'a> {
     pub(crate) fn add(&mut self, entry: &'a Entry, reason: &str) {
         self.count += 1;
         self.first.get_or_insert_with(|| (entry, reason.to_owned()));
+        // layers of the same shape and reason share a rule: a model has few kinds of tensors
         let key = (glob_of(&entry.name), entry.shape.as_slice(), reason.to_owned());
+        // bounded while they are collected: hostile names can all differ
         if self.groups.len() < MOST_RULES || self.groups.contains_key(&key) {
             *self.groups.entry(key).or_default() += 1;
         } else {
@@ -64,6 +68,7 @@ impl<'a> Collector<'a> {
 
     /// The rules that are wanted, as text.
     fn rules(&self) -> String {
+        // the text is a whole file of rules: it is completed, not copied into another
         let mut text = "defaults = true\n".to_owned();
         for ((glob, shape, reason), count) in &self.groups {
             let tensors = if *count == 1 { "1 tensor".to_owned() } else { format!("{count} tensors") };
@@ -84,6 +89,7 @@ impl<'a> Collector<'a> {
 fn glob_of(name: &str) -> String {
     let part = |part: &str| {
         let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        // a name may have characters that mean something in a glob
         if is_number { "*".to_owned() } else { globset::escape(part) }
     };
     short(&name.split('.').map(part).collect::<Vec<_>>().join("."))

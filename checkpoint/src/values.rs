@@ -1,4 +1,5 @@
-//! A tensor's values as the bytes that a file holds, a piece at a time: `write` and `verify` say what becomes of each.
+//! A tensor's values as the bytes that a file holds, a piece at a time. `files` writes the pieces, `compare` compares
+//! them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,17 +21,24 @@ const GPU_THREADS: usize = 3;
 /// A fill of many tensors: the seed and the arithmetic, and the backend that runs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
+    /// Fills everything but matrices, which the CPU computes.
     pub(crate) backend: &'a Backend,
     pub(crate) seed: u64,
+    /// The arithmetic of normals.
     pub(crate) arithmetic: Arithmetic,
 }
 
 /// Consecutive elements of a tensor, and the offset of their bytes in the file.
 pub(crate) struct Piece<'a> {
+    /// The tensor, with its shard.
     pub(crate) tensor: &'a Tensor,
+    /// The index of the first element, within the elements that the file holds.
     pub(crate) start: u64,
+    /// The number of bytes.
     pub(crate) bytes: usize,
+    /// The offset of the first byte in the file.
     pub(crate) offset: u64,
+    /// The source of the bytes.
     content: Content,
 }
 
@@ -43,15 +51,18 @@ enum Content {
     Computed(Arc<Result<Vec<u8>>>),
 }
 
-/// A tensor's fill, and the same for the CPU with its parameters worked out.
+/// A tensor's fill, and the same for the CPU with its parameters computed.
 #[derive(Clone, Copy)]
 struct Prepared {
+    /// The fill of the elements that the file holds, for a GPU.
     fill: Fill,
+    /// The fill of the CPU: its coefficients are computed once for all pieces.
     filler: Filler,
 }
 
 impl Prepared {
     fn new(tensor: &Tensor, seed: u64, arithmetic: Arithmetic) -> Result<Self> {
+        // the key comes from the seed and the name alone, so that a shard has the same values in any file
         let whole = Fill::new(Key::new(seed).named(&tensor.name), tensor.init, &tensor.shape)?;
         let fill = match &tensor.shard {
             Some(shard) => whole.shard(&tensor.shape.shard(&shard.start, &shard.extent)?)?,
@@ -79,9 +90,10 @@ impl Values<'_> {
             Backend::Gpu(_) => GPU_PIECE,
         };
         let (seed, arithmetic) = (self.seed, self.arithmetic);
-        // a matrix that is computed whole is one piece
+        // a matrix that is computed whole is one piece: each further piece would compute it again
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
+            // an error is kept in the piece, and returned when it is filled: this iterator cannot fail
             let prepared = Prepared::new(tensor, seed, arithmetic);
             pieces(tensor, offset, most, Content::Fill(Arc::new(prepared)))
         })
@@ -95,6 +107,8 @@ impl Values<'_> {
         go_on: &dyn Fn() -> bool,
         each: impl Fn(&mut Vec<u64>, Piece<'t>) -> std::result::Result<(), E> + Sync + Send,
     ) -> std::result::Result<(), E> {
+        // Two passes: the pieces of all ordinary tensors run in parallel, then each large matrix is computed on a
+        // thread of its own, and its pieces are handed out in parallel.
         let large = Mutex::new(Vec::new());
         let work = || {
             pieces.par_bridge().try_for_each_init(Vec::new, |buffer, piece| {
@@ -107,7 +121,7 @@ impl Values<'_> {
         };
         match self.backend {
             Backend::Cpu => work(),
-            // where there are no more threads, the present ones do
+            // where no more threads can be started, the present ones are used
             Backend::Gpu(_) => match rayon::ThreadPoolBuilder::new().num_threads(GPU_THREADS).build() {
                 Ok(pool) => pool.install(work),
                 Err(_) => work(),
@@ -117,6 +131,7 @@ impl Values<'_> {
             let (seed, arithmetic, tensor) = (self.seed, self.arithmetic, piece.tensor.clone());
             // a matrix comes from the CPU, whatever the backend
             let compute = move || Values { backend: &Backend::Cpu, seed, arithmetic }.all_bytes(&tensor);
+            // the caller asked to stop: it knows, and needs no error
             let Some(computed) = while_asking(compute, go_on) else { break };
             let most = CPU_PIECE / piece.tensor.dtype.size();
             let pieces = self::pieces(piece.tensor, piece.offset, most, Content::Computed(Arc::new(computed)));
@@ -146,6 +161,7 @@ impl Values<'_> {
         let no_memory = Error::NoMemory { bytes };
         let mut out = Vec::new();
         let Ok(bytes) = usize::try_from(bytes) else { return Err(no_memory) };
+        // a matrix can be larger than the memory: an error, not an abort
         out.try_reserve_exact(bytes).map_err(|_| no_memory)?;
         out.resize(bytes, 0);
         self.fill_range(tensor, &Prepared::new(tensor, self.seed, self.arithmetic)?, 0, &mut out)?;
@@ -164,11 +180,13 @@ impl Values<'_> {
             }
             _ => prepared.filler.fill_bytes(start, out)?,
         }
+        // after the fill, whichever backend it ran on
         let padding = tensor.padding_elements();
         let within = |index: u64| (index.saturating_sub(start).saturating_mul(size)).min(out.len() as u64);
         #[expect(clippy::cast_possible_truncation, reason = "within the slice")]
         let padding = within(padding.start) as usize..within(padding.end) as usize;
         out[padding].fill(0);
+        // the fill gives native bytes, a safetensors file has little-endian ones
         if cfg!(target_endian = "big") {
             #[expect(clippy::cast_possible_truncation, reason = "at most 4")]
             out.chunks_exact_mut(size as usize).for_each(<[u8]>::reverse);
@@ -189,6 +207,7 @@ fn pieces(tensor: &Tensor, offset: u64, most: u64, content: Content) -> impl Ite
 
 /// The first `bytes` of a buffer, made larger where it must be.
 pub(crate) fn bytes_of(buffer: &mut Vec<u64>, bytes: usize) -> &mut [u8] {
+    // u64, so that the bytes are aligned for every dtype. What an earlier piece left is overwritten
     let words = bytes.div_ceil(8);
     if buffer.len() < words {
         buffer.resize(words, 0);

@@ -30,8 +30,11 @@ pub fn verify(
     backend: &Backend,
     report: &(dyn Fn(Progress<'_>) -> bool + Sync),
 ) -> Result<Verified, VerifyError> {
+    // First the structure, from headers and records alone: files, tensors, shapes. Then bounds on the work, and last
+    // the values, file by file.
     let mut verified = Verified { tensors: 0, bytes: 0, seed: 0, of: 0, findings: Vec::new() };
     verified.findings.extend(checkpoint.problems.iter().chain(&checkpoint.doubts).cloned().map(Finding::Files));
+    // a record from the caller replaces those of the files, which may have none
     let recorded = if record.is_none() { records(checkpoint)? } else { Vec::new() };
     let work = match record {
         Some(record) => with_record(checkpoint, record, &mut verified),
@@ -41,6 +44,7 @@ pub fn verify(
     if work.iter().any(|(_, record, _)| record.arithmetic == Arithmetic::Native) {
         return Err(VerifyError::Native);
     }
+    // for every file before the first fill: a hostile file must not cost minutes before it is refused
     for (file, _, pairs) in &work {
         check_work(pairs.iter().map(|(tensor, _)| *tensor))
             .map_err(|error| VerifyError::TooMuchWork { path: file.path.clone(), error })?;
@@ -50,6 +54,7 @@ pub fn verify(
         verified.findings.extend(compare(file, record, &pairs, backend, report)?);
         verified.bytes += pairs.iter().map(|(tensor, _)| tensor.elements() * tensor.dtype.size()).sum::<u64>();
     }
+    // no tensor compared is no proof, whatever the files are
     if verified.tensors == 0 && verified.findings.is_empty() {
         verified.findings.push(Finding::Files("there are no tensors: nothing is verified".to_owned()));
     }
@@ -59,6 +64,7 @@ pub fn verify(
 /// Pairs all files with one record, which the caller gives.
 fn with_record<'a>(checkpoint: &'a Checkpoint, record: &'a Record, verified: &mut Verified) -> Vec<Work<'a>> {
     (verified.seed, verified.of) = (record.seed, record.whole.tensors);
+    // one record lists the tensors of all files: what no file has is missing
     let mut expected = by_name(record);
     let work = checkpoint.files.iter().map(|file| (file, record, pair(file, &mut expected, verified))).collect();
     verified.findings.extend(expected.into_keys().map(|name| Finding::Missing(name.to_owned())));
@@ -69,6 +75,7 @@ fn with_record<'a>(checkpoint: &'a Checkpoint, record: &'a Record, verified: &mu
 fn with_own_records<'a>(recorded: &'a [(&'a CheckpointFile, Record)], verified: &mut Verified) -> Vec<Work<'a>> {
     let mut work = Vec::new();
     for (file, record) in recorded {
+        // each record lists the tensors of its own file
         let mut expected = by_name(record);
         work.push((*file, record, pair(file, &mut expected, verified)));
         verified.findings.extend(expected.into_keys().map(|name| Finding::Missing(name.to_owned())));
@@ -89,9 +96,11 @@ fn check_same_checkpoint(checkpoint: &Checkpoint, recorded: &[(&CheckpointFile, 
             verified.findings.push(Finding::Checkpoint { expected: first.whole, file, found: record.whole });
         }
     }
+    // there is no one checkpoint to compare the sum with, and the findings say so
     if recorded.iter().any(|(_, record)| record.whole != first.whole) {
         return;
     }
+    // the sum over the records: a file that was removed, from the index too, makes it too small
     let tensors = recorded.iter().flat_map(|(_, record)| &record.recipe.tensors);
     let (found, whole) = (Whole::of(tensors), first.whole);
     let is_part = checkpoint.is_one_file && found.tensors < whole.tensors;
@@ -135,6 +144,7 @@ fn pair<'t>(
             verified.findings.push(Finding::Extra(entry.name.clone()));
             continue;
         };
+        // only such a tensor can be compared byte by byte
         if entry.shape == tensor.dims() && Some(entry.dtype) == stored(tensor.dtype) {
             pairs.push((tensor, file.header.values + entry.begin));
         } else {

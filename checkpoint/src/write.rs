@@ -25,26 +25,31 @@ use crate::survey::{Survey, is_complete, stale, survey};
 ///
 /// Every [`WriteError`].
 pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<(), WriteError> {
+    // before the directory is made: a run that is refused leaves no trace
     how.check(plan)?;
     let folder = plan.folder();
     let io = |source| WriteError::Io { path: folder.to_owned(), source };
     if plan.is_directory() {
         fs::create_dir_all(folder).map_err(io)?;
     }
+    // ranks share the directory, and so do runs that each write one file by its name
     let alone = plan.is_directory() && how.rank.world_size == 1;
     let lock = lock_folder(folder, alone)?;
-    // what is there may have changed until now
+    // again, under the lock: the files may have changed since the check
     let Survey { missing, small } = survey(plan, how)?;
     let mine = || plan.files.iter().filter(|file| file.rank == how.rank.rank);
     for file in mine().filter(|file| !missing.contains(file)) {
         report(Progress::Kept(file));
     }
+    // only a locked directory makes up for the lock of each part
     let unlock = alone && lock.is_some();
+    // 1. large files: those that replace nothing get their names at once, the others wait
     let written = write_files(plan, &missing, how, unlock, report)?;
     if written.stopped {
         let files = mine().count();
         return Err(WriteError::Interrupted { whole: files - missing.len() + written.whole, files });
     }
+    // 2. the small files, as parts
     let mut last = Vec::new();
     for (name, bytes) in small {
         let path = folder.join(name);
@@ -52,16 +57,21 @@ pub fn write(plan: &Plan, how: &Write<'_>, report: &(dyn Fn(Progress<'_>) -> boo
         part.file().write_all(bytes).map_err(|source| WriteError::Io { path, source })?;
         last.push(part.finish(unlock)?);
     }
+    // 3. the renames, one right after the other. Index and config come last: an index must not name a file of this rank
+    // that is not there yet
     let mut renamed = Vec::with_capacity(written.waiting.len());
     for (file, part) in written.waiting {
         part.rename(true)?;
         renamed.push(file);
     }
+    // with `resume` the survey found these very bytes under that name, or no file
     last.into_iter().try_for_each(|part| part.rename(how.force || how.resume))?;
+    // the names are on the disk before a file is reported as whole, and before an old one is removed
     sync_folder(folder)?;
     for file in renamed {
         report(Progress::File(file));
     }
+    // 4. old files. The rank that finds all ranks' files whole removes them
     if how.force && plan.is_directory() && is_complete(plan) {
         for path in stale(plan).map_err(io)? {
             remove(path)?;

@@ -3,8 +3,9 @@
 use anyhow::anyhow;
 use seedtensors_checkpoint::{KeyError, RenderError, VerifyError, WriteError};
 
-/// An error of writing, and the flag that goes on or replaces.
+/// An error of writing, and the flag that resumes or replaces.
 pub(crate) fn write(error: WriteError) -> anyhow::Error {
+    // the library does not know the flags of this command, so that its messages fit any caller
     let advice = match &error {
         WriteError::Exists(_) | WriteError::Different(_) => "--force replaces it",
         WriteError::Stale(_) => "--force removes it",

@@ -14,7 +14,8 @@ const PIECE: u64 = 1 << 22;
 /// The number of calls that are timed; the median is reported.
 const CALLS: usize = 7;
 
-/// The samplers that are compared: each path of the shader, with round and unround parameters.
+/// The samplers that are compared: each path of the shader, with parameters that f32 holds exactly and others that it
+/// rounds.
 const SAMPLERS: [Sampler; 7] = [
     Sampler::Constant { value: -0.1 },
     Sampler::Uniform { low: 0.0, high: 1.0 },
@@ -22,6 +23,7 @@ const SAMPLERS: [Sampler; 7] = [
     Sampler::Normal { mean: 0.0, std: 1.0 },
     Sampler::Normal { mean: 0.01, std: 0.02 },
     Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: -0.03, high: 0.05 },
+    // a narrow interval, for which the shader has a path of its own
     Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.3, high: 0.33 },
 ];
 
@@ -49,6 +51,7 @@ pub(crate) fn compare_all(gpu: &Gpu, count: u64, report: &mut dyn FnMut(Agreemen
     Ok(())
 }
 
+/// Any key will do; a fixed one gives the same report each time.
 fn key() -> Key {
     Key::new(42).named("doctor")
 }
@@ -63,6 +66,7 @@ fn compare_words(gpu: &Gpu, count: u64) -> Result<Agreement> {
 }
 
 fn compare<T: Element>(gpu: &Gpu, sampler: Sampler, count: u64) -> Result<Agreement> {
+    // the tensor has every element that a key has, of which pieces in the middle are compared
     let whole = Fill::from_sampler(key(), sampler, u64::MAX);
     compare_pieces(format!("{sampler:?} in {}", T::DTYPE), count, |start, length| {
         let fill = whole.range(start..start + length)?;
@@ -78,6 +82,7 @@ fn compare_pieces(
     count: u64,
     differences: impl Fn(u64, u64) -> Result<(u64, Option<u64>)>,
 ) -> Result<Agreement> {
+    // a block has four words: block 2^32 begins at word 2^34
     let begin = (1_u64 << 34).saturating_sub(count / 2);
     let mut agreement = Agreement { what, count, different: 0, first: None };
     for done in (0..count).step_by(PIECE as usize) {
@@ -92,6 +97,7 @@ fn compare_pieces(
 /// The number of elements with other bits, and the first of them.
 fn differences<T: Pod + Sync>(found: &[T], expected: &[T]) -> (u64, Option<u64>) {
     let pairs = found.par_iter().zip(expected).enumerate();
+    // bytes, not numbers: -0.0 and 0.0 differ, and a NaN equals itself
     let different = pairs.filter(|(_, (found, expected))| bytemuck::bytes_of(*found) != bytemuck::bytes_of(*expected));
     let (count, first) = different
         .map(|(i, _)| (1, Some(i as u64)))
@@ -102,6 +108,7 @@ fn differences<T: Pod + Sync>(found: &[T], expected: &[T]) -> (u64, Option<u64>)
 /// The time of a fill from its recording to the end of the queue: the median of seven calls. A first call, which compiles and
 /// checks, is not counted.
 pub(crate) fn fill_time(gpu: &Gpu, fill: &Fill, dtype: Dtype) -> Result<Duration> {
+    // the uncounted call; its buffer is filled again below
     let buffer = gpu.tensor(fill, dtype)?;
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
@@ -109,6 +116,7 @@ pub(crate) fn fill_time(gpu: &Gpu, fill: &Fill, dtype: Dtype) -> Result<Duration
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         gpu.fill(&mut encoder, fill, &Target::new(&buffer, dtype))?;
         gpu.queue().submit([encoder.finish()]);
+        // a GPU works after the call returns: without the wait only the recording is timed
         let done = gpu.device().poll(wgpu::PollType::wait_indefinitely());
         done.map_err(|error| Error::DeviceLost(error.to_string()))?;
         times.push(begin.elapsed());

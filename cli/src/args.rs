@@ -8,6 +8,7 @@ use seedtensors::Dtype;
 
 /// Initialised weights from a seed: the same bits on every GPU and CPU.
 #[derive(Parser)]
+// Doc comments on options and subcommands are the texts that --help prints.
 #[command(version, name = "seedtensors")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -52,7 +53,7 @@ pub(crate) struct Recipe {
     /// A template of your own instead, in Jinja, with the config's keys as variables
     #[arg(long = "recipe", value_name = "TEMPLATE.jinja", conflicts_with = "like")]
     pub(crate) template: Option<PathBuf>,
-    /// How a family is initialised, one of `seedtensors styles`
+    /// The initialisation of a family, one of `seedtensors styles`
     #[arg(long, default_value = "hf", conflicts_with = "like")]
     pub(crate) style: String,
     /// A key of the config, added or replaced; VALUE is JSON, or else text
@@ -61,7 +62,7 @@ pub(crate) struct Recipe {
     /// A checkpoint (a file, a directory or an index) whose names, shapes and dtypes are taken
     #[arg(long, value_name = "CHECKPOINT")]
     pub(crate) like: Option<PathBuf>,
-    /// What becomes of the tensors of --like, by their names: a TOML file of [[rule]] tables
+    /// A TOML file of [[rule]] tables: initialisers for the tensors of --like, by their names
     #[arg(long, value_name = "RULES.toml", requires = "like")]
     pub(crate) rules: Option<PathBuf>,
     /// The dtype of tensors that name none; replaces the recipe's default, or the config's
@@ -74,18 +75,19 @@ pub(crate) struct Init {
     #[command(flatten)]
     pub(crate) recipe: Recipe,
     /// The seed, from 0 to 2^64 - 1, decimal or 0x
+    // a negative number reaches the parser, whose message says what a seed is; clap would call it an unknown option
     #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
-    /// What to write: a file, where it ends in .safetensors, else a directory
+    /// The file to write, where it ends in .safetensors, else the directory
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// The most that a file of the directory holds: 5GB, 500MB (decimal), 2GiB, or bytes
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = size)]
     pub(crate) max_shard_size: u64,
-    /// Which of several runs this is, from 0, or `env`: RANK, or what mpirun or srun sets
+    /// The rank of this run among several, from 0, or `env`: RANK, or what mpirun or srun sets
     #[arg(long, value_name = "I|env")]
     pub(crate) rank: Option<RankArg>,
-    /// How many runs write the checkpoint together
+    /// The number of runs that write the checkpoint together
     #[arg(long, value_name = "N")]
     pub(crate) world_size: Option<usize>,
     #[command(flatten)]
@@ -152,14 +154,14 @@ pub(crate) struct Words {
     /// The index of the first word
     #[arg(long, default_value_t = 0)]
     pub(crate) start: u64,
-    /// How many words; without it they go on until the reader has enough
+    /// The number of words; without it they continue until the reader has enough
     #[arg(long)]
     pub(crate) count: Option<u64>,
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct Doctor {
-    /// How many elements of each sampler and dtype are compared with the CPU's, as a power of 2
+    /// The number of elements of each sampler and dtype that are compared with the CPU's, as a power of 2
     #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u32).range(10..=36))]
     pub(crate) bits: u32,
 }
@@ -171,8 +173,10 @@ pub(crate) struct DeviceArg {
     pub(crate) device: Device,
 }
 
+/// The value of `--rank`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RankArg {
+    /// Read from the environment, with the world size.
     Env,
     Index(usize),
 }
@@ -188,15 +192,20 @@ impl std::str::FromStr for RankArg {
     }
 }
 
+/// The value of `--device`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Device {
+    /// A GPU that is hardware and gives what is asked, or else the CPU.
     Auto,
+    /// The CPU.
     Cpu,
+    /// The default GPU, which may be a software driver.
     Gpu,
     Index(usize),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+// A doc comment on a variant would be printed by --help, which describes both at the option.
 pub(crate) enum Arithmetic {
     Exact,
     Native,
@@ -217,20 +226,24 @@ fn dtype() -> impl TypedValueParser<Value = Dtype> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Dtype>())
 }
 
+/// Parses a seed, decimal or hexadecimal.
 fn seed(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         // from_str_radix would take a sign
         Some(digits) if digits.starts_with('+') => None,
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        // `parse` would take a sign, too
         None if text.starts_with('+') => None,
         None => text.parse().ok(),
     };
     parsed.ok_or_else(|| "a seed is a whole number from 0 to 18446744073709551615 (2^64 - 1), decimal or 0x".to_owned())
 }
 
+/// Parses `KEY=VALUE`. The first `=` divides the two.
 fn set(text: &str) -> Result<(String, serde_json::Value), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
+            // what is no JSON is text: `--set model_type=llama` needs no quotes
             let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
             Ok((key.to_owned(), value))
         }
@@ -238,13 +251,16 @@ fn set(text: &str) -> Result<(String, serde_json::Value), String> {
     }
 }
 
+/// Parses a number of bytes, with or without a unit.
 fn size(text: &str) -> Result<u64, String> {
     match text.parse::<bytesize::ByteSize>() {
+        // 0 would give every tensor a file of its own, more likely a mistake
         Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
         _ => Err("a size is a number above 0 of bytes, or with KB, MB, GB, KiB, MiB or GiB".to_owned()),
     }
 }
 
+/// Parses the value of `--device`.
 fn device(text: &str) -> Result<Device, String> {
     match text {
         "auto" => Ok(Device::Auto),

@@ -8,6 +8,7 @@ use crate::args::{Arithmetic, Device};
 /// Opens the backend that was asked for, and says which it is.
 pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String)) -> anyhow::Result<Backend> {
     let opened = match device {
+        // no reason to give: the CPU was asked for
         Device::Cpu => Err(String::new()),
         Device::Auto => hardware(arithmetic),
         Device::Gpu => Ok(Gpu::open(&Select::Default)?),
@@ -29,12 +30,18 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
 /// and is no hardware.
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
+<<<<<<< HEAD
     // all samplers are checked now: once files are being written it is too late to change the backend
     let opened =
         Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
+=======
+    // all samplers are checked now: a backend cannot be changed once files are being written
+    let opened = Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
+>>>>>>> w15-c2
     match opened {
         Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
         Ok(gpu) => Ok(gpu),
+        // no fault of the machine; any other error is about a device that is there and fails
         Err(seedtensors::Error::NoAdapter { .. }) => Err(": there is no GPU".to_owned()),
         Err(error) => Err(format!(": {error}")),
     }

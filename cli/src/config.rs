@@ -11,18 +11,21 @@ use crate::{input, print};
 
 /// Keys about the quantized weights of another checkpoint. Written weights are not quantized.
 const QUANTIZATION: &[&str] = &["compression_config", "quantization", "quantization_config"];
-/// The numbers of Python's `json` that JSON lacks, and the texts that replace them while a config is changed.
+/// The numbers of Python's `json` that JSON lacks, and the strings that replace them while a config is changed. They
+/// begin with a NUL, so that no ordinary string is taken for one.
 const NUMBERS: &[(&str, &str)] =
     &[("NaN", "\"\\u0000NaN\""), ("-Infinity", "\"\\u0000-Infinity\""), ("Infinity", "\"\\u0000Infinity\"")];
 
 /// A configuration, and the file's bytes as long as it is unchanged.
 pub(crate) struct ConfigFile {
+    /// The keys, with strings for the numbers that JSON lacks.
     pub(crate) keys: Config,
+    /// The bytes that were read; none after a change.
     unchanged: Option<Vec<u8>>,
 }
 
 impl ConfigFile {
-    /// Reads a file, or that of a directory.
+    /// Reads a config, or the `config.json` of a directory.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let path = if path.is_dir() { &path.join("config.json") } else { path };
         let text = input::read(path)?;
@@ -42,7 +45,7 @@ impl ConfigFile {
         let before = self.keys.clone();
         self.keys.extend(set.iter().cloned());
         if let Some(dtype) = dtype {
-            // older configs have the key torch_dtype
+            // new versions of transformers write `dtype`, older ones `torch_dtype`: the key that is there is changed
             if !self.keys.contains_key("torch_dtype") {
                 self.keys.entry("dtype").or_insert(Value::Null);
             }
@@ -54,14 +57,17 @@ impl ConfigFile {
         }
         for key in ["dtype", "torch_dtype"] {
             if let Some(Value::String(name)) = self.keys.get_mut(key) {
+                // transformers reads the name without the module
                 *name = name.strip_prefix("torch.").unwrap_or(name).to_owned();
             }
         }
+        // a model of several parts, such as text and vision, has a config for each
         let nested = self.keys.iter_mut().filter(|(key, _)| key.ends_with("_config"));
         let nested = nested.filter_map(|(_, value)| value.as_object_mut()).map(leave_quantization_out).sum::<usize>();
         if leave_quantization_out(&mut self.keys) + nested > 0 {
             print::note("the config's quantization is left out of the written config: the weights are plain");
         }
+        // an unchanged config is copied byte for byte, with its layout and its order
         if self.keys != before {
             self.unchanged = None;
         }
@@ -72,6 +78,7 @@ impl ConfigFile {
         if let Some(bytes) = self.unchanged {
             return Ok(bytes);
         }
+        // the strings of `NUMBERS` are quoted and escaped here as they are in the table
         let mut text = serde_json::to_string_pretty(&self.keys)?;
         for (number, stand_in) in NUMBERS {
             text = text.replace(stand_in, number);
@@ -96,7 +103,7 @@ const fn torch_name(dtype: Dtype) -> &'static str {
     }
 }
 
-/// JSON as Python writes it, with texts for `NaN` and `Infinity`, which stand outside of texts.
+/// JSON as Python writes it, with strings in place of `NaN` and `Infinity`. Inside a string these words are left alone.
 fn without_python_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut in_text) = (text, false);

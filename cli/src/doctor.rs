@@ -14,8 +14,9 @@ use crate::print;
 /// Elements of the fills that are timed.
 const TIMED: u64 = 1 << 24;
 
-/// Whether every device is right.
+/// Examines every device, one after another. `true` where all of them are right, and also where there is none.
 pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
+    // the verdict is the exit code: it must not depend on who reads the report
     let mut out = print::verdict_out();
     let devices = devices();
     writeln!(out, "cpu  {} threads; exact, by definition", std::thread::available_parallelism()?)?;
@@ -46,7 +47,8 @@ pub(crate) fn run(arguments: &Doctor) -> anyhow::Result<bool> {
     Ok(healthy)
 }
 
-/// Prints what is known of a device, and what it does; whether it does it right.
+/// Prints the limits of a device, its agreement with the CPU, and its speed. `true` where every compared element
+/// agrees.
 fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::Result<bool> {
     let limits = gpu.device().limits();
     let size = |bytes: u64| DecimalBytes(bytes).to_string();
@@ -58,11 +60,14 @@ fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::R
     )?;
     writeln!(out, "     shaders: {}", gpu.form())?;
     let begin = Instant::now();
+    // the library's own check, which decides whether the device may make exact values; `compare_all` below covers as
+    // many elements as were asked for
     gpu.check_all()?;
     let verdict = if gpu.is_exact() { "exact" } else { "NOT exact: use native arithmetic on it, or the CPU" };
     writeln!(out, "     check: {verdict}, in {:.0?}", begin.elapsed())?;
 
     let (mut fills, mut different, mut compared) = (0, 0, 0);
+    // collected, because the line that sums them up comes first
     let mut lines = Vec::new();
     let result = compare_all(gpu, elements, &mut |agreement| {
         (fills, compared, different) = (fills + 1, compared + agreement.count, different + agreement.different);
@@ -76,6 +81,7 @@ fn examine(gpu: &Gpu, elements: u64, out: &mut impl std::io::Write) -> anyhow::R
             out,
             "     agreement: {different} of {compared} elements differ from the CPU's bits, in {fills} fills"
         )?,
+        // expected of a device that failed the check: the library refuses exact fills on it
         Err(error @ Error::InexactDevice { .. }) => writeln!(out, "     agreement: {error}")?,
         Err(error) => writeln!(out, "     agreement: FAILED, {error}")?,
     }
@@ -91,6 +97,7 @@ fn speed(gpu: &Gpu, out: &mut impl std::io::Write) -> anyhow::Result<()> {
     let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
     let uniform = Sampler::Uniform { low: 0.0, high: 1.0 };
     let constant = Sampler::Constant { value: 0.5 };
+    // storing a constant computes nothing: it comes first, and the other rates are shares of its rate
     let mut floor = None;
     for (name, sampler, arithmetic, dtype) in [
         ("storing a constant", constant, Arithmetic::Exact, Dtype::F32),

@@ -11,6 +11,8 @@ use crate::progress::Reporter;
 use crate::{advice, backend, print, recipe};
 
 pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
+    // Rank, recipe, plan, check of the output, device, writing: the cheap steps that can fail come before the slow
+    // ones.
     let say = |line: String| {
         if !arguments.quiet {
             print::note(line);
@@ -24,6 +26,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
         return print_plan(&plan, rank);
     }
     let mine: Vec<_> = plan.files.iter().filter(|file| file.rank == rank.rank).collect();
+    // no error: a script starts every rank the same way
     if mine.is_empty() {
         let advice = "a directory, and a smaller --max-shard-size, give every rank its share";
         say(format!("rank {} has nothing to write (files: {}): {advice}", rank.rank, plan.files.len()));
@@ -31,7 +34,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     }
     let mut how = Write { rank, config: loaded.config.as_deref(), ..Write::new(&Backend::Cpu) };
     (how.force, how.resume) = (arguments.force, arguments.resume);
-    // before a device is opened, which takes a second
+    // before a device is opened, which takes a second: an output that exists is refused at once
     how.check(&plan).map_err(advice::write)?;
     let backend = backend::open(arguments.device.device, arguments.arithmetic, &say)?;
     how.backend = &backend;
@@ -39,6 +42,7 @@ pub(crate) fn run(arguments: &Init) -> anyhow::Result<()> {
     let tensors = mine.iter().map(|file| file.recipe.tensors.len()).sum();
     let reporter = Reporter::new(bytes, tensors, arguments.quiet)?.for_files(mine.len());
     let result = write(&plan, &how, &|progress| reporter.report(progress));
+    // before an error is printed, so that the bar is gone
     let time = reporter.end();
     result.map_err(advice::write)?;
     let rate = bytes as f64 / time.as_secs_f64();
@@ -54,6 +58,7 @@ fn rank(rank: Option<RankArg>, world_size: Option<usize>) -> anyhow::Result<Rank
         (None, None) => Rank::ALONE,
         (Some(RankArg::Env), None) => rank_of_environment()?,
         (Some(RankArg::Index(rank)), Some(world_size)) => Rank { rank, world_size },
+        // two sources could contradict each other: ranks would then write overlapping shares
         (Some(RankArg::Env), Some(_)) => bail!("--rank env reads the world size, too: leave --world-size out"),
         (Some(RankArg::Index(_)), None) => bail!("--rank needs --world-size, the number of runs"),
         (None, Some(_)) => bail!("--world-size needs --rank, which of the runs this is"),
@@ -66,6 +71,7 @@ fn rank(rank: Option<RankArg>, world_size: Option<usize>) -> anyhow::Result<Rank
 
 /// The rank that torchrun, mpirun (Open MPI, MPICH) and srun give to the programs that they start.
 fn rank_of_environment() -> anyhow::Result<Rank> {
+    // torchrun first: it can itself be started by srun, and then both are set
     let pairs = [
         ("RANK", "WORLD_SIZE"),
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -80,6 +86,7 @@ fn rank_of_environment() -> anyhow::Result<Rank> {
         match (number(rank)?, number(world_size)?) {
             (Some(rank), Some(world_size)) => return Ok(Rank { rank, world_size }),
             (None, None) => {}
+            // half a pair is a mistake, and the next pair may be of an outer launcher
             _ => bail!("--rank env needs both {rank} and {world_size}"),
         }
     }
@@ -87,6 +94,7 @@ fn rank_of_environment() -> anyhow::Result<Rank> {
     bail!("--rank env finds none of {names}")
 }
 
+/// Prints the files of all ranks, and their totals.
 fn print_plan(plan: &Plan, rank: Rank) -> anyhow::Result<()> {
     let mut out = print::out();
     let width = plan.files.iter().map(|file| file.name.len()).max().unwrap_or_default();
@@ -98,6 +106,7 @@ fn print_plan(plan: &Plan, rank: Rank) -> anyhow::Result<()> {
         tensors += count;
         parameters += file.recipe.tensors.iter().map(|tensor| u128::from(tensor.elements())).sum::<u128>();
     }
+    // a plan may be larger than 64 bits count: it is printed without separators then
     let count = |count: u128| u64::try_from(count).map_or_else(|_| count.to_string(), |c| HumanCount(c).to_string());
     let bytes = plan.bytes();
     let size = u64::try_from(bytes).map_or_else(|_| bytes.to_string(), |bytes| DecimalBytes(bytes).to_string());

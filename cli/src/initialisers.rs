@@ -11,6 +11,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for initialiser in INITIALISERS {
         writeln!(out, "{}", initialiser.names.join(", "))?;
         let elsewhere = [("PyTorch", initialiser.pytorch), ("JAX", initialiser.jax)];
+        // a label without a text is left out: no such function there, or no parameters
         let lines = [("values", initialiser.formula), ("parameters", initialiser.parameters)];
         for (label, text) in lines.into_iter().chain(elsewhere).filter(|(_, text)| !text.is_empty()) {
             writeln!(out, "    {label:<11} {text}")?;

@@ -18,6 +18,7 @@ const MOST_PANELS: usize = 24;
 const MOST_LETTERS: usize = 80;
 
 pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
+    // refused before the values are read, which can take long
     if let Some(path) = &arguments.plot {
         check_plot(path, arguments.force)?;
     }
@@ -33,14 +34,17 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
             bail!("no tensor's name matches {glob:?}");
         }
     }
+    // the width of the longest name that is printed, which `MOST_LETTERS` bounds
     let names = tensors.iter().map(|tensor| shortened(&tensor.entry.name).chars().count());
     let width = names.max().unwrap_or_default();
+    // a histogram reads the values again: in a file or a pipe nobody would look at it
     let bars = !arguments.json && std::io::stdout().is_terminal();
     let mut out = print::out();
     if !arguments.json {
         writeln!(out, "{}", heading(width))?;
     }
     let (mut is_first, mut panels, mut left_out) = (true, Vec::new(), 0);
+    // One tensor after another, each printed when it is read: nothing but the panels is kept.
     for tensor in &tensors {
         let cannot = || format!("cannot read {}", tensor.file.path.display());
         let statistics = tensor.statistics().with_context(cannot)?;
@@ -80,6 +84,7 @@ pub(crate) fn run(arguments: &Inspect) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a plot that could not be written, or that would replace a file.
 fn check_plot(path: &Path, force: bool) -> anyhow::Result<()> {
     if !path.extension().is_some_and(|extension| extension == "svg" || extension == "png") {
         bail!("a plot is an .svg or .png file, not {}", path.display());
@@ -103,10 +108,12 @@ fn shortened(name: &str) -> String {
     if count <= MOST_LETTERS {
         return name.into_owned();
     }
+    // both ends are kept: the begin names the layer, the end the parameter
     let (begin, end) = (MOST_LETTERS / 2, MOST_LETTERS - MOST_LETTERS / 2 - 1);
     name.chars().take(begin).chain(['…']).chain(name.chars().skip(count - end)).collect()
 }
 
+/// The names of the columns, with the widths that `line` uses.
 fn heading(width: usize) -> String {
     format!(
         "{:width$}  {:>18} {:>5} {:>11} {:>10} {:>10} {:>7} {:>11} {:>11} {:>9} {:>4} {:>4}",
@@ -114,6 +121,7 @@ fn heading(width: usize) -> String {
     )
 }
 
+/// The line of a tensor in the table.
 fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&Histogram>, width: usize) -> String {
     let entry = tensor.entry;
     let (shape, dtype) = (format!("{:?}", entry.shape), format!("{:?}", entry.dtype));
@@ -135,7 +143,7 @@ fn line(tensor: &StoredTensor<'_>, values: Option<&Statistics>, small: Option<&H
     )
 }
 
-/// A number with at most six digits behind the point.
+/// A number with at most six decimals, or with an exponent where it is small or large.
 fn number(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
@@ -148,12 +156,15 @@ fn number(value: f64) -> String {
 
 /// A histogram in one line of text.
 fn bars(histogram: &Histogram) -> String {
+    // heights in eighths of a line
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = histogram.counts.iter().max().copied().unwrap_or_default().max(1);
+    // rounded up, so that one value alone is seen; 128 bits, because a count times 8 may not fit in 64
     let bar = |&count: &u64| BARS[(u128::from(count) * 8).div_ceil(u128::from(most)) as usize];
     histogram.counts.iter().map(bar).collect()
 }
 
+/// The values of a tensor as JSON. Numbers that a tensor does not have are null.
 fn as_json(tensor: &StoredTensor<'_>, values: Option<&Statistics>) -> Value {
     let mut object = json!({
         "name": tensor.entry.name,

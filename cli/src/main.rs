@@ -32,6 +32,8 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    // The panic hook comes first, so that a bug in any later step is reported. Threads come after the arguments, which
+    // say whether any are needed.
     std::panic::set_hook(Box::new(|panic| {
         // a panic of the template engine becomes an error of its own
         if std::thread::current().name() != Some(seedtensors_checkpoint::TEMPLATE_THREAD) {
@@ -45,21 +47,26 @@ fn main() -> ExitCode {
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
             print::notes(&error.to_string());
+            // the code for a wrong command line, as clap's own exit has it
             return ExitCode::from(2);
         }
     };
+    // the renderer fills nothing: it works in a process of limited memory, and needs no pool
     if !matches!(arguments.command, Command::RenderTemplate) {
         threads::start();
     }
     run(arguments.command).unwrap_or_else(|error| {
+        // `seedtensors recipe | head` is no failure: the reader has what it wants
         if error.downcast_ref().is_some_and(print::reader_has_gone) {
             return ExitCode::SUCCESS;
         }
         print::note(format_args!("error: {error:#}"));
+        // a run that a signal ended says which, as a shell does
         signals::exit_code().map_or(ExitCode::FAILURE, ExitCode::from)
     })
 }
 
+/// Runs a subcommand. `verify` and `doctor` have a verdict, which is the exit code: 0 or 1.
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     let verdict = |healthy| if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -7,7 +7,7 @@ use seedtensors_checkpoint::printable;
 
 /// Prints a line to stderr. A failure is passed over: a full disk or a closed pipe there must not end the work.
 pub(crate) fn note(line: impl Display) {
-    // one message is one line
+    // one message is one line: a name with a line feed must not look like a message of its own
     let line = line.to_string().replace('\n', "\\n");
     let _ = writeln!(io::stderr(), "{}", printable(&line));
 }
@@ -19,9 +19,11 @@ pub(crate) fn notes(text: &str) {
 
 /// Standard output for text. Every write is made safe.
 pub(crate) struct Out {
+    /// Held for the whole command: no other thread prints to stdout.
     stdout: io::StdoutLock<'static>,
-    /// Whether a failure is told and passed over, once, instead of being an error.
+    /// Whether a failure is reported once and then ignored, instead of being an error.
     lenient: bool,
+    /// Whether a write has failed. Later ones are then dropped.
     failed: bool,
 }
 
@@ -40,6 +42,7 @@ impl Write for Out {
         if self.failed {
             return Ok(bytes.len());
         }
+        // `write!` passes whole strings, so that a character is never cut between two calls
         let written = self.stdout.write_all(printable(&String::from_utf8_lossy(bytes)).as_bytes());
         match written {
             Ok(()) => Ok(bytes.len()),
@@ -50,6 +53,7 @@ impl Write for Out {
                 }
                 Ok(bytes.len())
             }
+            // the kind is kept: `main` recognises a closed pipe by it
             Err(error) => Err(io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))),
         }
     }

@@ -12,20 +12,31 @@ use seedtensors_checkpoint::Progress;
 use crate::print;
 use crate::signals::{self, Stop};
 
-/// Between two lines.
+/// The time between two lines.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Bytes and tensors that are done, told to whoever waits.
+/// Counts the bytes and tensors that are done, and shows them. `report` is called from several threads; the counters
+/// are relaxed, because nothing depends on them but a display.
 pub(crate) struct Reporter {
+    /// Set by a signal.
     stop: Stop,
+    /// Whether nothing is shown. Signals are watched all the same.
     quiet: bool,
+    /// The bar, on a terminal.
     bar: Option<ProgressBar>,
+    /// The begin of the run, for the rate.
     begin: Instant,
+    /// Bytes of values that are written or compared.
     bytes: AtomicU64,
+    /// The bytes of the whole run.
     all_bytes: u64,
+    /// Tensors whose last bytes are done.
     tensors: AtomicU64,
+    /// The tensors of the whole run.
     all_tensors: u64,
+    /// The time of the next line, where there is no bar.
     next_line: Mutex<Instant>,
+    /// Whether each file is named when it is whole.
     names_files: bool,
 }
 
@@ -33,6 +44,7 @@ impl Reporter {
     /// Starts to report on this much work, and to watch for Ctrl-C and other requests to end.
     pub(crate) fn new(all_bytes: u64, all_tensors: usize, quiet: bool) -> anyhow::Result<Self> {
         let stop = Stop::default();
+        // from here on a signal ends the run in order, and removes the part of a file
         signals::watch(&stop).context("cannot watch for signals")?;
         let bar = if !quiet && std::io::stderr().is_terminal() {
             let template =
@@ -83,6 +95,7 @@ impl Reporter {
                 if let Some(bar) = &self.bar {
                     bar.inc(file.values_bytes());
                 }
+                // a kept file is a part of the work that was announced: without it the bar would not reach its end
                 self.bytes.fetch_add(file.values_bytes(), Ordering::Relaxed);
                 self.tensors.fetch_add(file.recipe.tensors.len() as u64, Ordering::Relaxed);
             }
@@ -92,6 +105,7 @@ impl Reporter {
             }
             _ => {}
         }
+        // the answer of every report, also of one of 0 bytes, which only asks
         !self.stop.load(Ordering::Relaxed)
     }
 
@@ -104,16 +118,19 @@ impl Reporter {
         }
     }
 
+    /// Prints a line, unless the last one is younger than [`PERIOD`].
     fn line(&self) {
         let now = Instant::now();
+        // locked until the line is printed: one thread prints it, the others see the new time
         let mut next = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
         let (bytes, tensors) = (self.bytes.load(Ordering::Relaxed), self.tensors.load(Ordering::Relaxed));
-        // of nothing no rate is known
+        // no bytes yet: no rate either
         if self.quiet || now < *next || bytes == 0 {
             return;
         }
         *next = now + PERIOD;
         let rate = bytes as f64 / (now - self.begin).as_secs_f64();
+        // at least one byte a second, so that the time is finite
         let left = Duration::from_secs_f64((self.all_bytes.saturating_sub(bytes)) as f64 / rate.max(1.0));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes a second")]
         let rate = DecimalBytes(rate as u64);
@@ -126,7 +143,7 @@ impl Reporter {
         ));
     }
 
-    /// Takes the bar away; the time since the beginning.
+    /// Removes the bar. Gives the time since the beginning.
     pub(crate) fn end(&self) -> Duration {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -14,8 +14,11 @@ use crate::{advice, input, print};
 
 /// A recipe, its text, and the `config.json` that goes with it.
 pub(crate) struct Loaded {
+    /// The recipe.
     pub(crate) recipe: Recipe,
+    /// The text as it was given or rendered: `seedtensors recipe` prints it with its comments.
     text: String,
+    /// The bytes of the `config.json` to be written beside the tensors, if a config was given.
     pub(crate) config: Option<Vec<u8>>,
 }
 
@@ -54,8 +57,10 @@ pub(crate) fn load(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     }
 }
 
+/// Makes a recipe like a checkpoint. The config beside it is read for the rules, and written again.
 fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), input::read)?;
+    // the config of a file, or of an index, is beside it
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| ConfigFile::read(&path));
     let mut config = beside("config.json").transpose()?;
@@ -71,17 +76,20 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
         }
         _ => anyhow!("{}: {error}", path.display()),
     })?;
+    // a tensor that is left out must not be a surprise when the checkpoint is loaded
     if let [first, rest @ ..] = made.left_out.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         print::note(format_args!("the rules leave out {first:?}{more}"));
     }
     if let Some(config) = &mut config {
+        // `--set` is refused beside `--like`: the names and shapes come from the checkpoint
         config.change(&[], arguments.dtype);
     }
     let config = config.map(ConfigFile::into_bytes).transpose()?;
     Ok(Loaded { text: made.recipe.to_string(), recipe: made.recipe, config })
 }
 
+/// Renders a template. One of the user's own is rendered in a process of its own.
 fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let given = arguments.config.as_deref().map(ConfigFile::read).transpose()?;
     let is_given = given.is_some();
@@ -91,10 +99,12 @@ fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
         Some(path) => render_apart(&config.keys, &arguments.style, &path.display().to_string(), &input::read(path)?)?,
         None => render(&config.keys, &arguments.style, None).map_err(|error| anyhow!(advice::render(&error)))?,
     };
+    // the dtype again: a template of the user's own may ignore the key of the config
     let recipe = parse("the rendered recipe", &text, arguments.dtype)?;
     Ok(Loaded { recipe, text, config: is_given.then(|| config.into_bytes()).transpose()? })
 }
 
+/// Parses a recipe, and names its file in an error.
 fn parse(name: &str, text: &str, dtype: Option<Dtype>) -> anyhow::Result<Recipe> {
     Recipe::parse_with_dtype(text, dtype).map_err(|error| match error.line {
         Some(line) => anyhow!("{name}:{line}: {}", error.message),

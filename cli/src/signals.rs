@@ -20,10 +20,12 @@ mod unix {
     /// The number of the signal that came, or 0.
     static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
+    /// Watches for Ctrl-C, SIGTERM and SIGHUP. Handlers set flags, or end the process: little else is safe in them.
     pub(crate) fn watch(stop: &Stop) -> io::Result<()> {
         let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
-            // these run in the order in which they are registered: the flag is not yet set for the first signal
+            // these run in the order in which they are registered: the flag is not yet set for the first signal. 128 +
+            // n is the exit code that a shell gives to a process that signal n ended
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))?;
             flag::register_usize(signal, Arc::clone(&RECEIVED), signal.unsigned_abs() as usize)?;
             flag::register(signal, Arc::clone(stop))?;
@@ -33,6 +35,7 @@ mod unix {
 
     /// The signals that the process was started with ignored, as `nohup` does it, by their bits. They stay ignored.
     fn ignored() -> u64 {
+        // Linux alone has this file; its mask is hexadecimal, and signal n has bit n - 1 (proc(5))
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         // where the system does not say it, hang-ups alone are likely to be ignored: leave them as they are
@@ -57,11 +60,13 @@ mod other {
 
     use super::{Arc, AtomicBool, Stop};
 
+    /// Whether Ctrl-C came.
     static RECEIVED: AtomicBool = AtomicBool::new(false);
 
     pub(crate) fn watch(stop: &Stop) -> io::Result<()> {
         let stop = Arc::clone(stop);
         ctrlc::set_handler(move || {
+            // true already: this is the second request
             if stop.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }

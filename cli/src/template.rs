@@ -18,11 +18,16 @@ const MEMORY: u64 = 2 << 30;
 /// The time that rendering may take. A recipe of 92,000 tensors takes a second.
 const TIME: Duration = Duration::from_secs(10);
 
+/// The input of the child, as JSON.
 #[derive(Serialize, Deserialize)]
 struct Request {
+    /// The variables of the template.
     config: Config,
+    /// The name of the style.
     style: String,
+    /// The name of the template, for messages.
     name: String,
+    /// The text of the template.
     source: String,
 }
 
@@ -31,6 +36,8 @@ pub(crate) fn render_apart(config: &Config, style: &str, name: &str, source: &st
     let request = Request { config: config.clone(), style: style.into(), name: name.into(), source: source.into() };
     let request = serde_json::to_vec(&request)?;
     let cannot = || format!("cannot start the process that renders {name}");
+    // this very program: the hidden subcommand reads the request and answers with JSON. What a crash prints is
+    // dropped
     let mut child = Command::new(std::env::current_exe().with_context(cannot)?)
         .arg(SUBCOMMAND)
         .stdin(Stdio::piped())
@@ -38,10 +45,12 @@ pub(crate) fn render_apart(config: &Config, style: &str, name: &str, source: &st
         .stderr(Stdio::null())
         .spawn()
         .with_context(cannot)?;
-    // it reads everything before it writes anything; where it ends early, its end says why
+    // the child reads everything before it writes anything, so neither waits for the other; a child that ends early
+    // shows in its answer
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(&request);
     }
+    // `stdin` was closed above: the child sees the end of its input
     match answer(&mut child)? {
         Some(Ok(text)) => Ok(text),
         Some(Err(message)) => bail!("{message}"),
@@ -56,6 +65,7 @@ pub(crate) fn render_apart(config: &Config, style: &str, name: &str, source: &st
 /// The answer of a child, which is killed where it takes too long; none where it ended without one.
 fn answer(child: &mut Child) -> anyhow::Result<Option<Result<String, String>>> {
     let Some(mut stdout) = child.stdout.take() else { return Ok(None) };
+    // a pipe has no time limit for reads: a thread reads, and this one waits for it with a limit
     let (sender, receiver) = std::sync::mpsc::channel();
     let reader = std::thread::Builder::new().name("rendered".to_owned()).spawn(move || {
         let mut text = Vec::new();
@@ -67,13 +77,16 @@ fn answer(child: &mut Child) -> anyhow::Result<Option<Result<String, String>>> {
     let text = receiver.recv_timeout(end.saturating_duration_since(Instant::now()));
     // an answer is whole, and a child that has given none is of no more use
     let _ = child.kill();
+    // a killed child stays a zombie until it is waited for
     child.wait()?;
+    // the pipe is closed by now, so the thread ends
     let _ = reader.join();
     Ok(text.ok().and_then(Result::ok).and_then(|text| serde_json::from_slice(&text).ok()))
 }
 
 /// Runs in the process that [`render_apart`] starts.
 pub(crate) fn run() -> anyhow::Result<()> {
+    // before any input is read
     limit_resources().context("cannot limit memory and time")?;
     let mut request = Vec::new();
     io::stdin().read_to_end(&mut request)?;
@@ -86,8 +99,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
 #[cfg(unix)]
 fn limit_resources() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // no core file: an overflow of the stack is expected here. The limit of CPU time also ends a child whose parent
+    // was killed
     for (resource, most) in [(Resource::As, MEMORY), (Resource::Cpu, TIME.as_secs()), (Resource::Core, 0)] {
         let Rlimit { current, maximum } = getrlimit(resource);
+        // a limit cannot be raised above the one that the process was given
         let most = most.min(current.unwrap_or(u64::MAX)).min(maximum.unwrap_or(u64::MAX));
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }

@@ -1,20 +1,23 @@
-//! The threads of the processor's work: as many as are wanted, or as can be made.
+//! The threads that fill on the CPU: as many as are wanted, or as can be started.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
-/// Threads that may be asked for on any machine; more than four for each of the processor's are never of use.
+/// The number of threads that may be asked for on any machine. Above it, at most four for each thread of the processor
+/// are allowed.
 const ALWAYS_ALLOWED: usize = 64;
 
 /// Starts the threads that every fill runs on. rayon itself would start none, and panic, where it cannot start all.
 pub(crate) fn start() {
+    // The threads are started first, and wait on a channel. Then rayon is asked for as many as there are, and each
+    // takes its part of the pool from the channel.
     let (sender, receiver) = mpsc::channel::<ThreadBuilder>();
     let receiver = Arc::new(Mutex::new(receiver));
     let work = move || {
         let thread = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        // those that are not needed see the sender go
+        // a thread that is not needed sees the channel end
         if let Ok(thread) = thread {
             thread.run();
         }
@@ -24,7 +27,7 @@ pub(crate) fn start() {
     let pool = if made == 0 {
         ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()
     } else {
-        // where there are no more, half are left to those who flush files and drive devices
+        // where the system gives no more, half of them end, so that files can be flushed and devices driven
         let count = if made == wanted { made } else { made.div_ceil(2) };
         let hand_over = |thread| sender.send(thread).map_err(|_| std::io::Error::other("the threads are gone"));
         ThreadPoolBuilder::new().num_threads(count).spawn_handler(hand_over).build_global()

@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
             print::note(line);
         }
     };
+    // a seed and a recipe together, or neither: either alone would be mixed with the record of the files
     let record = match (arguments.seed, recipe::is_given(&arguments.recipe)) {
         (None, false) => None,
         (Some(seed), true) => {
@@ -34,11 +35,13 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<bool> {
     let verified = verify(&checkpoint, record.as_ref(), &backend, &|progress| reporter.report(progress));
     let time = reporter.end();
     let verified = verified.map_err(advice::verify)?;
+    // the verdict is the exit code, whether or not it can be printed
     let mut out = print::verdict_out();
     for finding in &verified.findings {
-        // one finding is one line
+        // one finding is one line: a name with a line feed must not look like another finding
         writeln!(out, "{}", finding.to_string().replace('\n', "\\n"))?;
     }
+    // one file of several: the rest was not looked at, and the message must say so
     let of = if verified.of > verified.tensors as u64 && verified.findings.is_empty() {
         format!("a part of its checkpoint: {} of {}", verified.tensors, verified.of)
     } else {
