@@ -30,14 +30,9 @@ pub(crate) fn open(device: Device, arithmetic: Arithmetic, say: &dyn Fn(String))
 /// and is no hardware.
 fn hardware(arithmetic: Arithmetic) -> Result<Gpu, String> {
     let exact = matches!(arithmetic, Arithmetic::Exact);
-<<<<<<< HEAD
     // all samplers are checked now: once files are being written it is too late to change the backend
     let opened =
         Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
-=======
-    // all samplers are checked now: a backend cannot be changed once files are being written
-    let opened = Gpu::open(&Select::Hardware).and_then(|gpu| if exact { gpu.check_all().map(|()| gpu) } else { Ok(gpu) });
->>>>>>> w15-c2
     match opened {
         Ok(gpu) if exact && !gpu.is_exact() => Err(format!(": {} is not exact", gpu.info())),
         Ok(gpu) => Ok(gpu),
