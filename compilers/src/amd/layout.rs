@@ -6,9 +6,9 @@ use super::instruction::Instruction;
 use super::operand::{EXEC, NULL, Place, VCC};
 
 /// RADV's order (Mesa, radv_shader_args.c, compute shaders): the pointer to descriptor set 0, the pointer to the push
-/// constants and the dynamic descriptors behind them, then the workgroup's x and y. The registers follow each other, with
-/// gaps for arguments that the shader does not use. A shader reads its arguments before it writes their registers, so the
-/// four registers that are read before they are written are these four, in this order.
+/// constants and the dynamic descriptors behind them, then the workgroup's x and y. The registers follow each other,
+/// with gaps for arguments that the shader does not use. A shader reads its arguments before it writes their registers,
+/// so the four registers that are read before they are written are these four, in this order.
 ///
 /// A wrong order is noticed: src/amd/wave.rs allows stores through the set's descriptor alone, and reads the uniform
 /// buffer through the dynamic one alone.

@@ -50,7 +50,7 @@ pub(super) fn decode(line: &Line<'_>) -> Result<Instruction> {
     if line.name == "s_movk_i32" {
         from[0] = extended(from[0])?;
     }
-    // the type at the end of the name is that of all its operands
+    // the type at the end of the name is that of the result
     let wide = line.name.ends_with("64");
     Ok(Instruction::Scalar(Scalar { operation, wide, to: line.scalar_register(0)?, from }))
 }

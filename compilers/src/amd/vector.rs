@@ -1,8 +1,9 @@
-//! Runs AMD's vector instructions over the lanes of a wave. Loops over lanes are plain, for the compiler to vectorise.
+//! Runs AMD's vector instructions over the lanes of a wave. The loops over lanes are plain, so that the compiler
+//! vectorises them.
 //!
-//! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never do
-//! (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it if
-//! asked"); no listing changes the mode, for the instructions that do are unknown to decode.rs.
+//! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never
+//! do (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it
+//! if asked"). No listing changes the mode: decode.rs does not know the instructions that do.
 
 use anyhow::{Result, bail};
 

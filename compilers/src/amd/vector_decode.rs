@@ -53,7 +53,7 @@ impl Line<'_> {
                 ("src0_sel", part) => vector.from[0].part = Part::parse(part)?,
                 ("src1_sel", part) => vector.from[1].part = Part::parse(part)?,
                 ("op_sel", list) if vector.operation == Operation::MadU16 => {
-                    // a 1 takes the high half of the first or of the second operand; others have no meaning here
+                    // a 1 takes the high half of the first or of the second operand; other lists are unknown
                     let halves = match list {
                         "[1,0,0,0]" => [Part::HIGH, Part::LOW],
                         "[0,1,0,0]" => [Part::LOW, Part::HIGH],
