@@ -1,4 +1,4 @@
-//! The shaders as one thread executes them: functions inlined, vectors taken apart, constants folded. The result is a graph
+//! The shaders as one thread executes them: functions inlined, vectors split, constants folded. The result is a graph
 //! of scalar operations, for tests of what a compiler may do with them.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -14,7 +14,7 @@ use crate::graph::{Graph, Node, Op};
 /// Functions of pin.wgsl that stand for operations of their callers.
 const HELPERS: [&str; 6] = ["pin", "rounded", "mul_add", "sub_mul", "exact", "horner"];
 
-/// A value of any type, taken apart into scalars.
+/// A value of any type, split into scalars.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Scalar(Node),
@@ -98,7 +98,7 @@ impl<'a> Tracer<'a> {
         self.graph.add(op, &[], "")
     }
 
-    /// A value of a type whose scalars `leaf` numbers, in the order of their places in memory.
+    /// A value of a type whose scalars `leaf` numbers, in their order in memory.
     pub(crate) fn input(&mut self, ty: &str, next: &mut dyn FnMut() -> Op) -> Value {
         let (handle, _) = self.module.types.iter().find(|(_, t)| t.name.as_deref() == Some(ty)).expect("a type's name");
         self.built(handle, next)

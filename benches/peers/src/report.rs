@@ -1,4 +1,4 @@
-//! Contests, their rounds, and the tables that come of them.
+//! Contests, their rounds, and their tables.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 /// Rounds that count; one before them does not.
 const ROUNDS: usize = 11;
-/// For how long an entry works before it is timed: the system takes so long to spread threads over cores that were idle.
+/// The time that an entry works before it is timed, because the system takes so long to spread threads over idle cores.
 const AWAKE: Duration = Duration::from_millis(50);
 
 type Work<'a> = Box<dyn FnMut() -> f64 + 'a>;
@@ -67,7 +67,7 @@ impl<'a> Contest<'a> {
     }
 }
 
-/// Three digits or more.
+/// A number with three significant digits or more.
 fn digits(value: f64) -> String {
     let places = if value >= 100.0 {
         0

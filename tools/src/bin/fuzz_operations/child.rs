@@ -1,4 +1,4 @@
-//! A run of a program with limits, and what is wrong with how it ended.
+//! Runs a program with limits and reports what is wrong with its end.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// The rule that every run must keep and this one broke.
+    /// The rule of all runs that this one broke.
     pub(crate) fault: Option<String>,
 }
 

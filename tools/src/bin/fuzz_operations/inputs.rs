@@ -84,7 +84,7 @@ fn clone(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Mutilates a folder in one to three places. Whether a checkpoint in it is certainly not what it was.
+/// Mutilates a folder one to three times. Returns whether a value of the checkpoint in it has certainly changed.
 pub(crate) fn mutilate(folder: &Path, random: &mut SmallRng) -> io::Result<bool> {
     let mut spoilt = false;
     for _ in 0..random.random_range(1..=3) {
@@ -158,7 +158,7 @@ fn mutate_file(path: &Path, random: &mut SmallRng) -> io::Result<()> {
     fs::write(path, [&said.to_le_bytes()[..], &header, &values].concat())
 }
 
-/// Flips a bit of a value; whether there was one.
+/// Flips a bit of a value; returns whether there was one.
 fn flip_value(path: &Path, random: &mut SmallRng) -> io::Result<bool> {
     let mut bytes = fs::read(path)?;
     let Some(length) = bytes.first_chunk().and_then(|length| usize::try_from(u64::from_le_bytes(*length)).ok()) else {
