@@ -23,7 +23,7 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = channel();
     let thread = std::thread::spawn(move || {
         test();
-        // this fails only if nobody waits any more
+        // a send fails where nobody waits any more, and the test has then failed already
         let _ = sender.send(());
     });
     match receiver.recv_timeout(Duration::from_secs(60)) {

@@ -35,7 +35,7 @@ fn cut<T: Element>(whole: &[T], dims: &[u64], start: &[u64], extent: &[u64]) -> 
     (0..count).map(element).collect()
 }
 
-/// Every initialiser that takes a shape of so many dimensions.
+/// Every initialiser that takes a shape with this number of dimensions.
 fn inits(dims: &[u64]) -> Vec<Init> {
     let mut inits = vec![
         Init::Constant { value: 0.3 },

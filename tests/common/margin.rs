@@ -71,7 +71,8 @@ fn key(probe: &Probe) -> (Family, u32, u32) {
     (probe.family, probe.dtype as u32, probe.parameter)
 }
 
-/// Counts, for each rewrite of a kernel, the checked elements in a dtype that it changes. Returns the checked blocks as well.
+/// Counts, for each rewrite of a kernel, the checked elements in a dtype that it changes. Returns the checked blocks as
+/// well.
 pub(crate) fn margin(mutants: &Mutants, families: &[Family], dtype: Dtype) -> (Covered, Vec<u64>) {
     let (key, long, short) = probes();
     let of = |probe: &&Probe| families.contains(&probe.family) && probe.dtype == dtype;

@@ -17,8 +17,8 @@ pub(crate) fn gpu() -> Gpu {
     })
 }
 
-/// The default GPU with each form of the shaders: as it is opened, and as other devices run them. Opened once, because the
-/// checks of four devices take a while.
+/// The default GPU with each form of the shaders: as it is opened, and as other devices run them. Opened once, because
+/// the checks of four devices take a while.
 pub(crate) fn gpus() -> &'static [Gpu; 4] {
     static GPUS: OnceLock<[Gpu; 4]> = OnceLock::new();
     let form = |form| {

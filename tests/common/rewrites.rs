@@ -1,4 +1,5 @@
-//! Single rewrites that a compiler without barriers might make of a sampler's operations, and how many values each changes.
+//! Single rewrites that a compiler without barriers might make of a sampler's operations, and the number of values that
+//! each changes.
 #![allow(dead_code, reason = "every test file uses its own part")]
 #![allow(clippy::cast_possible_truncation, reason = "rounding to f32 is what it is for")]
 
@@ -76,8 +77,8 @@ pub(crate) struct Mutants {
 }
 
 impl Mutants {
-    /// The rewrites that barriers prevent in a sampler's shader; or those that `exact` says change nothing. No sampler is the
-    /// words.
+    /// The rewrites that barriers prevent in a sampler's shader, or those that `exact` says change nothing. A sampler
+    /// of `None` is the words.
     pub(crate) fn new(sampler: Option<&Sampler>, through_exact: bool) -> Self {
         let source = Form::SAFEST.source();
         let module = naga::front::wgsl::parse_str(&source).expect("the shaders parse");

@@ -11,7 +11,7 @@ use naga::{
 
 use crate::graph::{Graph, Node, Op};
 
-/// Functions of pin.wgsl that stand for operations of their callers.
+/// Functions of pin.wgsl whose operations are named after the call.
 const HELPERS: [&str; 6] = ["pin", "rounded", "mul_add", "sub_mul", "exact", "horner"];
 
 /// A value of any type, split into scalars.
@@ -80,7 +80,7 @@ struct Frame<'a> {
     function: &'a Function,
     info: &'a naga::valid::FunctionInfo,
     name: String,
-    /// Where a helper was called.
+    /// The text of the call, if the function is a helper.
     call: Option<String>,
     arguments: Vec<Value>,
     values: HashMap<Handle<Expression>, Value>,
@@ -393,8 +393,8 @@ fn literal_bits(literal: Literal) -> u32 {
     }
 }
 
-/// The graph of a sampler by its number: inputs 0 to 7 are the words of two blocks, inputs from 100 on the 32-bit words of
-/// the shaders' `Coefficients`. Returns the graph and the eight values' bits.
+/// The graph of a sampler by its number. Inputs 0 to 7 are the words of two blocks; inputs from 100 on are the 32-bit
+/// words of the shaders' `Coefficients`. Returns the graph and the eight values' bits.
 pub(crate) fn sampler(parsed: &(Module, ModuleInfo), source: &str, sampler: u32, products: u32) -> (Graph, Vec<Node>) {
     let overrides = [("SAMPLER", sampler), ("DTYPE", 0), ("PRODUCTS", products)];
     let mut tracer = Tracer::new(&parsed.0, &parsed.1, source, &overrides);

@@ -1,5 +1,5 @@
-//! The same work by this project and by its peers, on the same machine and in turn. `scripts/bench/peers` builds and runs
-//! it.
+//! The same work by this project and by its peers, on the same machine and in turn. `scripts/bench/peers` builds and
+//! runs it.
 //!
 //! A contest is a table. Each of its entries does its work once, one after the other, and again in every round. Times
 //! are from the call to the end of the work. Peers that use the GPU as well, and Python, run in processes of their own.
@@ -124,7 +124,7 @@ pub(crate) fn submit(gpu: &Gpu, fills: &[(Fill, Target<'_>)]) {
     gpu.queue().submit([encoder.finish()]);
 }
 
-/// The floor.
+/// The lower bound of a fill's time.
 fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'a> {
     let store = Store::new(gpu, target);
     move || {

@@ -1,15 +1,16 @@
 //! Counts the error of the exact normals, and of the quantiles of truncated ones, against double precision.
 //!
-//! `cargo run --release -p seedtensors-tools --bin accuracy` goes through all 2^32 words for the radius, the cosine, the
-//! sine and the quantiles of four windows, counts 2^32 pairs' normals and bounds those of all 2^64 pairs, and goes through
-//! every f32 that a probability can be. It prints the largest errors, absolute and in units in the last place, with the
-//! words that cause them, and how often each error occurs. tests/accuracy.rs counts a part of it with the same code.
+//! `cargo run --release -p seedtensors-tools --bin accuracy` goes through all 2^32 words for the radius, the cosine,
+//! the sine and the quantiles of four windows. It counts the errors of 2^32 pairs' normals, bounds those of all 2^64
+//! pairs, and goes through every f32 that a probability can be. It prints the largest errors, absolute and in units in
+//! the last place, with the words that cause them, and how often each error occurs. tests/accuracy.rs counts a part of
+//! it with the same code.
 //!
-//! The reference: `log`, `sin`, `cos`, `exp` of the system's libm and erf, erfc of the crate of that name are within
-//! 1 ulp of f64, so that a reference is within a few times 2^-52 of itself, 2^-26 of the unit that errors are given in. The
-//! quantile that a step of Halley's (or Newton's, near the middle) finds from one that is off by e is off by less
-//! than x^2 e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22, and a worse start would show as an error itself. Between
-//! quantiles found so, 256 words apart, others are their series, to five terms and below 2^-42 of themselves.
+//! The reference: `log`, `sin`, `cos`, `exp` of the system's libm and erf, erfc of the crate of that name are within 1
+//! ulp of f64. So a reference is within a few times 2^-52 of itself, 2^-26 of the unit that errors are given in. A step
+//! of Halley's (or Newton's, near the middle) from a quantile that is off by e finds one that is off by less than x^2
+//! e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22. A worse start would show as an error itself. Between quantiles found
+//! so, 256 words apart, others are their series, to five terms and below 2^-42 of themselves.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "words are cut on purpose, a tool prints")]
 
 use std::f64::consts::PI;

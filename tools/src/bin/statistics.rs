@@ -1,8 +1,8 @@
 //! Statistical tests of words, uniforms and normals, and of generators that are bad on purpose, which must fail.
 //!
 //! `cargo run --release -p seedtensors-tools --bin statistics -- 28` runs every test on 2^28 words of each stream and
-//! prints a table of p-values in Markdown. Without a number it takes 2^22 words, as tests/statistics.rs does with the same
-//! code.
+//! prints a table of p-values in Markdown. Without a number it takes 2^22 words, as tests/statistics.rs does with the
+//! same code.
 //!
 //! Every p-value is of a test whose false-positive rate is that p-value: a test fails below [`ALARM`]. A maximum over
 //! many is corrected for their number (Bonferroni). Keys are fixed, so that a result is the same on every run.

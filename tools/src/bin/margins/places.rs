@@ -130,7 +130,7 @@ impl Search<'_> {
         let is_normal = matches!(family, Family::Normal | Family::Centred);
         let word = |i: u64| {
             let word = (u64::from(tried.first) + i * u64::from(tried.stride)) as u32;
-            // a tail above the mean begins with its farthest values
+            // the words of a tail above the mean run backwards, so that it begins with its farthest values
             if is_normal { word } else { !word }
         };
         let chunk = |from: u64| {
