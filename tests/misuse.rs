@@ -114,7 +114,7 @@ fn an_encoder_of_another_instance() {
         let error = gpu.fill(&mut theirs, &fill, &target(&buffer)).unwrap_err();
         assert!(matches!(error, Error::OtherDevice { what: "encoder", .. }), "{error:?}");
         assert!(error.to_string().starts_with("the encoder is another device's"), "{error}");
-        // nothing was recorded, and the encoder is as good as new
+        // nothing was recorded, and the encoder is still usable
         let theirs_too = canary(other, 64);
         other.fill(&mut theirs, &normal(16), &target(&theirs_too)).unwrap();
         other.queue().submit([theirs.finish()]);

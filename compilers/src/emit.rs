@@ -70,7 +70,7 @@ fn with_body(text: &str, name: &str, body: &str) -> Result<String> {
     ensure!(found.next().is_none(), "the shaders must have the function `{name}` once");
     let open = start + text[start..].find('{').with_context(|| format!("the function `{name}` must have a body"))? + 1;
     let close = end_of_block(&text[open..]).with_context(|| format!("the function `{name}` must end"))?;
-    // a change of nothing would run the library's own text and look like a comparison without power
+    // without this, a change that changes nothing would be reported as barriers that do not matter
     ensure!(text[open..open + close].trim() != body, "the body of `{name}` is `{body}` already, a change of nothing");
     Ok(format!("{}\n    {body}\n{}", &text[..open], &text[open + close..]))
 }

@@ -29,8 +29,8 @@ impl<'a> Contest<'a> {
         self.entries.push((name, Box::new(work), Vec::new()));
     }
 
-    /// Every entry in turn, in every round: first to have the machine awake for it, then once for the time. Prints the
-    /// table and returns it.
+    /// Runs every entry in turn, in every round: first to wake the machine up, then once for the time. Prints the table
+    /// and returns it.
     pub(crate) fn run(mut self) -> String {
         for round in 0..=ROUNDS {
             for (_, work, times) in &mut self.entries {

@@ -91,7 +91,7 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
             to.target = parts.registers(1)?;
             return Ok(Operation::System(operand::bracketed(parts.operand()?, "sr")?));
         }
-        // a load from a constant buffer is a move once src/nvidia/bind.rs has put the word in its place
+        // a load from a constant buffer is a move once src/nvidia/bind.rs has replaced the source by its word
         "ldc" => {
             ensure!(parts.has("b32"), "a constant must be of 32 bits");
             to.target = parts.registers(1)?;
@@ -140,7 +140,7 @@ fn comparison(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> 
     let compare = compare.with_context(|| format!("unknown comparison `{found}`"))?;
     let flush = parts.has("ftz");
     let signed = !is_float && parts.one_of(&SIGNS)?;
-    // without a modifier there is no third operand, and `and` with `Always` changes nothing
+    // where there is nothing to combine with, `and` with `Always` changes nothing
     let combine = parts.one_of_or(&COMBINES, Combine::And)?;
     let signs = if is_float { Signs::Float } else { Signs::None };
     parts.sources(to, 2, signs)?;

@@ -3,7 +3,7 @@
 
 use super::instruction::{Compare, Function};
 
-/// the one NaN that PTX's instructions give
+/// The one NaN that PTX's float instructions give.
 const NAN: u32 = 0x7fff_ffff;
 
 /// A denormal as a zero of its sign if `flush` is set.

@@ -188,7 +188,7 @@ pub(super) enum Operation {
     MultiplyAdd,
     /// Both words of a b + c; c has two registers.
     MultiplyAdd64,
-    /// the truth table of three sources
+    /// The truth table of three sources.
     Logic(u8),
     LogicPredicates([u8; 2]),
     /// The bytes of two words that a selector's nibbles name.

@@ -89,7 +89,7 @@ fn fault(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Option<String> {
     None
 }
 
-/// Written apart from the product's list, and shorter: what hides or moves text.
+/// Whether a character hides or moves text. The list is independent of the product's, and shorter.
 fn moves_the_cursor(character: char) -> bool {
     (character.is_control() && !['\n', '\t'].contains(&character))
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
