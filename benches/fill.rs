@@ -1,11 +1,11 @@
 //! Fills on the CPU and the GPU, in elements and bytes a second.
 //!
-//! `cargo bench --bench fill`, then `scripts/bench/figures` for the table. A name is
-//! `where/sampler/dtype/elements`: `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the
-//! queue's end, `gpu-pass` the compute pass alone by timestamps. `store` is the floor: on the GPU a shader that
-//! stores a constant, one slot a thread, on the CPU `slice::fill`. 2^23 elements are shards of an 8192 x 8192 tensor
-//! beside as many in a row: 1024 of its columns, a corner of 4096 x 2048, and 1024 columns from an odd one on.
-//! `model` is 10,000 tensors of 1 to 4096 elements, in one submission or each in its own.
+//! `cargo bench --bench fill`, then `scripts/bench/figures` for the table. A name is `where/sampler/dtype/elements`:
+//! `cpu-1` one thread, `cpu-all` every core, `gpu-call` from recording to the queue's end, `gpu-pass` the compute pass
+//! alone by timestamps. `store` is the floor: on the GPU a shader that stores a constant, one slot a thread, on the CPU
+//! `slice::fill`. Fills of 2^23 elements are shards of an 8192 x 8192 tensor and a contiguous run for comparison: 1024
+//! columns, a corner of 4096 x 2048, and 1024 columns from an odd one on. `model` is 10,000 tensors of 1 to 4096
+//! elements, in one submission or each in its own.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,

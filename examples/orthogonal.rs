@@ -1,6 +1,6 @@
 //! Times orthogonal matrices and measures them: `cargo run --release --features orthogonal --example orthogonal`.
 //!
-//! `scripts/bench/orthogonal.py` runs it beside numpy's and PyTorch's QR.
+//! `scripts/bench/orthogonal.py` compares it with numpy's and PyTorch's QR.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "an example of known sizes, which prints")]
 
 use std::time::Instant;

@@ -1,8 +1,8 @@
-//! What an initialiser does to a deep network: pushes random inputs forward and random gradients back through 50
+//! The effect of an initialiser on a deep network: pushes random inputs forward and random gradients back through 50
 //! layers of 512 units, and draws the std of both by layer.
 //!
-//! `cargo run --release --example signal_propagation [FOLDER]` writes signal_propagation.svg and .png, into docs
-//! unless a folder is given. tests/signal_propagation.rs asserts with the same code what the papers claim.
+//! `cargo run --release --example signal_propagation [FOLDER]` writes signal_propagation.svg and .png, into docs unless
+//! a folder is given. tests/signal_propagation.rs asserts the papers' claims with the same code.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,

@@ -1,4 +1,4 @@
-"""web/tests/implementations.html in Firefox without a window, and the outcome that it posts."""
+"""Runs web/tests/implementations.html in Firefox without a window, and returns the outcome that it posts."""
 import http.server
 import json
 import os

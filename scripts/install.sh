@@ -5,8 +5,8 @@
 #     install_packages PACKAGE...       installs; without packages it only reads apt's lists anew
 #     scripts/install.sh NAME PACKAGE...    does the same for the Python script of that name
 #
-# It does not ask with --install, nor where CI=true, nor as root, which needs no sudo: containers are root as a rule. Where
-# there is no terminal to ask on, it says what to install and fails.
+# It does not ask with --install, nor if CI=true, nor as root, which needs no sudo: containers run as root as a rule.
+# Without a terminal to ask on, it says what to install and fails.
 # shellcheck shell=bash
 
 # a sourced file sees the arguments of the script that sources it, and `shift` takes one from them

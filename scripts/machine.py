@@ -1,13 +1,13 @@
-"""Programs that scripts run and install: a failure says the command and what it printed."""
+"""Runs and installs programs for scripts: a failure names the command and shows its output."""
 import os
 import pathlib
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Seconds, after which a program hangs. The longest, Dawn on SwiftShader, takes 80 of a core.
+# Seconds after which a program counts as hanging. The longest, Dawn on SwiftShader, takes 80 s on one core.
 LIMIT = 1200
-# Mesa without grumbling where there is no session, and without shaders compiled before
+# Mesa without its error where there is no desktop session, and without the shaders of earlier runs
 MESA = {"NODEVICE_SELECT": "1", "MESA_SHADER_CACHE_DISABLE": "true"}
 
 

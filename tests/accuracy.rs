@@ -13,7 +13,7 @@ use seedtensors::{Arithmetic, Fill, Key, Sampler, cpu};
 /// Words at which generators have failed: log(0), infinities, lost halves.
 const ENDS: [u32; 9] = [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
 
-/// Every high half of the radius word, 2^24 angle words: r * 2^-22 is promised.
+/// Every high half of the radius word, 2^24 angle words: an error below r * 2^-22 is promised.
 #[test]
 fn normals_are_within_r_times_two_to_the_minus_22() {
     for errors in pairs(24) {
@@ -37,8 +37,8 @@ fn normals_at_the_ends_of_the_words() {
     }
 }
 
-/// The CPU goes fastest the exact way, and its native normals are exact to the bit. Of the smallest std one value in 2^25
-/// lies so near to 2^-126 that a product rounded as a subnormal would reach it.
+/// The CPU is fastest with exact arithmetic, and its native normals are exact to the bit. With the smallest std, one
+/// value in 2^25 lies so near to 2^-126 that a product rounded as a subnormal would reach it.
 #[test]
 fn native_normals_of_the_cpu_are_exact() {
     for (std, chunks) in [(1.0, 1), (f32::MIN_POSITIVE, 64)] {

@@ -1,4 +1,4 @@
-//! GPU against CPU, to the bit, every sampler, dtype and form of the shaders.
+//! GPU against CPU, bit by bit: every sampler, dtype and form of the shaders.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
@@ -200,7 +200,7 @@ fn words_at_their_ends_in_every_lane() {
     }
     let each = |function: &str| {
         let n = words.len();
-        // were `zero` known, the compiler would regroup what `pin` keeps apart: llvmpipe does
+        // if `zero` were known, the compiler would regroup what `pin` keeps apart: llvmpipe does
         let body = format!(
             "zero = io[{n}].x;
             for (var i = 0; i < {n}; i++) {{
@@ -229,7 +229,7 @@ fn words_at_their_ends_in_every_lane() {
     }
 }
 
-/// What the documentation of `Arithmetic::Native` promises, for a pair's even word.
+/// The tolerance that the documentation of `Arithmetic::Native` promises, for a pair's even word.
 fn native_tolerance(even: u32) -> f32 {
     radius(even) * 2f32.powi(-11) + 2f32.powf(-9.5)
 }

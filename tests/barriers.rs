@@ -1,5 +1,5 @@
-//! The rule of shaders/pin.wgsl, on the shaders as a compiler has them: inlined, taken apart and folded. No product or sum
-//! reaches a sum, and no product a product, but behind a barrier that no other barrier cancels.
+//! The rule of shaders/pin.wgsl, on the shaders as a compiler has them: inlined, split into scalars and folded. No
+//! product or sum reaches a sum, and no product a product, except behind a barrier that no other barrier cancels.
 
 #[path = "common/graph.rs"]
 mod graph;
@@ -13,7 +13,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use seedtensors::gpu::{Form, Products};
 use seedtensors::testing;
 
-/// What of a value a compiler could combine with the operation that it reaches.
+/// The parts of a value that a compiler could combine with the operation that it reaches.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Bare {
     sum: bool,

@@ -1,5 +1,6 @@
-//! Faults while fills are under way: each is the documented error, or does no harm; nothing panics, hangs or touches a
-//! neighbour. Devices too small, gone before a call, or without memory are in tests/limits.rs and tests/out_of_memory.rs.
+//! Faults while fills are running: each is the documented error or does no harm. Nothing panics, hangs or changes a
+//! neighbour's bytes. tests/limits.rs and tests/out_of_memory.rs have devices that are too small, lost before a call,
+//! or without memory.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
@@ -22,7 +23,7 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = channel();
     let thread = std::thread::spawn(move || {
         test();
-        // nobody waits any more where this fails
+        // a send fails where nobody waits any more, and the test has then failed already
         let _ = sender.send(());
     });
     match receiver.recv_timeout(Duration::from_secs(60)) {

@@ -1,5 +1,5 @@
-//! How long the shaders are: SPIR-V instructions of the functions that a fill is made of, everything that they call
-//! counted in. Times on a shared machine are noise; these are not. scripts/instructions counts the CPU's.
+//! Sizes of the shaders: SPIR-V instructions of the functions that a fill consists of, with everything that they call.
+//! Times on a shared machine are noise; these counts are not. scripts/instructions counts the CPU's.
 
 mod common;
 
@@ -55,7 +55,8 @@ fn lengths(form: Form) -> BTreeMap<String, usize> {
     functions.keys().map(|id| (names[id].clone(), whole(&functions, *id))).collect()
 }
 
-/// No function is longer than its bound, and no bound is more than a twentieth above: one that got shorter lowers it.
+/// No function exceeds its bound, and no bound is more than a twentieth above its function: a function that got shorter
+/// lowers its bound.
 #[test]
 fn shaders_are_no_longer_than_they_were() {
     let bounds = [

@@ -19,7 +19,7 @@ fn buffer(gpu: &Gpu, size: u64, usage: BufferUsages) -> wgpu::Buffer {
     gpu.device().create_buffer(&descriptor)
 }
 
-/// What a fill of a range answers; its encoder must stay fit for use.
+/// The error of a fill. Its encoder must stay usable.
 fn fill_error(gpu: &Gpu, fill: &Fill, target: &Target<'_>) -> Error {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     let error = gpu.fill(&mut encoder, fill, target).unwrap_err();
@@ -246,7 +246,7 @@ fn a_lost_device_is_an_error() {
     }
 }
 
-/// The caller's device, whose callbacks are the caller's, is known to be lost all the same.
+/// The loss of a caller's device is noticed, although its callbacks are the caller's.
 #[test]
 fn a_lost_device_of_the_callers_is_an_error() {
     let ours = gpu();

@@ -1,6 +1,6 @@
-//! The margin of a device's check: every operation that a compiler could fuse or regroup, rewritten so alone, changes at
-//! least 32 of the checked elements, in every sampler and dtype, but for those that hardly change any value at all.
-//! `cargo run --release -p seedtensors-tools --bin margins` prints the table and finds the fills.
+//! The margin of a device's check: each operation that a compiler could fuse or regroup, rewritten alone, changes at
+//! least 32 of the checked elements in every sampler and dtype. The exceptions are rewrites that change hardly any
+//! value. `cargo run --release -p seedtensors-tools --bin margins` prints the table and finds the fills.
 
 #[path = "common/graph.rs"]
 mod graph;
@@ -35,7 +35,7 @@ fn every_rewrite_changes_enough_of_the_checked_elements() {
     assert_eq!((rewrites, seen), (684, 648));
 }
 
-/// What pin.wgsl's `exact` says of an operation is true.
+/// Operations inside pin.wgsl's `exact` are exact: rewriting them changes nothing.
 #[test]
 fn exact_operations_may_be_rewritten() {
     let blocks: Vec<u64> = (0..1 << 17).collect();
@@ -52,7 +52,7 @@ fn exact_operations_may_be_rewritten() {
     assert!(rewrites > 50, "only {rewrites} rewrites");
 }
 
-/// The graph that is rewritten gives the library's values when nothing is.
+/// Without a rewrite the graph gives the library's values.
 #[test]
 fn the_graph_gives_the_values() {
     let blocks: Vec<u64> = (0..64).collect();

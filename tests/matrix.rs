@@ -184,7 +184,7 @@ fn what_a_matrix_cannot_be_is_refused() {
     }
 }
 
-/// Nothing of the whole is made for a part of an eye or a dirac, whatever its size; other matrices have a limit.
+/// A shard of an eye or a dirac is computed without the whole, whatever its size. Other matrices have a limit.
 #[test]
 fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
     let cut = |init: Init, shape: &Shape, start: &[u64], extent: &[u64]| {

@@ -1,5 +1,5 @@
-//! wgpu's objects put together wrongly: each misuse is an error with the right words, and the device fills as before. What
-//! wgpu itself reports only when an encoder is finished or submitted, it reports there.
+//! wgpu's objects, combined wrongly: each misuse is an error with the right text, and the device fills as before.
+//! Errors that wgpu itself reports only when an encoder is finished or submitted appear then.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
 mod common;
@@ -87,7 +87,7 @@ fn a_queue_of_another_device() {
     all_fill();
 }
 
-/// The device's own queue is taken while another thread polls the device, and takes what the poll tells.
+/// The device's own queue is accepted while another thread polls the device and receives the callbacks.
 #[test]
 fn a_queue_of_a_device_that_is_polled_elsewhere() {
     let gpu = &gpus()[0];
@@ -114,7 +114,7 @@ fn an_encoder_of_another_instance() {
         let error = gpu.fill(&mut theirs, &fill, &target(&buffer)).unwrap_err();
         assert!(matches!(error, Error::OtherDevice { what: "encoder", .. }), "{error:?}");
         assert!(error.to_string().starts_with("the encoder is another device's"), "{error}");
-        // nothing was recorded, and the encoder is as good as new
+        // nothing was recorded, and the encoder is still usable
         let theirs_too = canary(other, 64);
         other.fill(&mut theirs, &normal(16), &target(&theirs_too)).unwrap();
         other.queue().submit([theirs.finish()]);

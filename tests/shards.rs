@@ -35,7 +35,7 @@ fn cut<T: Element>(whole: &[T], dims: &[u64], start: &[u64], extent: &[u64]) -> 
     (0..count).map(element).collect()
 }
 
-/// Every initialiser that takes a shape of so many dimensions.
+/// Every initialiser that takes a shape with this number of dimensions.
 fn inits(dims: &[u64]) -> Vec<Init> {
     let mut inits = vec![
         Init::Constant { value: 0.3 },
@@ -114,12 +114,12 @@ impl Case {
         let part = fill.shard(&shard).unwrap();
         prop_assert_eq!(&filled::<T>(&part), &expected);
 
-        // a prefix of a shard, and what comes behind it
+        // a prefix of a shard, and the rest of it
         let skip = self.skip.min(shard.elements());
         prop_assert_eq!(&filled::<T>(&part.range(0..skip).unwrap())[..], &expected[..skip as usize]);
         let rest = part.range(skip..shard.elements()).unwrap();
         prop_assert_eq!(&filled::<T>(&rest)[..], &expected[skip as usize..]);
-        // the GPU, at any place of a buffer
+        // the GPU, at any offset of a buffer
         assert_agrees::<T>(&GPU, &part, self.offset);
         assert_agrees::<T>(&GPU, &rest, self.offset);
         Ok(())
@@ -222,7 +222,7 @@ fn what_is_no_rectangle_of_the_shape_is_refused() {
     assert_eq!(error, "a range must lie inside its 6 elements, not 2..7");
 }
 
-/// A shard is of a fill of its own tensor, whole.
+/// A shard can only be taken of a fill of its own tensor, whole.
 #[test]
 fn a_shard_of_another_tensor_is_refused() {
     let shape = Shape::new(&[4, 6]).unwrap();

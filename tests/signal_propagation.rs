@@ -1,8 +1,8 @@
-//! What the papers claim of initialisers, on networks of 50 layers of 512 units, the median over 16 keys.
+//! The papers' claims about initialisers, on networks of 50 layers of 512 units, the median over 16 keys.
 //!
-//! The second moment of one network wanders: its logarithm has a std of about 0.7 behind 50 ReLU layers of this
-//! width, so that the median of 16 lies within 0.9 of its own expectation, 4 standard errors, once in 16,000 sets
-//! of keys; these keys are fixed.
+//! The second moment of one network varies: its logarithm has a std of about 0.7 behind 50 ReLU layers of this width.
+//! So the median of 16 is within 0.9 of its own expectation, 4 standard errors, except once in 16,000 sets of keys.
+//! These keys are fixed.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::print_stdout,

@@ -1,4 +1,5 @@
-//! tools/src/bin/statistics.rs on 2^22 words of each stream, and values of each law and dtype; tails on 2^26.
+//! tools/src/bin/statistics.rs on 2^22 words of each stream and on values of each distribution and dtype; tails on
+//! 2^26.
 
 #[path = "../tools/src/bin/statistics.rs"]
 mod statistics;
@@ -32,7 +33,7 @@ fn values_pass_in_every_dtype() {
     assert!(failures(&outcomes).is_empty(), "{:?}", failures(&outcomes));
 }
 
-/// Every bad generator fails a test, and every test is failed by one.
+/// Every bad generator fails a test, and every test rejects one.
 #[test]
 fn bad_generators_fail() {
     let mut outcomes = bad_values(BITS, TAIL_BITS).unwrap();

@@ -116,8 +116,8 @@ fn layers() -> Vec<(&'static str, Layer)> {
     ]
 }
 
-/// Names, shapes and order; and the law, which PyTorch does not tell, by the values of 200 layers that it made:
-/// the largest of n uniforms misses the bound by more than 20 / n of it once in 5e8.
+/// Names, shapes and order. PyTorch does not tell the distribution, so it is compared by the values of 200 layers: the
+/// largest of n uniforms misses the bound by more than 20 / n of it once in 5e8.
 #[test]
 fn layers_are_those_of_pytorch() {
     let table = table();

@@ -1,4 +1,4 @@
-//! Truncated normals against their law: 2^24 values of each window, with fixed seeds.
+//! Truncated normals against their distribution: 2^24 values of each window, with fixed seeds.
 //!
 //! The Kolmogorov-Smirnov p is asserted above 1e-3 and the std within 4 standard errors. The seeds are fixed, so
 //! a correct sampler fails once in 1000 changes of its values for each window's KS, once in 16,000 for its std.
@@ -44,7 +44,7 @@ fn values<T: Element>((mean, std, low, high): Window, index: u64) -> Vec<T> {
     cpu::tensor(&Fill::from_sampler(key, Sampler::TruncatedNormal { mean, std, low, high }, COUNT as u64)).unwrap()
 }
 
-/// The law of a window, by the nearer tail: the share at or below x.
+/// The distribution function of a window, from the nearer tail: the share at or below x.
 fn law((mean, std, low, high): Window) -> impl Fn(f64) -> f64 {
     let in_std = move |x: f64| (x - f64::from(mean)) / f64::from(std);
     let (a, b) = (in_std(low.into()), in_std(high.into()));
@@ -71,8 +71,9 @@ fn kolmogorov_p(d: f64, n: f64) -> f64 {
     if t < 0.2 { 1.0 } else { sum.clamp(0.0, 1.0) }
 }
 
-/// The largest distance of the law and the sorted values, which stand for whatever rounds to them: below a value
-/// is what is below the middle to the one before it in the dtype, and up to it what is below the next middle.
+/// The largest distance between the distribution and the sorted values. A value represents everything that rounds to
+/// it. So the share below it ends at the midpoint to the dtype's value before it, and the share up to it at the next
+/// midpoint.
 fn ks(sorted: &[f64], law: &impl Fn(f64) -> f64, middles: impl Fn(f64) -> (f64, f64)) -> f64 {
     let n = sorted.len() as f64;
     let mut worst = 0.0_f64;
@@ -117,7 +118,7 @@ fn sorted<T: Element>(values: &[T]) -> Vec<f64> {
     sorted
 }
 
-/// The mean and the variance of a law, by its quantiles' own sums: the integrals of 1 - F over the window.
+/// The mean and the variance of a distribution, by its quantiles' own sums: the integrals of 1 - F over the window.
 fn variance(law: &impl Fn(f64) -> f64, low: f64, high: f64) -> f64 {
     const STEPS: i32 = 400_000;
     let width = (high - low) / f64::from(STEPS);
@@ -154,7 +155,7 @@ fn the_law_the_std_and_the_bounds_of_16_windows() {
             );
         }
 
-        // infinite bounds end where 2^-40 of the law is left
+        // infinite bounds end where 2^-40 of the probability is left
         let (m, s) = (f64::from(mean), f64::from(std));
         let start = if low.is_finite() { f64::from(low) } else { m - 7.2 * s };
         let end = if high.is_finite() { f64::from(high).min(start.max(m) + 7.2 * s) } else { start.max(m) + 7.2 * s };
@@ -193,7 +194,7 @@ fn bf16_keeps_the_law_and_the_bounds() {
     assert!(halves.iter().all(|value| (-1.999..=2.001).contains(&value.to_f64())));
 }
 
-/// The test finds what a rejected or clamped tail would do.
+/// The test notices a rejected or clamped tail.
 #[test]
 fn the_test_has_power() {
     let window = WINDOWS[0];

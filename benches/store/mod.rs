@@ -1,4 +1,4 @@
-//! The floor of what fills: a shader that stores a constant. benches/fill.rs and benches/peers measure it.
+//! The lower bound of a fill's time: a shader that stores a constant. benches/fill.rs and benches/peers measure it.
 
 use seedtensors::gpu::Gpu;
 

@@ -1,4 +1,4 @@
-//! Costs of each kernel by the compilers' own count, and their upper bounds.
+//! Costs of each kernel as the compilers count them, and their upper bounds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ pub(crate) struct Cost {
     pub(crate) instructions: u64,
     /// Vector registers of a thread.
     pub(crate) registers: u64,
-    /// Estimates: ACO's inverse throughput; of NAK's static schedule the sum, without waits for memory.
+    /// Estimates: ACO's inverse throughput, or the sum of the delays in NAK's listing, without waits for memory.
     pub(crate) cycles: u64,
-    /// ACO's: cycles from a wave's begin to its end, and waves of a SIMD at once.
+    /// ACO's alone: cycles from a wave's begin to its end, and the waves that a SIMD holds at once.
     pub(crate) latency: Option<u64>,
     pub(crate) waves: Option<u64>,
 }
@@ -30,6 +30,7 @@ impl Cost {
     pub(crate) fn of(compiler: &Compiler, compiled: &Compiled) -> Result<Self> {
         let statistic = |name| compiled.statistic(name).map(|value| value as u64);
         match compiler.machine {
+            // RADV's own names of its statistics
             Machine::Amd => Ok(Self {
                 instructions: statistic("Instructions")?,
                 registers: statistic("VGPRs")?,
@@ -38,6 +39,7 @@ impl Cost {
                 waves: Some(statistic("Subgroups per SIMD")?),
             }),
             Machine::Nvidia => {
+                // instructions and cycles come from the listing (docs/compilers.md, Costs), registers from the driver
                 let counted = nvidia::count(&compiled.listing)?;
                 let (instructions, cycles) = (counted.instructions, counted.cycles);
                 let registers = statistic("Number of GPRs")?;
@@ -47,7 +49,7 @@ impl Cost {
     }
 }
 
-/// Whether a case's kernel has a bound: every sampler and dtype of whole tensors, and the other ways in for one.
+/// Whether a case's kernel has a bound: every sampler and dtype of whole tensors, and normal f32 in every layout.
 pub(crate) fn is_bounded(case: &Case) -> bool {
     case.place == Place::Slots || (case.sampler == "normal" && case.dtype == Dtype::F32)
 }
@@ -61,6 +63,7 @@ impl Bounds {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let rows = text.strip_prefix(HEADER).with_context(|| format!("the first line must be `{HEADER}`"))?;
         let row = |line: &str| {
+            // names of kernels have no commas: main.rs takes them out
             let cells: Vec<&str> = line.split(',').collect();
             ensure!(cells.len() == 5, "a bound must have 5 cells: `{line}`");
             let number = |cell: &str| cell.parse::<u64>().with_context(|| format!("`{line}`"));
@@ -75,6 +78,7 @@ impl Bounds {
         let Some(bounds) = self.0.get(&(compiler.to_owned(), kernel.to_owned())) else {
             return vec![format!("{compiler}, {kernel}: there is no bound; add it with --write-bounds")];
         };
+        // a bound far above the cost would let a later regression pass, so it must follow an improvement
         let found = [cost.instructions, cost.registers, cost.cycles];
         let names = ["instructions", "registers", "cycles"];
         let judged = found.into_iter().zip(bounds).zip(names).filter_map(|((found, bound), name)| {
@@ -89,7 +93,7 @@ impl Bounds {
         judged.collect()
     }
 
-    /// Writes what was found as the bounds; those of compilers that were not there stay.
+    /// Writes the costs that were found as the bounds. Bounds of compilers that were not run stay.
     pub(crate) fn write(mut self, file: &Path, found: &[(String, String, Cost)]) -> Result<()> {
         for (compiler, kernel, cost) in found {
             let bounds = [cost.instructions, cost.registers, cost.cycles];

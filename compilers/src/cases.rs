@@ -6,14 +6,14 @@ use anyhow::Result;
 use seedtensors::testing::{self, Dispatch};
 use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, Shape, cpu, gpu::Form};
 
-/// Elements of a case at least, but for those of `Place::Slots`.
+/// Elements of `Place::Words` and `Place::Straddling`, a few more in each. Shards have about as many.
 pub(crate) const LEAST: u64 = 1 << 18;
 /// The buffer's words before a fill.
 const CANARY: u32 = 0xa5a5_a5a5;
 /// Words before and after the range that is filled.
 const MARGIN: u64 = 4;
 
-/// The samplers, by the names that the tables have.
+/// The samplers, by their names in the tables. `native` has the parameters of `centred` and other arithmetic.
 const SAMPLERS: [(&str, Sampler); 8] = [
     ("constant", Sampler::Constant { value: -0.3 }),
     ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
@@ -30,9 +30,9 @@ const SAMPLERS: [(&str, Sampler); 8] = [
 pub(crate) enum Place {
     /// `fill_slots` of a whole tensor.
     Slots,
-    /// `fill_slots` of columns whose rows come in fours.
+    /// `fill_slots` of a shard of columns, with a multiple of four rows.
     ShardEven,
-    /// `fill_slots` of columns whose rows do not.
+    /// `fill_slots` of a shard of columns, with another number of rows.
     ShardUneven,
     /// `fill_slots` of a shard in five dimensions.
     ShardDeep,
@@ -61,7 +61,7 @@ impl Place {
         Self::ScatteredWide,
     ];
 
-    /// The first element and the number of elements; none for a shard.
+    /// The first element and the number of elements; `None` for a shard.
     const fn range(self, bits: u32) -> Option<(u64, u64)> {
         match self {
             Self::Slots => Some((0, 1 << bits)),
@@ -79,6 +79,7 @@ impl Place {
         };
         match self {
             Self::Slots | Self::Words | Self::Straddling => {
+                // the tensor ends where the range ends
                 let (start, count) = self.range(bits).unwrap_or_default();
                 Ok(Fill::from_sampler(key, sampler, start + count).range(start..start + count)?)
             }
@@ -111,7 +112,7 @@ impl fmt::Display for Place {
 /// The elements of a case.
 #[derive(Clone, Debug)]
 enum Elements {
-    /// Words of a key: the first, and their number.
+    /// Words of a key: the index of the first, and their number.
     Words(Key, u64, u64),
     Fill(Fill),
 }
@@ -127,7 +128,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Every case, or those that say most; `Place::Slots` has 2^bits elements.
+    /// Every case, or those that `says_most` chooses. `Place::Slots` has 2^bits elements.
     pub(crate) fn all(bits: u32, every: bool) -> Result<Vec<Self>> {
         let words = |place: Place| Some(Self::words(place, place.range(bits)?));
         let straddles = |place: &Place| *place == Place::Straddling;
@@ -136,6 +137,7 @@ impl Case {
         for (name, sampler) in SAMPLERS {
             for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
                 for place in Place::ALL {
+                    // native values are counted and never compared, so whole tensors are enough
                     let native = name == "native" && place != Place::Slots;
                     if native || !(every || says_most(name, dtype, place)) {
                         continue;
@@ -149,6 +151,7 @@ impl Case {
 
     fn new(name: &'static str, sampler: Sampler, dtype: Dtype, place: Place, bits: u32) -> Result<Self> {
         let arithmetic = if name == "native" { Arithmetic::Native } else { Arithmetic::Exact };
+        // another key for each sampler and dtype, so that they do not all test the same words
         let key = Key::new(42).named(&format!("{name}_{dtype}"));
         let fill = place.fill(key, sampler, bits)?.with_arithmetic(arithmetic);
         Ok(Self { sampler: name, dtype, place, elements: Elements::Fill(fill), count: fill.elements() })
@@ -210,6 +213,7 @@ impl Case {
                 cpu::fill_bytes(fill, self.dtype, &mut bytes[Self::OFFSET as usize..][..length])?;
             }
         }
+        // where the last word is half filled, its other half is still the canary, which the shader must keep as well
         let range = MARGIN as usize..words.len() - MARGIN as usize;
         Ok(Expected { words, range })
     }
@@ -221,9 +225,9 @@ impl fmt::Display for Case {
     }
 }
 
-/// Whether a case is among those that are always run: every sampler and dtype by each entry point, but the other ways to
-/// find elements by those samplers alone that have most and least of their own, in f32 and bf16. They leave out a third of
-/// the pipelines.
+/// Whether a case is always run. Every sampler and dtype runs through each entry point, and 16-bit dtypes through
+/// `Straddling`, where words straddle blocks. The other layouts run only for the samplers with the most and the least
+/// code of their own, in f32 and bf16. This leaves out a third of the pipelines.
 fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
     match place {
         Place::Slots | Place::Words | Place::Scattered => true,
@@ -235,6 +239,6 @@ fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
 /// The buffer's words after a fill.
 pub(crate) struct Expected {
     pub(crate) words: Vec<u32>,
-    /// The words that are written; no other is.
+    /// The indices of the words that must be written. No other word may be.
     pub(crate) range: std::ops::Range<usize>,
 }

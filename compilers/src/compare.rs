@@ -15,7 +15,7 @@ pub(crate) struct Outcome {
     /// Elements of the range, and those among them that differ from the CPU's.
     pub(crate) elements: u64,
     pub(crate) differ: u64,
-    /// Words of the range that nothing was written to, and words outside that were written or changed.
+    /// Words of the range that were not written, and words outside it that were written or changed.
     pub(crate) unwritten: u64,
     pub(crate) outside: u64,
     pub(crate) executed: Executed,
@@ -26,7 +26,7 @@ impl Outcome {
         self.differ == 0 && self.is_whole()
     }
 
-    /// Whether what was to be written was written, and nothing else.
+    /// Whether every word of the range was written, and no other.
     pub(crate) const fn is_whole(&self) -> bool {
         self.unwritten == 0 && self.outside == 0
     }
@@ -43,6 +43,7 @@ pub(crate) fn run<'a>(
     let mut written = vec![false; words.len()];
     let mut outcome = Outcome { elements: case.count, ..Outcome::default() };
     for (dispatch, compiled) in dispatches {
+        // machine code sees the words of its binding alone, as a shader on a device does
         let bound = (dispatch.binding.start / 4) as usize..(dispatch.binding.end / 4) as usize;
         let mut output = Output { words: words[bound.clone()].to_vec(), written: written[bound.clone()].to_vec() };
         let params: Vec<u32> = bytemuck::pod_collect_to_vec(&dispatch.params);
@@ -55,6 +56,7 @@ pub(crate) fn run<'a>(
             Machine::Nvidia => nvidia::execute(&compiled.listing, &launch, &mut output),
         }
         .with_context(|| format!("{case}, {}", dispatch.entry_point))?;
+        // a later dispatch sees the words of the earlier ones, where their bindings overlap
         words[bound.clone()].copy_from_slice(&output.words);
         written[bound].copy_from_slice(&output.written);
     }
@@ -67,11 +69,13 @@ fn count(case: &Case, words: &[u32], written: &[bool], expected: &Expected, outc
     for (index, ((found, written), wanted)) in words.iter().zip(written).zip(&expected.words).enumerate() {
         let inside = expected.range.contains(&index);
         if inside {
+            // by elements, because two 16-bit elements share a word
             let (found, wanted) = (found.to_le_bytes(), wanted.to_le_bytes());
             let differ = found.chunks(size).zip(wanted.chunks(size)).filter(|(a, b)| a != b).count();
             outcome.differ += differ as u64;
             outcome.unwritten += u64::from(!written);
         } else {
+            // `written` finds a store of the canary's own value, which the words do not show
             outcome.outside += u64::from(*written || found != wanted);
         }
     }

@@ -1,4 +1,4 @@
-//! The compilers: which driver, how it is started, and what it makes of SPIR-V.
+//! The compilers: each one's driver, the environment that starts it, and its output for SPIR-V.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ pub(crate) enum Machine {
 /// A driver on a device that only compiles.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
-    /// As the tables have it.
+    /// The name in the tables and in bounds.csv.
     pub(crate) name: &'static str,
     pub(crate) machine: Machine,
     /// Whether it fuses products into sums.
     pub(crate) fuses: bool,
     /// The form of the shaders that the library runs on it.
     pub(crate) form: Form,
-    /// The variable that says what the driver is to take the device for, and its value.
+    /// The environment variable that names the GPU to compile for, and its value.
     device: (&'static str, &'static str),
     mesa: Mesa,
 }
@@ -38,12 +38,12 @@ pub(crate) struct Compiler {
 enum Mesa {
     /// Debian 12's package, installed.
     Installed,
-    /// Debian 13's, unpacked beside the system by scripts/mesa25.
+    /// Debian 13's, unpacked by scripts/mesa25 and not installed.
     Unpacked,
 }
 
-/// Tools that are unpacked beside the system: the script that runs a program on it, and the library by which NVK compiles without
-/// a GPU.
+/// Tools that are unpacked and not installed: the script that runs a program on Mesa 25, and the library by which NVK
+/// compiles without a GPU.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beside {
     pub(crate) mesa25: Option<PathBuf>,
@@ -64,15 +64,17 @@ const fn nvidia(name: &'static str, chipset: &'static str) -> Compiler {
 
 const COMPILERS: [Compiler; 6] = [
     amd("RADV 22 navi21", "navi21", true, Mesa::Installed),
+    // Mesa 22 knows navi31 by the name gfx1100
     amd("RADV 22 navi31", "gfx1100", true, Mesa::Installed),
-    // v_mad rounds the product
+    // v_mad rounds the product, so this compiler fuses nothing
     amd("RADV 22 vega10", "vega10", false, Mesa::Installed),
     amd("RADV 25 navi21", "navi21", true, Mesa::Unpacked),
     amd("RADV 25 navi31", "navi31", true, Mesa::Unpacked),
+    // NOUVEAU_CHIPSET is hexadecimal: 172 is GA102 (scripts/nvk_shim)
     nvidia("NVK 25 GA102", "172"),
 ];
 
-/// A pipeline's machine code, and what the driver counted.
+/// A pipeline's machine code, and the driver's statistics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compiled {
     pub(crate) statistics: BTreeMap<String, f64>,
@@ -81,16 +83,17 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// A number that the driver tells by this name.
+    /// The statistic of this name.
     pub(crate) fn statistic(&self, name: &str) -> Result<f64> {
         self.statistics.get(name).copied().with_context(|| format!("the driver must tell its `{name}`"))
     }
 }
 
 impl Compiler {
-    /// Those whose drivers are there, and the names of the others.
+    /// The compilers whose drivers are present, and the names of the others.
     pub(crate) fn there(beside: &Beside) -> Result<(Vec<Self>, Vec<&'static str>)> {
         ensure!(Path::new(RADEON).exists(), "{RADEON} must be there: Debian 12's package mesa-vulkan-drivers has it");
+        // Mesa 22 is required; what is missing of Mesa 25 is listed by main.rs and does not fail the run
         let (there, missing): (Vec<_>, Vec<_>) = COMPILERS.into_iter().partition(|compiler| {
             compiler.mesa == Mesa::Installed
                 || (beside.mesa25.is_some() && (compiler.machine == Machine::Amd || beside.nvk_shim.is_some()))
@@ -98,7 +101,7 @@ impl Compiler {
         Ok((there, missing.into_iter().map(|compiler| compiler.name).collect()))
     }
 
-    /// This program, in the driver's surroundings.
+    /// This program, in the environment that loads the driver.
     fn command(&self, beside: &Beside) -> Result<Command> {
         let program = std::env::current_exe()?;
         let mut command = match (self.mesa, &beside.mesa25) {
@@ -116,15 +119,17 @@ impl Compiler {
             (Mesa::Unpacked, None) => bail!("{} needs scripts/mesa25", self.name),
         };
         if self.machine == Machine::Nvidia {
+            // the variables of scripts/nvk_shim; scripts/mesa25 loads PRELOAD first
             let shim = beside.nvk_shim.as_ref().with_context(|| format!("{} needs scripts/nvk_shim", self.name))?;
             command.env("PRELOAD", shim).env("NVK_I_WANT_A_BROKEN_VULKAN_DRIVER", "1");
         }
         command.env(self.device.0, self.device.1);
+        // no pipelines of an earlier run, and no error of Mesa's device chooser where there is no desktop session
         command.env("MESA_SHADER_CACHE_DISABLE", "true").env("NODEVICE_SELECT", "1");
         Ok(command)
     }
 
-    /// Compiles SPIR-V files, each with its entry point, in one process of the driver's own.
+    /// Compiles SPIR-V files, each with its entry point, in one process.
     pub(crate) fn compile(&self, shaders: &[(PathBuf, &str)], beside: &Beside) -> Result<Vec<Compiled>> {
         let mut command = self.command(beside)?;
         command.arg("compile");
@@ -140,7 +145,7 @@ impl Compiler {
     }
 }
 
-/// Reads what src/driver.rs prints.
+/// Reads the output of src/driver.rs.
 fn parse(report: &str) -> Result<Vec<Compiled>> {
     let mut compiled: Vec<Compiled> = Vec::new();
     let mut listed = false;
@@ -150,11 +155,13 @@ fn parse(report: &str) -> Result<Vec<Compiled>> {
             listed = false;
             continue;
         }
+        // the line in front of the first pipeline names the device
         let Some(last) = compiled.last_mut() else { continue };
         if let Some(statistic) = line.strip_prefix(STATISTIC) {
             let (name, value) = statistic.split_once(" = ").context("a statistic must have a value")?;
             last.statistics.insert(name.to_owned(), value.parse()?);
         } else if let Some(name) = line.strip_prefix(TEXT) {
+            // ACO's and NAK's names of the machine code; the driver's other texts are skipped
             listed = name == "Assembly" || name == "NAK assembly";
         } else if listed {
             last.listing.push_str(line);

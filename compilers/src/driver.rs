@@ -1,6 +1,6 @@
-//! The one file that calls Vulkan: makes the compute pipelines of SPIR-V files on the first device and prints what the
-//! driver says of them, its statistics and its machine code. It runs in a process of its own, for drivers read their
-//! environment when they are loaded. The device is made as wgpu-hal makes it.
+//! Calls Vulkan; no other file does. Makes the compute pipelines of SPIR-V files on the first device and prints the
+//! driver's statistics and machine code. Runs in a process of its own, because drivers read their environment when they
+//! are loaded. The device is made as wgpu-hal makes it.
 #![allow(unsafe_code, reason = "ash is Vulkan's C interface as it is")]
 
 use std::ffi::{CStr, CString};
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use ash::{ext, khr, vk};
 
-/// Prefixes of the lines that begin a pipeline, a statistic and a piece of text in the process's output.
+/// Prefixes of the lines that begin a pipeline, a statistic and a text in the process's output.
 pub(crate) const PIPELINE: &str = "=== pipeline ";
 pub(crate) const STATISTIC: &str = "=== statistic ";
 pub(crate) const TEXT: &str = "=== text ";
 
-/// Compiles every (file, entry point) and gives the report of all of them.
+/// Compiles every (file, entry point) and returns one report.
 pub(crate) fn compile(shaders: &[(PathBuf, String)]) -> Result<String> {
     // SAFETY: the library is the system's Vulkan loader
     let vulkan = unsafe { ash::Entry::load() }.context("there must be a Vulkan loader, libvulkan1")?;
@@ -25,8 +25,10 @@ pub(crate) fn compile(shaders: &[(PathBuf, String)]) -> Result<String> {
         let instance =
             vulkan.create_instance(&vk::InstanceCreateInfo::default().application_info(&application), None)?;
         let devices = instance.enumerate_physical_devices()?;
+        // the environment selects one driver (src/compiler.rs), so the first device is the one to compile for
         let physical = *devices.first().context("the driver must have a device")?;
         let properties = instance.get_physical_device_properties(physical);
+        // src/emit.rs writes SPIR-V for a device of Vulkan 1.3
         ensure!(properties.api_version >= vk::API_VERSION_1_3, "the device must have Vulkan 1.3");
         let name = properties.device_name_as_c_str()?.to_string_lossy().into_owned();
         let mut report = format!("=== device {name}\n");
@@ -47,7 +49,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    /// A device with what wgpu-hal turns on for the library: both robust accesses, and 64-bit integers.
+    /// A device with the features that wgpu-hal enables for the library: both robust accesses, and 64-bit integers.
     unsafe fn new(instance: &ash::Instance, physical: vk::PhysicalDevice) -> Result<Self> {
         let mut robust = vk::PhysicalDeviceRobustness2FeaturesEXT::default();
         let mut found = vk::PhysicalDeviceFeatures2::default().push_next(&mut robust);
@@ -57,6 +59,7 @@ impl Compiler {
         ensure!(robust.robust_buffer_access2 != 0, "the device must have robustBufferAccess2, which src/emit.rs takes");
         ensure!(core.shader_int64 != 0, "the device must have 64-bit integers");
 
+        // other features than wgpu-hal's could make the driver compile other code than a user's device runs
         let features = vk::PhysicalDeviceFeatures { shader_int64: 1, robust_buffer_access: 1, ..Default::default() };
         let mut robust = vk::PhysicalDeviceRobustness2FeaturesEXT::default()
             .robust_buffer_access2(true)
@@ -71,6 +74,7 @@ impl Compiler {
             .enabled_features(&features)
             .push_next(&mut robust)
             .push_next(&mut info);
+        // the bindings of src/emit.rs: 0 is the uniform buffer, 1 the storage buffer
         let set = [
             set_binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC),
             set_binding(1, vk::DescriptorType::STORAGE_BUFFER),
@@ -96,6 +100,7 @@ impl Compiler {
                 .stage(vk::ShaderStageFlags::COMPUTE)
                 .module(module)
                 .name(entry_point);
+            // without these flags the driver need not keep statistics or machine code
             let create = vk::ComputePipelineCreateInfo::default()
                 .flags(
                     vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR
@@ -112,6 +117,7 @@ impl Compiler {
             let which = vk::PipelineExecutableInfoKHR::default().pipeline(pipeline).executable_index(0);
             for statistic in self.executables.get_pipeline_executable_statistics(&which)? {
                 let name = CStr::from_ptr(statistic.name.as_ptr()).to_string_lossy();
+                // the value is a union: the format says which field the driver wrote
                 match statistic.format {
                     vk::PipelineExecutableStatisticFormatKHR::FLOAT64 => {
                         writeln!(report, "{STATISTIC}{name} = {}", statistic.value.f64)?;
@@ -126,7 +132,7 @@ impl Compiler {
         }
     }
 
-    /// The representations of the code. The last is the machine's.
+    /// The texts of a pipeline. The last is the machine code.
     unsafe fn texts(&self, which: &vk::PipelineExecutableInfoKHR<'_>, report: &mut String) -> Result<()> {
         let get = self.executables.fp().get_pipeline_executable_internal_representations_khr;
         let device = self.executables.device();
@@ -137,12 +143,14 @@ impl Compiler {
             let mut found = vec![vk::PipelineExecutableInternalRepresentationKHR::default(); count as usize];
             get(device, which, &mut count, found.as_mut_ptr()).result()?;
             let mut bytes: Vec<Vec<u8>> = found.iter().map(|text| vec![0; text.data_size]).collect();
+            // the pointers stay valid, because `bytes` is not touched before the driver has written
             for (text, bytes) in found.iter_mut().zip(&mut bytes) {
                 text.p_data = bytes.as_mut_ptr().cast();
             }
             get(device, which, &mut count, found.as_mut_ptr()).result()?;
             for (text, bytes) in found.iter().zip(&bytes) {
                 let name = CStr::from_ptr(text.name.as_ptr()).to_string_lossy();
+                // a text ends at its first NUL
                 let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
                 writeln!(report, "{TEXT}{name}\n{}", String::from_utf8_lossy(bytes))?;
             }

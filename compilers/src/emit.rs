@@ -1,5 +1,5 @@
-//! The shaders as SPIR-V: by naga, with the options that wgpu-hal's Vulkan backend gives it, of the text as it is or with
-//! its barriers changed.
+//! Writes the shaders as SPIR-V, with naga and the options that wgpu-hal's Vulkan backend gives it. The text is the
+//! library's own, or has its barriers changed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,10 +17,11 @@ pub(crate) enum Change {
     None,
     /// No barriers.
     Out,
-    /// Exclusive ors with one hidden word, as they once were: two of them cancel.
+    /// Exclusive ors with one hidden word, the earlier barriers: two of them cancel.
     Cancelling,
 }
 
+// the earlier barrier, `x ^ zero`: `(x ^ zero) ^ zero` is `x` (docs/compilers.md)
 const XOR: &str = "return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4(zero));";
 
 impl Change {
@@ -28,6 +29,7 @@ impl Change {
     const fn bodies(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::None => &[],
+            // every function that rounds a product, so that none keeps a barrier in any form
             Self::Out => &[
                 ("pin", "return x;"),
                 ("rounded", "return product;"),
@@ -59,20 +61,23 @@ impl fmt::Display for Change {
     }
 }
 
-/// The text with another body of a function that stands in it once.
+/// Replaces the body of a function that the text must define exactly once.
 fn with_body(text: &str, name: &str, body: &str) -> Result<String> {
     let head = format!("fn {name}(");
     let mut found = text.match_indices(&head);
     let (start, _) = found.next().with_context(|| format!("the shaders must have a function `{name}`"))?;
+    // with two definitions the second would keep its barrier
     ensure!(found.next().is_none(), "the shaders must have the function `{name}` once");
     let open = start + text[start..].find('{').with_context(|| format!("the function `{name}` must have a body"))? + 1;
     let close = end_of_block(&text[open..]).with_context(|| format!("the function `{name}` must end"))?;
+    // without this, a change that changes nothing would be reported as barriers that do not matter
     ensure!(text[open..open + close].trim() != body, "the body of `{name}` is `{body}` already, a change of nothing");
     Ok(format!("{}\n    {body}\n{}", &text[..open], &text[open + close..]))
 }
 
 /// The index of the brace that ends a block which was opened before the text.
 fn end_of_block(text: &str) -> Option<usize> {
+    // comments are not skipped: the functions that are replaced must have no unpaired brace in one
     let mut depth = 1;
     text.char_indices().find_map(|(at, c)| {
         match c {
@@ -101,6 +106,7 @@ impl Text {
     /// One pipeline's SPIR-V.
     pub(crate) fn spirv(&self, entry_point: &str, constants: &[(&'static str, f64)]) -> Result<Vec<u32>> {
         let constants: HashMap<String, f64> = constants.iter().map(|(name, value)| ((*name).into(), *value)).collect();
+        // a misspelt name could otherwise leave an override at its default
         for name in constants.keys() {
             if !self.module.overrides.iter().any(|(_, found)| found.name.as_ref() == Some(name)) {
                 bail!("the shaders must have the override `{name}`");
@@ -114,26 +120,27 @@ impl Text {
     }
 }
 
-/// Those of wgpu-hal 30 (vulkan/adapter.rs, `naga_options`, and vulkan/device.rs, `compile_stage`) on a device of Vulkan
-/// 1.3 that has robustBufferAccess2 and 64-bit integers, which src/driver.rs makes sure of; in release builds, where
-/// there is no debug information.
+/// The options of wgpu-hal 30 (vulkan/adapter.rs, `naga_options`, and vulkan/device.rs, `compile_stage`) for a device
+/// of Vulkan 1.3 with robustBufferAccess2 and 64-bit integers, which src/driver.rs makes sure of. They are those of
+/// release builds, which have no debug information.
 fn options() -> spv::Options<'static> {
     use spv::Capability;
     spv::Options {
         lang_version: (1, 6),
         flags: spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE,
         capabilities: Some([Capability::Shader, Capability::Int64].into_iter().collect()),
+        // the driver checks buffers itself, by robustBufferAccess2
         bounds_check_policies: BoundsCheckPolicies {
             index: BoundsCheckPolicy::Restrict,
             buffer: BoundsCheckPolicy::Unchecked,
             image_load: BoundsCheckPolicy::Unchecked,
             binding_array: BoundsCheckPolicy::Unchecked,
         },
-        // the library's pipelines ask for none
+        // the library's pipelines do not ask for zeroed memory
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         force_loop_bounding: true,
         fake_missing_bindings: false,
-        // as wgpu-hal numbers the two bindings
+        // as wgpu-hal numbers the two bindings: src/driver.rs makes its layout from the same numbers
         binding_map: [0, 1]
             .map(|binding| {
                 let info = spv::BindingInfo { descriptor_set: 0, binding, binding_array_size: None };

@@ -1,4 +1,4 @@
-//! The input of every compiler: the pipelines of the cases, each once, as files of SPIR-V.
+//! The input of every compiler: each pipeline of the cases once, as a file of SPIR-V.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,24 +14,25 @@ use crate::cases::{Case, Place};
 use crate::compiler::{Beside, Compiled, Compiler};
 use crate::emit::{Change, Text};
 
-/// Pipelines that one process compiles: it takes a third of a second to begin, and as long for each of them.
+/// Pipelines that one process compiles. A process takes a third of a second to start, and as long again for each
+/// pipeline.
 const BATCH: usize = 24;
-/// Samplers whose sums a compiler that fuses must show to be fused once the barriers are out.
+/// Samplers whose values must change on a compiler that fuses once the barriers are taken out.
 pub(crate) const FUSED: [&str; 5] = ["uniform", "normal", "centred", "truncated", "narrow"];
 
-/// A form of the shaders, its barriers changed or not.
+/// A form of the shaders, and the change to its barriers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shaders {
     pub(crate) form: Form,
     pub(crate) change: Change,
 }
 
-/// A case that a compiler's code is run for.
+/// A case, the shaders that it is compiled from, and its dispatches.
 pub(crate) struct Job {
     pub(crate) case: Case,
     pub(crate) shaders: Shaders,
     pub(crate) dispatches: Vec<Dispatch>,
-    /// Each dispatch's place in `Pipelines`.
+    /// For each dispatch, the index of its pipeline in `Jobs::files`.
     pipelines: Vec<usize>,
 }
 
@@ -45,8 +46,8 @@ pub(crate) struct Jobs {
 type Key = (Shaders, &'static str, Vec<(&'static str, u64)>);
 
 impl Jobs {
-    /// The cases in the form that the library runs on the driver; in the two safe forms and without barriers those that
-    /// say most.
+    /// Every case in the form that the library runs on the driver. A few cases are also compiled in the two safe forms
+    /// and with changed barriers: see `wanted`.
     pub(crate) fn new(form: Form, cases: Vec<Case>, directory: &Path) -> Result<Self> {
         let mut made = Self { jobs: Vec::new(), files: Vec::new() };
         let (mut texts, mut keys) = (HashMap::new(), HashMap::new());
@@ -73,7 +74,9 @@ impl Jobs {
         let dispatches = case.dispatches(shaders.form)?;
         let mut pipelines = Vec::new();
         for dispatch in &dispatches {
+            // bits, because f64 is neither `Eq` nor `Hash`
             let constants = dispatch.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
+            // `keys` and `files` grow together: a new key has the index of the next file
             let next = keys.len();
             let index = *keys.entry((shaders, dispatch.entry_point, constants)).or_insert(next);
             if index == self.files.len() {
@@ -88,12 +91,14 @@ impl Jobs {
         Ok(())
     }
 
-    /// Every pipeline by every compiler, on every core.
+    /// Compiles every pipeline with every compiler, on all cores. Returns one list for each compiler, in the order of
+    /// `files`.
     pub(crate) fn compile(&self, compilers: &[Compiler], beside: &Beside) -> Result<Vec<Vec<Compiled>>> {
         let batches = |compiler| self.files.chunks(BATCH).map(move |files| (compiler, files));
         let work: Vec<_> = compilers.iter().flat_map(batches).collect();
         let done: Result<Vec<_>> =
             work.into_par_iter().map(|(compiler, files)| compiler.compile(files, beside)).collect();
+        // the parallel iterator keeps its order, so each compiler's pipelines are one chunk
         let all: Vec<Compiled> = done?.into_iter().flatten().collect();
         Ok(all.chunks(self.files.len()).map(<[Compiled]>::to_vec).collect())
     }
@@ -120,13 +125,17 @@ impl Job {
 fn wanted(case: &Case, form: Form) -> Vec<Shaders> {
     let mut wanted = vec![Shaders { form, change: Change::None }];
     let slots = case.place == Place::Slots && case.dtype == Dtype::F32;
+    // native arithmetic promises no bits, so the safe forms run the exact cases alone
     if slots && case.is_exact() {
         for form in [Form::SAFEST_U64, Form::SAFEST] {
             wanted.push(Shaders { form, change: Change::None });
         }
     }
+    // these cases must differ from the CPU: they show that the comparison can fail (src/report.rs, `faults`)
     if slots && FUSED.contains(&case.sampler) {
         wanted.push(Shaders { form, change: Change::Out });
+        // two exclusive ors cancelled in the truncated normal (docs/compilers.md); SAFEST_U64 is a form whose products
+        // are behind barriers
         if case.sampler == "truncated" {
             wanted.push(Shaders { form: Form::SAFEST_U64, change: Change::Cancelling });
         }

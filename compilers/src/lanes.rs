@@ -1,8 +1,9 @@
-//! Arithmetic of one lane, the same on every GPU. A caller in a loop over lanes is compiled to vectors of them.
+//! Arithmetic of one lane. The functions are inlined, so that a loop over lanes is compiled to vector instructions.
 
 /// A denormal f32 as zero of its sign.
 #[inline(always)]
 pub(crate) const fn flush(bits: u32) -> u32 {
+    // an exponent of 0 means a zero or a denormal
     if bits & 0x7f80_0000 == 0 { bits & 0x8000_0000 } else { bits }
 }
 
@@ -27,6 +28,7 @@ pub(crate) const fn mul_high(a: u32, b: u32) -> u32 {
 /// A bit of a lane, as all ones or none.
 #[inline(always)]
 pub(crate) const fn all_ones(mask: u64, lane: usize) -> u32 {
+    // 0 - 1 is all ones: no branch, so that the loop stays one of vectors
     (((mask >> lane) & 1) as u32).wrapping_neg()
 }
 

@@ -1,4 +1,5 @@
-//! The types that both interpreters share: a dispatch as machine code sees it, the buffer that it writes, and what was run.
+//! Types that both interpreters share: a dispatch as machine code sees it, the buffer that it writes, and the counts of
+//! a run.
 
 /// One dispatch, as machine code sees it.
 #[derive(Clone, Copy)]
@@ -22,9 +23,9 @@ pub(crate) struct Output {
 pub(crate) struct Executed {
     /// Instructions, once for each wave that ran them.
     pub(crate) instructions: u64,
-    /// Fused multiply-adds, once for each lane.
+    /// Fused multiply-adds, once for each lane that ran one.
     pub(crate) fused: u64,
-    /// Lanes in which rounding the product would have changed the result.
+    /// Those of them whose result would differ if the product were rounded first.
     pub(crate) fused_matter: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Proves without a GPU that GPU compilers keep the shaders exact: real drivers compile them on devices that only compile,
-//! their machine code is interpreted, and every word that it stores is compared with the CPU's.
+//! Proves without a GPU that GPU compilers keep the shaders exact. Real drivers compile them on devices that only
+//! compile, this program interprets the machine code, and every word that it stores is compared with the CPU's.
 
 mod amd;
 mod bounds;
@@ -34,25 +34,25 @@ struct Arguments {
     /// Whole tensors have 2 to the power of this many elements.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(14..28))]
     bits: u32,
-    /// Every sampler and dtype in every place, where else a third of the pipelines is left out.
+    /// Every sampler and dtype in every layout; by default a third of the pipelines is left out.
     #[arg(long)]
     every: bool,
-    /// The cases alone whose names have this in them; others are not compared, nor are bounds written.
+    /// Runs only the cases whose names contain this. Bounds cannot be written then.
     #[arg(long, default_value = "")]
     only: String,
-    /// The compilers alone whose names have this in them.
+    /// Runs only the compilers whose names contain this.
     #[arg(long, default_value = "")]
     compiler: String,
-    /// Runs a program on Mesa 25: scripts/mesa25.
+    /// The script that runs a program on Mesa 25: scripts/mesa25.
     #[arg(long)]
     mesa25: Option<PathBuf>,
-    /// Makes NVK compile without a GPU: what scripts/nvk_shim prints.
+    /// The library by which NVK compiles without a GPU: scripts/nvk_shim prints its path.
     #[arg(long, requires = "mesa25")]
     nvk_shim: Option<PathBuf>,
     /// Upper bounds of the kernels' costs.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/bounds.csv"))]
     bounds: PathBuf,
-    /// Writes what is found as the bounds.
+    /// Writes the costs of this run as the bounds.
     #[arg(long)]
     write_bounds: bool,
     /// Prints the tables as Markdown.
@@ -76,6 +76,7 @@ enum Subcommands {
 #[expect(clippy::print_stdout, reason = "its output")]
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    // src/compiler.rs starts this program again, in the environment of the driver
     if let Some(Subcommands::Compile { shaders }) = &arguments.command {
         let (pairs, rest) = shaders.as_chunks::<2>();
         ensure!(rest.is_empty(), "every file must be followed by its entry point");
@@ -102,12 +103,14 @@ fn prove(arguments: &Arguments) -> Result<()> {
     compilers.retain(|compiler| compiler.name.contains(&arguments.compiler));
     ensure!(!compilers.is_empty(), "there is no compiler `{}`", arguments.compiler);
     let mut found = Found::default();
+    // the form decides the shaders: compilers of one form share the SPIR-V
     for form in [seedtensors::gpu::Form::RADV, seedtensors::gpu::Form::NVK] {
         let compilers: Vec<_> = compilers.iter().filter(|compiler| compiler.form == form).cloned().collect();
         if !compilers.is_empty() {
             found.all_of(form, &compilers, &beside, arguments)?;
         }
     }
+    // a filter that matches nothing must not pass as success
     ensure!(!found.rows.is_empty() || !found.faults.is_empty(), "there is no case `{}`", arguments.only);
 
     let markdown = arguments.markdown;
@@ -129,7 +132,7 @@ fn prove(arguments: &Arguments) -> Result<()> {
 }
 
 impl Found {
-    /// Compiles and runs everything for the compilers that are given one form of the shaders.
+    /// Compiles and runs every case for the compilers that share a form of the shaders.
     #[expect(clippy::print_stderr, reason = "its progress")]
     fn all_of(
         &mut self,
@@ -150,6 +153,7 @@ impl Found {
         }
         let start = Instant::now();
         for job in &jobs.jobs {
+            // native values may differ between devices: they are counted, not compared
             self.count(job, compilers, &compiled)?;
             if job.case.is_exact() {
                 self.compare(job, compilers, &compiled)?;
@@ -162,8 +166,10 @@ impl Found {
     fn count(&mut self, job: &jobs::Job, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
         for (compiler, compiled) in compilers.iter().zip(compiled) {
             let shaders = job.shaders;
+            // bounds are of the shaders that users run: the driver's own form, with its barriers
             if shaders.change == emit::Change::None && shaders.form == compiler.form && bounds::is_bounded(&job.case) {
                 let main = job.main(compiled).context("a case must have a dispatch")?;
+                // bounds.csv separates its cells by commas
                 let kernel = job.case.to_string().replace(',', "");
                 let cost = Cost::of(compiler, main)?;
                 self.costs.push((compiler.name.to_owned(), kernel, cost, job.case.per_thread()));
@@ -176,7 +182,7 @@ impl Found {
         let expected = job.case.expected()?;
         for (compiler, compiled) in compilers.iter().zip(compiled) {
             let run = compare::run(&job.case, compiler.machine, job.compiled(compiled), &expected);
-            // one listing that is not understood leaves the others to be run
+            // one unknown instruction must not hide the results of the other listings
             let outcome = match run {
                 Ok(outcome) => outcome,
                 Err(error) => {
@@ -200,6 +206,7 @@ impl Found {
         let file = &arguments.bounds;
         let rows = self.costs.iter();
         if arguments.write_bounds {
+            // bounds of a part of the cases would be mixed with older ones
             ensure!(arguments.only.is_empty(), "bounds are written of all cases, without --only");
             let old = if file.exists() { Bounds::read(file)? } else { Bounds::default() };
             let found: Vec<_> =
@@ -212,7 +219,7 @@ impl Found {
     }
 }
 
-/// Writes listings for those who want to read them.
+/// Writes every listing to a file.
 fn keep(directory: &std::path::Path, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     for (compiler, compiled) in compilers.iter().zip(compiled) {

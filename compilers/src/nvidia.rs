@@ -1,9 +1,10 @@
-//! NVIDIA's machine code, as Mesa's compiler NAK lists it, interpreted. The meaning of an instruction is that of NAK's own
-//! constant folding (src/nouveau/compiler/nak/ir.rs, `Foldable`), where it has one, else of NVIDIA's PTX, of which the
-//! instructions are the images.
+//! Interprets NVIDIA's machine code as Mesa's compiler NAK lists it. An instruction means what NAK's own constant
+//! folding computes (src/nouveau/compiler/nak/ir.rs, `Foldable`), or, where it has none, what the corresponding
+//! instruction of NVIDIA's PTX does.
 //!
-//! Two things are not in the listing: the sign of `imad64`, whose factors are taken as unsigned, as the shaders' all are,
-//! and negative offsets of addresses, which NAK does not print. Either would show as words that differ.
+//! Two things are not in the listing: the sign of `imad64`, whose factors are taken as unsigned, as all of the shaders'
+//! are, and negative offsets of addresses, which NAK does not print. A mistake in either would show as words that
+//! differ.
 
 mod arithmetic;
 mod bind;
@@ -29,6 +30,7 @@ use memory::Memory;
 pub(crate) fn execute(listing: &str, launch: &Launch<'_>, output: &mut Output) -> Result<Executed> {
     let program = parse::program(listing)?;
     let memory = Memory::new(output);
+    // once for each launch, so that no lane looks constants up
     let program = bind::bind(&program, launch, &memory)?;
     let [columns, rows] = launch.grid;
     let executed = (0..rows * columns)
@@ -45,16 +47,16 @@ pub(crate) fn execute(listing: &str, launch: &Launch<'_>, output: &mut Output) -
     Ok(executed)
 }
 
-/// Counts that a listing gives.
+/// Counts of a listing, without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// Instructions as they stand.
+    /// Instructions in the listing, whether they run or not.
     pub(crate) instructions: u64,
     /// Fused multiply-adds among them.
     pub(crate) fused: u64,
-    /// The cycles that a warp waits before it issues the next instruction, summed over the instructions as they stand:
-    /// the static schedule. Waits for memory and for results of no fixed delay are not in it. Mesa 25.0's NAK does not
-    /// reorder instructions yet, so that it compares versions of a shader less well than the number of instructions.
+    /// The static schedule: the cycles that a warp waits before it issues the next instruction, summed over the
+    /// listing. Waits for memory and for results without a fixed delay are not in it. Mesa 25.0's NAK does not reorder
+    /// instructions yet, so the sum compares versions of a shader less well than the number of instructions does.
     pub(crate) cycles: u64,
 }
 

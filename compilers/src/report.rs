@@ -6,7 +6,7 @@ use crate::bounds::Cost;
 use crate::compare::Outcome;
 use crate::emit::Change;
 
-/// A case by a compiler.
+/// The outcome of a case with a compiler.
 pub(crate) struct Row {
     pub(crate) compiler: &'static str,
     /// The case's name.
@@ -25,6 +25,7 @@ pub(crate) fn table(markdown: bool, rows: &[Vec<String>]) -> String {
         if markdown {
             text += &format!("| {} |\n", row.join(" | "));
             if index == 0 {
+                // names to the left, numbers to the right
                 text += &format!("| --- |{}\n", " ---: |".repeat(columns.saturating_sub(1)));
             }
             continue;
@@ -38,8 +39,9 @@ pub(crate) fn table(markdown: bool, rows: &[Vec<String>]) -> String {
     text
 }
 
-/// For each compiler and form: cases, elements, and what differed.
+/// For each compiler and form: cases, elements, and the counts of what went wrong.
 pub(crate) fn agreement(rows: &[Row]) -> Vec<Vec<String>> {
+    // rows with changed barriers are meant to differ; `power` has them
     let mut sums: BTreeMap<(&str, &str), [u64; 7]> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.change == Change::None) {
         let sum = sums.entry((row.compiler, &row.form)).or_default();
@@ -57,7 +59,7 @@ pub(crate) fn agreement(rows: &[Row]) -> Vec<Vec<String>> {
     table
 }
 
-/// Elements that differ where the barriers are changed, of those compared.
+/// Elements that differ where the barriers are changed: they show that the comparison can fail.
 pub(crate) fn power(rows: &[Row]) -> Vec<Vec<String>> {
     let head = ["compiler, barriers, case", "elements", "differ"];
     let mut table = vec![head.map(str::to_owned).to_vec()];
@@ -90,7 +92,7 @@ pub(crate) fn costs(rows: &[(String, String, Cost, u32)]) -> Vec<Vec<String>> {
     table
 }
 
-/// Faults of the rows: code that is not exact, and changed barriers that pass unseen.
+/// Faults of the rows: code that is not exact, and changed barriers that the comparison does not notice.
 pub(crate) fn faults(rows: &[Row], fuses: impl Fn(&str) -> bool) -> Vec<String> {
     let fault = |row: &Row| {
         let Outcome { differ, unwritten, outside, .. } = row.outcome;
@@ -100,9 +102,11 @@ pub(crate) fn faults(rows: &[Row], fuses: impl Fn(&str) -> bool) -> Vec<String> 
                 Some(format!("{name}: {differ} differ, {unwritten} unwritten, {outside} written outside"))
             }
             Change::None => None,
+            // a compiler that does not fuse, vega10's, may agree without barriers
             change if fuses(row.compiler) && differ == 0 => {
                 Some(format!("{name}: with barriers {change} nothing differs, so that the comparison proves nothing"))
             }
+            // barriers decide values, never which words are stored
             change if !row.outcome.is_whole() => {
                 Some(format!("{name}, barriers {change}: {unwritten} unwritten, {outside} written outside"))
             }

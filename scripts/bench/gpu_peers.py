@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""PyTorch's, and through cupy cuRAND's, random fills on an NVIDIA GPU, by CUDA events: medians of eleven, M elements/s and
-GB/s, from 2^20 to 2^32 elements or what the memory holds. `scripts/gpu` runs it.
+"""Times random fills by PyTorch and by cuRAND (through cupy) on an NVIDIA GPU with CUDA events: medians of eleven,
+M elements/s and GB/s, from 2^20 to 2^32 elements or what the memory holds. `scripts/gpu` runs it.
 
     pip install torch cupy-cuda13x
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times orthogonal matrices beside numpy's and PyTorch's QR, in turn, each the median of three.
+"""Times orthogonal matrices, and the QR of numpy and of PyTorch, in turn: each the median of three.
 
     pip install numpy torch && cargo build --release --features orthogonal --example orthogonal && scripts/bench/orthogonal.py
 """

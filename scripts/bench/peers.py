@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""PyTorch's and numpy's side of scripts/bench/peers: reads `name elements` lines, does that work once, and answers with the
-seconds it took, beginning with a line that says which versions and how many threads.
+"""Does the work of PyTorch and numpy for scripts/bench/peers. First it prints a line with the versions and the number of
+threads. Then it reads `name elements` lines, does each work once, and answers with the seconds that it took.
 
     pip install torch numpy
 """

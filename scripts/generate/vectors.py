@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/vectors/initialisers.json: fans, gains, stds and bounds as PyTorch and JAX work them out.
+"""Makes tests/vectors/initialisers.json: fans, gains, stds and bounds as PyTorch and JAX compute them.
 
     pip install torch jax numpy && scripts/generate/vectors.py
 """

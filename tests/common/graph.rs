@@ -49,7 +49,7 @@ pub(crate) struct Operation {
     pub(crate) operands: Vec<Node>,
 }
 
-/// Operations in an order in which each stands behind its operands.
+/// Operations in an order in which each follows its operands.
 #[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) operations: Vec<Operation>,

@@ -23,8 +23,8 @@ pub(crate) fn kernels() -> Vec<Vec<Family>> {
     kernels.into_values().collect()
 }
 
-/// Rewrites that change nothing: of normals none of the 2^32 radii, of truncated normals none of the probabilities of the
-/// tails, rounded to 24 bits.
+/// Rewrites that change nothing: for normals none of the 2^32 radii, for truncated normals none of the probabilities of
+/// the tails, rounded to 24 bits.
 const HARMLESS: [&str; 6] = [
     // only the exponent of the sum is used
     "radius: w_high + w_low: right sum regrouped, 1",
@@ -32,13 +32,13 @@ const HARMLESS: [&str; 6] = [
     // the difference of the rounded sum is exact
     "radius: w_low - pin(rest - above): left sum regrouped, 1",
     "radius: w_low - pin(rest - above): left sum regrouped, 2",
-    // of truncated normals: f is 2 (x - 1), and what it is taken from has few enough digits that 2 more is exact
+    // of truncated normals: f is 2 (x - 1), and the minuend has few enough bits that adding 2 to it is exact
     "root: e_ln2 - f: right sum regrouped, 1",
     "root: pin(e_ln2 - exact(s * s)) - f: right sum regrouped, 1",
 ];
 
-/// Sums of the lowest digits of a probability. Rounding them differently matters where the higher digits are 0 or nearly,
-/// which holds of few of a window's 2^32 words; it is expected to change the value of none.
+/// Sums of the lowest bits of a probability. Rounding them differently matters only where the higher bits are 0 or
+/// nearly, which holds for few of a window's 2^32 words. It is expected to change the value of none.
 const RARE_TRUNCATED: [&str; 2] = [
     "upper_quantile: float(low >> vec4(16u)) * 65536.0 + n_low: right sum regrouped, 1",
     "upper_quantile: float(low >> vec4(16u)) * 65536.0 + n_low: right sum regrouped, 2",
@@ -71,7 +71,8 @@ fn key(probe: &Probe) -> (Family, u32, u32) {
     (probe.family, probe.dtype as u32, probe.parameter)
 }
 
-/// Counts, for each rewrite of a kernel, the checked elements in a dtype that it changes. Returns the checked blocks as well.
+/// Counts, for each rewrite of a kernel, the checked elements in a dtype that it changes. Returns the checked blocks as
+/// well.
 pub(crate) fn margin(mutants: &Mutants, families: &[Family], dtype: Dtype) -> (Covered, Vec<u64>) {
     let (key, long, short) = probes();
     let of = |probe: &&Probe| families.contains(&probe.family) && probe.dtype == dtype;

@@ -1,4 +1,4 @@
-//! What the tests share: a GPU that is there, and fills compared bit by bit.
+//! Shared by the tests: a GPU, and fills compared bit by bit.
 #![allow(dead_code, reason = "every test file uses its own part")]
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
@@ -17,8 +17,8 @@ pub(crate) fn gpu() -> Gpu {
     })
 }
 
-/// The default GPU with each form of the shaders: as it is opened, and as other devices run them. Opened once, because the
-/// checks of four devices take a while.
+/// The default GPU with each form of the shaders: as it is opened, and as other devices run them. Opened once, because
+/// the checks of four devices take a while.
 pub(crate) fn gpus() -> &'static [Gpu; 4] {
     static GPUS: OnceLock<[Gpu; 4]> = OnceLock::new();
     let form = |form| {
@@ -47,12 +47,12 @@ pub(crate) fn canary(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
     buffer
 }
 
-/// Fills a buffer with canaries from byte `offset` on and compares every byte: the range with the CPU's fill, all else with
-/// the canary.
+/// Fills a buffer that holds canaries from byte `offset` on and compares every byte: the range with the CPU's fill, the
+/// rest with the canary.
 pub(crate) fn assert_agrees<T: Element + PartialEq + Debug>(gpu: &Gpu, fill: &Fill, offset: u64) {
     let (size, count) = (T::DTYPE.size(), fill.elements());
     let before = (offset / size) as usize;
-    // room behind for a slot and a half, whole words
+    // room for a slot and a half behind the range, in whole words
     let bytes = (offset + count * size + 24).next_multiple_of(4);
     let buffer = canary(gpu, bytes);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());

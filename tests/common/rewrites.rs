@@ -1,4 +1,5 @@
-//! Single rewrites that a compiler without barriers might make of a sampler's operations, and how many values each changes.
+//! Single rewrites that a compiler without barriers might make of a sampler's operations, and the number of values that
+//! each changes.
 #![allow(dead_code, reason = "every test file uses its own part")]
 #![allow(clippy::cast_possible_truncation, reason = "rounding to f32 is what it is for")]
 
@@ -11,7 +12,7 @@ use seedtensors::{Arithmetic, Dtype, Key, Sampler, testing};
 use crate::graph::{Graph, Node, Op, evaluate, is_power_of_two};
 use crate::trace;
 
-/// Pairs of words that are worked out side by side.
+/// Pairs of words that are evaluated at once.
 pub(crate) const LANES: usize = 256;
 pub(crate) type Lanes = [u32; LANES];
 
@@ -31,7 +32,7 @@ pub(crate) enum Rewrite {
 pub(crate) struct Mutant {
     pub(crate) site: String,
     pub(crate) is_sum: bool,
-    /// Which operand takes part.
+    /// The index of the operand that takes part.
     pub(crate) side: usize,
     pub(crate) rewrite: Rewrite,
 }
@@ -48,15 +49,15 @@ impl std::fmt::Display for Mutant {
     }
 }
 
-/// Where an operand's operation is found, where that is the same in every lane: its operands, with the factors that
-/// apply to both parts of a sum, or to the first of a product.
+/// The operation of an operand, if it is the same in every lane: its operands, with the factors that apply to both
+/// parts of a sum or to the first of a product.
 #[derive(Clone, Copy)]
 enum Found {
     Sum { a: Node, b: Node, factor: f32, b_factor: f32 },
     Product { a: Node, b: Node, factor: f32 },
 }
 
-/// What a batch of pairs of words is evaluated on.
+/// The inputs of a batch of pairs of words.
 pub(crate) struct Inputs {
     pub(crate) words: [Lanes; 2],
     /// The words of the shaders' `Coefficients`.
@@ -70,13 +71,14 @@ pub(crate) struct Mutants {
     outputs: [Node; 2],
     /// The operations that the outputs depend on, in order.
     cone: Vec<Node>,
-    /// The mutants with the operations that each rewrites, and whether an `exact` stands between.
+    /// The mutants with the operations that each rewrites, and whether an `exact` is between an operation and its
+    /// operand's.
     pub(crate) mutants: Vec<(Mutant, Vec<Node>)>,
 }
 
 impl Mutants {
-    /// The rewrites that barriers prevent in a sampler's shader; or those that `exact` says change nothing. No sampler is the
-    /// words.
+    /// The rewrites that barriers prevent in a sampler's shader, or those that `exact` says change nothing. A sampler
+    /// of `None` is the words.
     pub(crate) fn new(sampler: Option<&Sampler>, through_exact: bool) -> Self {
         let source = Form::SAFEST.source();
         let module = naga::front::wgsl::parse_str(&source).expect("the shaders parse");
@@ -148,7 +150,7 @@ impl Mutants {
         if passed == through_exact { found } else { Vec::new() }
     }
 
-    /// Where an operand's operation is, where no select stands between.
+    /// The operation of an operand, if no select is on the way to it.
     fn found(&self, node: Node) -> Option<Found> {
         let operands = self.graph.operands(node);
         let constant = |i: usize| f32::from_bits(self.graph.constant(operands[i]).unwrap_or_default());
@@ -219,7 +221,7 @@ impl Mutants {
         }
     }
 
-    /// How many of the blocks' elements each mutant changes.
+    /// The number of the blocks' elements that each mutant changes.
     pub(crate) fn counts(&self, sampler: Option<&Sampler>, dtype: Dtype, key: Key, blocks: &[u64]) -> Vec<u64> {
         let coefficients = coefficients(sampler, dtype);
         let add = |mut counts: Vec<u64>, more: Vec<u64>| {
@@ -236,7 +238,8 @@ impl Mutants {
         blocks.par_chunks(LANES / 2).map(chunk).reduce(|| vec![0; self.mutants.len()], add)
     }
 
-    /// Tells `report` of each value that an active mutant changes: the mutant, the lane, and which value of the pair.
+    /// Calls `report` for each value that an active mutant changes, with the mutant, the lane, and the value's index in
+    /// its pair.
     pub(crate) fn changed(
         &self,
         inputs: &Inputs,

@@ -1,4 +1,4 @@
-//! The shaders as one thread executes them: functions inlined, vectors taken apart, constants folded. The result is a graph
+//! The shaders as one thread executes them: functions inlined, vectors split, constants folded. The result is a graph
 //! of scalar operations, for tests of what a compiler may do with them.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -11,10 +11,10 @@ use naga::{
 
 use crate::graph::{Graph, Node, Op};
 
-/// Functions of pin.wgsl that stand for operations of their callers.
+/// Functions of pin.wgsl whose operations are named after the call.
 const HELPERS: [&str; 6] = ["pin", "rounded", "mul_add", "sub_mul", "exact", "horner"];
 
-/// A value of any type, taken apart into scalars.
+/// A value of any type, split into scalars.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Scalar(Node),
@@ -80,7 +80,7 @@ struct Frame<'a> {
     function: &'a Function,
     info: &'a naga::valid::FunctionInfo,
     name: String,
-    /// Where a helper was called.
+    /// The text of the call, if the function is a helper.
     call: Option<String>,
     arguments: Vec<Value>,
     values: HashMap<Handle<Expression>, Value>,
@@ -98,7 +98,7 @@ impl<'a> Tracer<'a> {
         self.graph.add(op, &[], "")
     }
 
-    /// A value of a type whose scalars `leaf` numbers, in the order of their places in memory.
+    /// A value of a type whose scalars `leaf` numbers, in their order in memory.
     pub(crate) fn input(&mut self, ty: &str, next: &mut dyn FnMut() -> Op) -> Value {
         let (handle, _) = self.module.types.iter().find(|(_, t)| t.name.as_deref() == Some(ty)).expect("a type's name");
         self.built(handle, next)
@@ -393,8 +393,8 @@ fn literal_bits(literal: Literal) -> u32 {
     }
 }
 
-/// The graph of a sampler by its number: inputs 0 to 7 are the words of two blocks, inputs from 100 on the 32-bit words of
-/// the shaders' `Coefficients`. Returns the graph and the eight values' bits.
+/// The graph of a sampler by its number. Inputs 0 to 7 are the words of two blocks; inputs from 100 on are the 32-bit
+/// words of the shaders' `Coefficients`. Returns the graph and the eight values' bits.
 pub(crate) fn sampler(parsed: &(Module, ModuleInfo), source: &str, sampler: u32, products: u32) -> (Graph, Vec<Node>) {
     let overrides = [("SAMPLER", sampler), ("DTYPE", 0), ("PRODUCTS", products)];
     let mut tracer = Tracer::new(&parsed.0, &parsed.1, source, &overrides);

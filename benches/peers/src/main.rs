@@ -1,10 +1,10 @@
-//! The same work by this project and by its peers, on the same machine and in turn. `scripts/bench/peers` builds and runs
-//! it.
+//! The same work by this project and by its peers, on the same machine and in turn. `scripts/bench/peers` builds and
+//! runs it.
 //!
-//! A contest is a table: each of its entries does its work once, one after the other, and that again for every round.
-//! Times are from the call to the end of the work. What uses the GPU beside us, and what is Python, does so in a process of
-//! its own, told to by a line and stopped while others work. Every entry writes into memory that it had before, where its
-//! interface allows that; burn and numr take a buffer from their pool.
+//! A contest is a table. Each of its entries does its work once, one after the other, and again in every round. Times
+//! are from the call to the end of the work. Peers that use the GPU as well, and Python, run in processes of their own.
+//! They start when they read a line, and are stopped while others work. Every entry writes into memory that it had
+//! before, if its interface allows that; burn and numr take a buffer from their pool.
 
 mod gpt2;
 mod report;
@@ -29,10 +29,10 @@ use store::Store;
 
 /// Elements of a tensor: 8192 rows of 4096.
 const ELEMENTS: u64 = 1 << 25;
-/// Of a column shard, of a tensor of 8192 x 8192.
+/// Elements of a column shard of a tensor of 8192 x 8192.
 const SHARD: u64 = 1 << 23;
 
-/// Those in processes of their own.
+/// Peers in processes of their own.
 struct Peers {
     burn: Served,
     numr: Served,
@@ -124,7 +124,7 @@ pub(crate) fn submit(gpu: &Gpu, fills: &[(Fill, Target<'_>)]) {
     gpu.queue().submit([encoder.finish()]);
 }
 
-/// The floor.
+/// The lower bound of a fill's time.
 fn store<'a>(gpu: &'a Gpu, target: &wgpu::Buffer) -> impl FnMut() -> f64 + use<'a> {
     let store = Store::new(gpu, target);
     move || {

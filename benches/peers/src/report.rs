@@ -1,4 +1,4 @@
-//! Contests, their rounds, and the tables that come of them.
+//! Contests, their rounds, and their tables.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 /// Rounds that count; one before them does not.
 const ROUNDS: usize = 11;
-/// For how long an entry works before it is timed: the system takes so long to spread threads over cores that were idle.
+/// The time that an entry works before it is timed, because the system takes so long to spread threads over idle cores.
 const AWAKE: Duration = Duration::from_millis(50);
 
 type Work<'a> = Box<dyn FnMut() -> f64 + 'a>;
@@ -29,8 +29,8 @@ impl<'a> Contest<'a> {
         self.entries.push((name, Box::new(work), Vec::new()));
     }
 
-    /// Every entry in turn, in every round: first to have the machine awake for it, then once for the time. Prints the
-    /// table and returns it.
+    /// Runs every entry in turn, in every round: first to wake the machine up, then once for the time. Prints the table
+    /// and returns it.
     pub(crate) fn run(mut self) -> String {
         for round in 0..=ROUNDS {
             for (_, work, times) in &mut self.entries {
@@ -67,7 +67,7 @@ impl<'a> Contest<'a> {
     }
 }
 
-/// Three digits or more.
+/// A number with three significant digits or more.
 fn digits(value: f64) -> String {
     let places = if value >= 100.0 {
         0

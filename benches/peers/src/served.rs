@@ -17,11 +17,11 @@ use seedtensors::Sampler;
 
 use crate::{gpt2, seconds};
 
-/// One of them, as seen from the process that tells it what to do. It is stopped while others work: burn's runtime takes a
-/// seventh of a core when it has nothing to do.
+/// A peer, as its parent process sees it. It is stopped while others work: burn's runtime uses a seventh of a core when
+/// it is idle.
 pub(crate) struct Served {
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    /// The line that it begins with.
+    /// The first line of its output.
     pub(crate) versions: String,
     process: Child,
 }
@@ -62,13 +62,13 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // it could not end by itself while it is stopped
+        // a stopped process could not end by itself
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Does what the lines say until there are no more.
+/// Does the work that each line names, until the input ends.
 fn serve(versions: &str, mut work: impl FnMut(&str, usize) -> Result<f64>) -> Result<()> {
     println!("{versions}");
     for line in std::io::stdin().lines() {
@@ -79,7 +79,7 @@ fn serve(versions: &str, mut work: impl FnMut(&str, usize) -> Result<f64>) -> Re
     Ok(())
 }
 
-/// burn on the GPU that it takes by itself, or on the software driver.
+/// burn on its default GPU, or on the software driver.
 pub(crate) fn burn(software: bool) -> Result<()> {
     let device = Device::wgpu(if software { DeviceKind::Cpu } else { DeviceKind::DefaultDevice });
     let random = |distribution, count| Tensor::<1>::random([count], distribution, &device);

@@ -1,4 +1,5 @@
-//! Reads a listing of ACO's into instructions. Whatever is not known is an error.
+//! Reads a listing of ACO's into instructions. Everything unknown is an error: an instruction that is skipped or
+//! guessed would make the comparison worthless.
 
 use std::collections::HashMap;
 
@@ -15,9 +16,11 @@ pub(super) fn decode(listing: &str) -> Result<Vec<(Instruction, String)>> {
     let mut labels = HashMap::new();
     let mut lines = Vec::new();
     for line in listing.lines() {
+        // text behind a semicolon is a comment
         let line = line.split(';').next().unwrap_or_default().trim();
         match line.strip_suffix(':') {
             Some(label) => {
+                // a label is the index of the instruction that follows it
                 labels.insert(label, lines.len());
             }
             None if line.is_empty() || line.starts_with('(') => {}
@@ -52,7 +55,7 @@ impl Line<'_> {
         if let Some(operation) = operation(self.base()) {
             return self.vector(operation);
         }
-        // comparisons read theirs
+        // comparisons read their own modifiers (`parts` in src/amd/vector_decode.rs)
         if !self.name.starts_with("v_cmp") {
             self.no_modifiers()?;
         }
@@ -77,11 +80,13 @@ impl Line<'_> {
     }
 
     fn scalar_load(&self) -> Result<Option<Instruction>> {
+        // s_load reads through a pointer, s_buffer_load through a descriptor
         let (rest, buffer) = match (self.name.strip_prefix("s_load_"), self.name.strip_prefix("s_buffer_load_")) {
             (Some(rest), _) => (rest, false),
             (_, Some(rest)) => (rest, true),
             _ => return Ok(None),
         };
+        // the constant offset is added to the operand's
         let mut plus = 0;
         for modifier in &self.modifiers {
             plus = number(modifier.strip_prefix("offset:").with_context(|| format!("unknown modifier `{modifier}`"))?)?;
@@ -102,12 +107,13 @@ impl Line<'_> {
             match (*modifier, modifier.strip_prefix("offset:")) {
                 (_, Some(bytes)) => offset = number(bytes)?,
                 ("offen", _) => offen = true,
-                // caches, which values do not pass
+                // hints to the caches; no value depends on them
                 ("glc" | "slc" | "dlc", _) => {}
                 _ => bail!("unknown modifier `{modifier}`"),
             }
         }
         self.expect(4)?;
+        // `offen` means that a vector register holds each lane's offset, `off` that there is none
         let address = if offen {
             Some(self.vector_register(1)?)
         } else {

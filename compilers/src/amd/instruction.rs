@@ -1,4 +1,4 @@
-//! AMD's instructions, decoded: what src/amd/decode.rs makes of a listing and the other files run.
+//! AMD's decoded instructions: src/amd/decode.rs makes them from a listing, and the wave runs them.
 
 use super::operand::{Operand, Part, Place};
 
@@ -6,13 +6,13 @@ use super::operand::{Operand, Part, Place};
 pub(super) enum Instruction {
     Vector(Vector),
     Compare(Compare),
-    /// Chooses the second operand where the mask is set, else the first.
+    /// Takes the second operand where the mask is set, else the first.
     Select {
         to: u8,
         from: [Operand; 2],
         mask: u8,
     },
-    /// A sum with a carry out, and in where there is a mask for it.
+    /// A sum with a carry out, and with a carry in where `carry` names its mask.
     Carry {
         to: u8,
         out: u8,
@@ -51,7 +51,7 @@ pub(super) enum Instruction {
     Nothing,
 }
 
-/// An instruction of up to three operands, each lane alone.
+/// An instruction of up to three operands that works in each lane alone.
 #[derive(Clone, Debug)]
 pub(super) struct Vector {
     pub(super) operation: Operation,
@@ -60,11 +60,11 @@ pub(super) struct Vector {
     pub(super) part: Part,
     pub(super) preserve: bool,
     pub(super) from: [Operand; 3],
-    /// The factor of a float result.
+    /// The factor of a float result; 1 without a modifier.
     pub(super) factor: f32,
 }
 
-/// By AMD's names without their types, where those say all.
+/// Named as AMD names them, without the types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Mov,
@@ -99,15 +99,15 @@ pub(super) enum Operation {
     MadU24,
     /// Its first two operands are 16-bit halves of registers.
     MadU16,
-    /// 16 bits, those above them 0.
+    /// The low 16 bits; those above them become 0.
     LowHalf,
     AddF,
     SubF,
     SubRevF,
     MulF,
-    /// One rounding.
+    /// One rounding: the instruction that the barriers are about.
     Fma,
-    /// A rounding of the product and one of the sum.
+    /// Two roundings: of the product, then of the sum.
     Mad,
 }
 
@@ -119,6 +119,7 @@ pub(super) enum Relation {
     NotEqual,
     Greater,
     GreaterEqual,
+    // these four are not the opposites of the above where an operand is NaN: there they hold
     NotLess,
     NotLessEqual,
     NotGreater,
@@ -137,7 +138,7 @@ pub(super) struct Compare {
     pub(super) relation: Relation,
     pub(super) kind: Kind,
     pub(super) from: [Operand; 2],
-    /// The masks that are written, `exec` by `v_cmpx`.
+    /// The register of the mask, and whether `exec` is written as well, as `v_cmpx` does.
     pub(super) to: Option<u8>,
     pub(super) exec: bool,
 }
@@ -177,7 +178,7 @@ pub(super) enum ScalarOperation {
     PackHigh,
     Select,
     AndSaveExec,
-    /// Sets `scc` alone.
+    /// Sets `scc` and no register.
     Compare(Relation, Kind),
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::operand::{Operand, Place, place, scalar};
 
-/// A line: its name, its operands, and what stands behind them.
+/// A line: its name, its operands, and the modifiers that follow them.
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,
     pub(super) operands: Vec<&'a str>,
@@ -14,14 +14,16 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn parse(line: &'a str) -> Result<Self> {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
-        // modifiers that are lists, which have commas of their own, stand last
+        // a modifier that is a list has commas of its own, and it comes last
         let (rest, list) = match rest.find(" op_sel:[") {
             Some(at) => (&rest[..at], Some(rest[at..].trim())),
             None => (rest, None),
         };
         let mut operands: Vec<&str> = rest.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
+        // any other list would be split at its commas and read as operands
         ensure!(!rest.contains(":["), "an unknown modifier");
         let mut modifiers: Vec<&str> = list.into_iter().collect();
+        // modifiers follow the last operand without a comma
         if let Some(last) = operands.pop() {
             let mut words = last.split(' ').filter(|word| !word.is_empty());
             operands.extend(words.next());
@@ -32,6 +34,7 @@ impl<'a> Line<'a> {
 
     /// The name without its encoding.
     pub(super) fn base(&self) -> &'a str {
+        // encodings of one operation give the same value; what SDWA selects is in its modifiers
         ["_e32", "_e64", "_sdwa"].iter().find_map(|ending| self.name.strip_suffix(ending)).unwrap_or(self.name)
     }
 

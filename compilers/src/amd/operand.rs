@@ -22,7 +22,7 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) shift: u32,
-    /// Bits of the part at its place 0.
+    /// The bits of the part, shifted down to bit 0.
     pub(super) mask: u32,
 }
 
@@ -46,12 +46,12 @@ impl Part {
     }
 }
 
-/// A source: a place, the part of it, and what is done to a float's sign.
+/// A source: its register or literal, the part that is read, and the change to a float's sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Operand {
     pub(super) place: Place,
     pub(super) part: Part,
-    /// Whether the part's highest bit is its sign.
+    /// Whether the part is extended by its highest bit.
     pub(super) signed: bool,
     /// Bits that are kept (the absolute value), then bits that are flipped (the negation).
     pub(super) keep: u32,
@@ -63,7 +63,7 @@ impl Operand {
         Self { place, part: Part::WHOLE, signed: false, keep: u32::MAX, flip: 0 }
     }
 
-    /// Whether the place's bits are taken as they are.
+    /// Whether all bits are read unchanged.
     pub(super) fn is_plain(&self) -> bool {
         *self == Self::plain(self.place)
     }
@@ -72,6 +72,7 @@ impl Operand {
         if let Some(inner) = text.strip_prefix("sext(").and_then(|rest| rest.strip_suffix(')')) {
             return Ok(Self { signed: true, ..Self::plain(place(inner)?) });
         }
+        // the sign of a literal such as -1 or -0.5 is part of the number
         let (text, flip) = match text.strip_prefix('-') {
             Some(rest) if rest.starts_with(['v', 's', '|']) => (rest, 0x8000_0000),
             _ => (text, 0),
@@ -84,7 +85,7 @@ impl Operand {
     }
 }
 
-/// A register, a pair's or quadruple's first, or a literal.
+/// A register (of a pair or quadruple the first), or a literal.
 pub(super) fn place(text: &str) -> Result<Place> {
     if let Some(number) = register(text, 'v')? {
         return Ok(Place::Vector(number));
@@ -106,6 +107,7 @@ pub(super) fn scalar(text: &str) -> Result<Option<u8>> {
         "m0" => Some(124),
         "null" => Some(NULL),
         _ => {
+            // s106 and above have names and must be written by them
             let number = register(text, 's')?;
             ensure!(number.is_none_or(|number| number < VCC), "there is no scalar register `{text}`");
             number
@@ -132,6 +134,6 @@ fn literal(text: &str) -> Option<(u32, u32)> {
         return Some((integer.cast_unsigned(), (integer >> 31).cast_unsigned()));
     }
     let decimal = text.contains('.') && text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    // in an operand of 64 bits it would be an f64, which no shader here has
+    // in a 64-bit operand it would be an f64, which no shader here has
     decimal.then(|| text.parse::<f32>().ok().map(|value| (value.to_bits(), 0)))?
 }

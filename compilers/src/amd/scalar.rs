@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::instruction::{Kind, Relation, Scalar, ScalarOperation};
 use super::operand::{EXEC, NULL, Place, SCALARS};
 
-/// Scalar registers, `vcc` and `exec` among them, and the flag.
+/// Scalar registers, `vcc` and `exec` among them, and the flag `scc`.
 #[derive(Clone)]
 pub(super) struct Scalars {
     pub(super) registers: [u32; SCALARS],
@@ -22,7 +22,7 @@ impl Scalars {
         }
     }
 
-    /// 64 bits.
+    /// The 64 bits of a pair of registers or of a literal.
     pub(super) fn wide(&self, place: Place) -> Result<u64> {
         match place {
             Place::Scalar(NULL) => Ok(0),
@@ -58,11 +58,13 @@ impl Scalars {
         use ScalarOperation as Op;
         let (a, b) = (self.word(scalar.from[0])?, self.word(scalar.from[1])?);
         let signed = (a.cast_signed(), b.cast_signed());
+        // logic and shifts set scc to whether the result is not 0
         let not_zero = |word: u32| (word, Some(word != 0));
         let (word, flag) = match scalar.operation {
             Op::Mov => (a, None),
             Op::Not => not_zero(!a),
             Op::Brev => (a.reverse_bits(), None),
+            // signed sums set scc on overflow, unsigned ones to the carry or borrow
             Op::AddI => (a.wrapping_add(b), Some(signed.0.checked_add(signed.1).is_none())),
             Op::SubI => (a.wrapping_sub(b), Some(signed.0.checked_sub(signed.1).is_none())),
             Op::AddU => (a.wrapping_add(b), Some(a.checked_add(b).is_none())),
@@ -71,6 +73,7 @@ impl Scalars {
                 let sum = u64::from(a) + u64::from(b) + u64::from(self.scc);
                 (split(sum)[0], Some(sum >> 32 != 0))
             }
+            // products and moves leave scc as it is
             Op::Mul => (a.wrapping_mul(b), None),
             Op::MulHi => (split(u64::from(a) * u64::from(b))[1], None),
             Op::And => not_zero(a & b),
@@ -80,10 +83,13 @@ impl Scalars {
             Op::Xor => not_zero(a ^ b),
             Op::Lshl => not_zero(a << (b & 31)),
             Op::Lshr => not_zero(a >> (b & 31)),
+            // scc says whether the first operand was taken
             Op::MinU => (a.min(b), Some(a < b)),
             Op::MaxU => (a.max(b), Some(a > b)),
+            // both counts are below 32, so that neither shift overflows
             Op::Bfm => (((1 << (a & 31)) - 1) << (b & 31), None),
             Op::BfeU => {
+                // the second operand holds the offset in its low bits and the width from bit 16 on
                 let width = (b >> 16) & 0x7f;
                 let mask = if width >= 32 { u32::MAX } else { (1 << width) - 1 };
                 not_zero((a >> (b & 31)) & mask)
@@ -96,6 +102,7 @@ impl Scalars {
                 self.set(EXEC, a & old);
                 (old, Some(a & old != 0))
             }
+            // the word goes to null (src/amd/scalar_decode.rs)
             Op::Compare(relation, kind) => (0, Some(holds(relation, kind, a, b)?)),
         };
         self.set(scalar.to, word);
@@ -106,6 +113,7 @@ impl Scalars {
     fn run_wide(&mut self, scalar: &Scalar) -> Result<()> {
         use ScalarOperation as Op;
         let a = self.wide(scalar.from[0])?;
+        // the count of a 64-bit shift is one register, so `wide` must not read it
         if let Op::Lshl | Op::Lshr = scalar.operation {
             let by = self.word(scalar.from[1])? & 63;
             let bits = if scalar.operation == Op::Lshl { a << by } else { a >> by };
@@ -150,6 +158,7 @@ fn holds(relation: Relation, kind: Kind, a: u32, b: u32) -> Result<bool> {
         Relation::NotEqual => order.is_ne(),
         Relation::Greater => order.is_gt(),
         Relation::GreaterEqual => order.is_ge(),
+        // the Not relations exist for NaN, which integers do not have
         _ => bail!("{relation:?} of integers is not known"),
     })
 }

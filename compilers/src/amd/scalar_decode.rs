@@ -18,7 +18,7 @@ pub(super) fn does_nothing(name: &str, operands: &[&str]) -> bool {
         | "s_delay_alu"
         | "s_inst_prefetch"
         | "s_set_inst_prefetch_distance" => true,
-        // the wave's registers are given back before it ends
+        // gives the wave's registers back before it ends; other messages are unknown
         "s_sendmsg" => operands == ["sendmsg(MSG_DEALLOC_VGPRS)"],
         _ => false,
     }
@@ -32,12 +32,14 @@ pub(super) fn decode(line: &Line<'_>) -> Result<Instruction> {
         let operation = ScalarOperation::Compare(relation, kind);
         return Ok(Instruction::Scalar(Scalar { operation, wide: false, to: NULL, from }));
     }
+    // the destination is the first source as well
     if line.name == "s_addk_i32" {
         line.expect(2)?;
         let to = line.scalar_register(0)?;
         let from = [Place::Scalar(to), extended(place(line.operand(1)?)?)?];
         return Ok(Instruction::Scalar(Scalar { operation: ScalarOperation::AddI, wide: false, to, from }));
     }
+    // a missing source is the literal 0, which the operation does not read
     let (operation, sources) = operation(line.name)?;
     line.expect(1 + sources)?;
     let mut from = [Place::Literal(0, 0); 2];
@@ -48,11 +50,12 @@ pub(super) fn decode(line: &Line<'_>) -> Result<Instruction> {
     if line.name == "s_movk_i32" {
         from[0] = extended(from[0])?;
     }
+    // the type at the end of the name is that of the result
     let wide = line.name.ends_with("64");
     Ok(Instruction::Scalar(Scalar { operation, wide, to: line.scalar_register(0)?, from }))
 }
 
-/// 16 bits, extended by their sign.
+/// A constant of 16 bits, extended by its sign.
 fn extended(place: Place) -> Result<Place> {
     let Place::Literal(bits, _) = place else { bail!("a register as a constant") };
     #[expect(clippy::cast_possible_truncation, reason = "the instruction has 16 bits")]
@@ -60,7 +63,7 @@ fn extended(place: Place) -> Result<Place> {
     Ok(Place::Literal(bits, 0))
 }
 
-/// The operation and how many sources it has.
+/// The operation and its number of sources.
 fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
     use ScalarOperation as Op;
     Ok(match name {
@@ -76,6 +79,7 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_mul_i32" => (Op::Mul, 2),
         "s_mul_hi_u32" => (Op::MulHi, 2),
         "s_and_b32" | "s_and_b64" => (Op::And, 2),
+        // one operation under its older and its newer name
         "s_andn2_b32" | "s_andn2_b64" | "s_and_not1_b32" | "s_and_not1_b64" => (Op::AndNot, 2),
         "s_nand_b32" | "s_nand_b64" => (Op::Nand, 2),
         "s_or_b32" | "s_or_b64" => (Op::Or, 2),

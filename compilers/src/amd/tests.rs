@@ -1,9 +1,9 @@
-//! Small listings, written as ACO's are.
+//! Small listings in the form of ACO's.
 
 use super::execute;
 use crate::machine::{Executed, Launch, Output};
 
-/// Both descriptors, and in v0 each thread's byte of the buffer; the four arguments stand in s2 to s5.
+/// Loads both descriptors, and puts the offset of each thread's word into v0. The four arguments are in s2 to s5.
 const HEAD: &str = "BB0:
     s_mov_b32 s0, s3
     s_movk_i32 s1, 0x8000
@@ -30,7 +30,7 @@ fn word(body: &str, params: [u32; 2]) -> u32 {
 
 #[test]
 fn products_are_rounded_by_mad_and_not_by_fma() {
-    // 1 + 2^-12 squared less 1 + 2^-11 leaves 2^-24, which rounding the product loses
+    // (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24, which rounding the product loses
     let params = [0x3f80_0800, 0xbf80_1000];
     let body = |name| format!("v_mov_b32_e32 v2, s16\nv_mov_b32_e32 v3, s17\n{name} v1, v2, v2, v3");
     assert_eq!(word(&body("v_fma_f32"), params), 2f32.powi(-24).to_bits());
@@ -43,6 +43,7 @@ fn products_are_rounded_by_mad_and_not_by_fma() {
 fn denormals_are_flushed() {
     assert_eq!(word("v_mul_f32_e64 v1, s16, 0.5", [0x0080_0000, 0]), 0);
     assert_eq!(word("v_add_f32_e64 v1, s16, s17", [0x8000_0001, 0x8000_0001]), 0x8000_0000);
+    // a move is no float operation
     assert_eq!(word("v_mov_b32_e32 v1, s16", [1, 0]), 1);
 }
 
@@ -56,6 +57,7 @@ fn lanes_that_are_off_keep_what_they_had() {
         s_mov_b64 exec, s[20:21]
 BB1:";
     let (words, _) = run(body, &[0, 0]).unwrap();
+    // lanes 0 to 2 are below 3; the others keep the 7
     assert_eq!(words[..5], [8, 8, 8, 7, 7]);
 }
 
@@ -123,7 +125,9 @@ fn what_is_not_known_is_an_error() {
         "s_branch BB9",
         "s_sendmsg sendmsg(MSG_INTERRUPT)",
         "s_setreg_imm32_b32 hwreg(HW_REG_MODE, 4, 2), 3",
+        // a store outside the buffer
         "v_mov_b32_e32 v0, 0x100",
+        // a fifth register that is read before it is written
         "v_mov_b32_e32 v1, s40",
     ] {
         assert!(run(body, &[0, 0]).is_err(), "{body}");

@@ -1,8 +1,9 @@
-//! Runs AMD's vector instructions over the lanes of a wave. Loops over lanes are plain, for the compiler to vectorise.
+//! Runs AMD's vector instructions over the lanes of a wave. The loops over lanes are plain, so that the compiler
+//! vectorises them.
 //!
-//! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never do
-//! (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it if
-//! asked"); no listing changes the mode, for the instructions that do are unknown to decode.rs.
+//! RADV runs shaders with f32 denormals flushed, in operands and results, unless they ask otherwise, which naga's never
+//! do (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it
+//! if asked"). No listing changes the mode: decode.rs does not know the instructions that do.
 
 use anyhow::{Result, bail};
 
@@ -12,7 +13,7 @@ use super::scalar::{joined, split};
 use super::wave::Wave;
 use crate::lanes::{all_ones, blend, float, flushed, mul_high};
 
-/// One value of each lane.
+/// One word of each lane.
 type Lanes<const W: usize> = [u32; W];
 
 #[inline(always)]
@@ -33,7 +34,7 @@ impl<const W: usize> Wave<'_, W> {
             return Ok(lanes);
         }
         let (part, keep, flip) = (operand.part, operand.keep, operand.flip);
-        // a sign of the part is taken off twice where it is set
+        // sign extension: with the part's highest bit as `sign`, (x ^ sign) - sign; without, x
         let sign = if operand.signed { part.mask ^ (part.mask >> 1) } else { 0 };
         Ok(map(|i| (((((lanes[i] >> part.shift) & part.mask) ^ sign).wrapping_sub(sign)) & keep) ^ flip))
     }
@@ -63,6 +64,7 @@ impl<const W: usize> Wave<'_, W> {
     fn write(&mut self, to: u8, value: &Lanes<W>) {
         let exec = self.exec();
         let register = &mut self.vectors[usize::from(to)];
+        // with all lanes on there is nothing to keep
         if exec == Self::FULL {
             *register = *value;
         } else {
@@ -76,6 +78,7 @@ impl<const W: usize> Wave<'_, W> {
         let a = self.read(&vector.from[0])?;
         let b = self.read(&vector.from[1])?;
         let value: Lanes<W> = match vector.operation {
+            // moves and integer operations take bits as they are: only float operations flush
             Op::Mov => a,
             Op::Not => map(|i| !a[i]),
             Op::LowHalf => map(|i| a[i] & 0xffff),
@@ -87,11 +90,13 @@ impl<const W: usize> Wave<'_, W> {
             Op::And => map(|i| a[i] & b[i]),
             Op::Or => map(|i| a[i] | b[i]),
             Op::Xor => map(|i| a[i] ^ b[i]),
+            // the Rev forms have the count first; counts are modulo 32
             Op::LshlRev => map(|i| b[i] << (a[i] & 31)),
             Op::LshrRev => map(|i| b[i] >> (a[i] & 31)),
             Op::AshrRev => map(|i| (b[i].cast_signed() >> (a[i] & 31)).cast_unsigned()),
             Op::MulLo => map(|i| a[i].wrapping_mul(b[i])),
             Op::MulHi => map(|i| mul_high(a[i], b[i])),
+            // the upper bytes of both factors are ignored
             Op::MulU24 => map(|i| (a[i] & 0xff_ffff).wrapping_mul(b[i] & 0xff_ffff)),
             Op::MinU => map(|i| a[i].min(b[i])),
             Op::MaxU => map(|i| a[i].max(b[i])),
@@ -120,16 +125,21 @@ impl<const W: usize> Wave<'_, W> {
             Op::Or3 => map(|i| a[i] | b[i] | c[i]),
             Op::Xor3 => map(|i| a[i] ^ b[i] ^ c[i]),
             Op::Xad => map(|i| (a[i] ^ b[i]).wrapping_add(c[i])),
+            // offset and width are modulo 32, so that a width of 32 would be 0
             Op::BfeU => map(|i| (a[i] >> (b[i] & 31)) & ((1 << (c[i] & 31)) - 1)),
             Op::Bfi => map(|i| (a[i] & b[i]) | (!a[i] & c[i])),
+            // the first operand is the upper word
             Op::AlignBit => map(|i| split(joined(b[i], a[i]) >> (c[i] & 31))[0]),
             Op::MadU24 => map(|i| (a[i] & 0xff_ffff).wrapping_mul(b[i] & 0xff_ffff).wrapping_add(c[i])),
             Op::MadU16 => map(|i| a[i].wrapping_mul(b[i]).wrapping_add(c[i])),
+            // the product is rounded, and flushed, before the sum
             Op::Mad => map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i]))),
             Op::Fma => {
                 let fused: Lanes<W> = map(|i| flushed(float(a[i]).mul_add(float(b[i]), float(c[i]))));
                 let exec = self.exec();
+                // rounded twice, to count the lanes in which the fusion changes the result
                 let split: Lanes<W> = map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i])));
+                // lanes that are off are not counted: they may hold anything
                 let differ: Lanes<W> = map(|i| u32::from(fused[i] != split[i]) & all_ones(exec, i));
                 self.executed.fused += u64::from(exec.count_ones());
                 self.executed.fused_matter += u64::from(differ.iter().sum::<u32>());
@@ -139,22 +149,24 @@ impl<const W: usize> Wave<'_, W> {
         })
     }
 
-    /// Scales and places a result.
+    /// Scales a result and writes it to its part of the register.
     #[inline(always)]
     fn finish(&mut self, vector: &Vector, mut value: Lanes<W>) {
+        // powers of two, which are exact, so that only denormals of the scaled result change again
         if vector.factor != 1.0 {
             value = map(|i| flushed(f32::from_bits(value[i]) * vector.factor));
         }
         let part = vector.part;
         if part.mask != u32::MAX {
             let old = self.vectors[usize::from(vector.to)];
+            // UNUSED_PRESERVE keeps the rest of the register, UNUSED_PAD clears it
             let kept = if vector.preserve { !(part.mask << part.shift) } else { 0 };
             value = map(|i| ((value[i] & part.mask) << part.shift) | (old[i] & kept));
         }
         self.write(vector.to, &value);
     }
 
-    /// A bit of each lane that is on.
+    /// A mask with a bit for each lane that is on and for which `f` holds.
     #[inline(always)]
     fn mask(&self, f: impl Fn(usize) -> bool) -> u64 {
         let mut mask = 0;
@@ -167,6 +179,7 @@ impl<const W: usize> Wave<'_, W> {
     #[inline(always)]
     pub(super) fn compare(&mut self, compare: &Compare) -> Result<()> {
         let (a, b) = (self.read(&compare.from[0])?, self.read(&compare.from[1])?);
+        // bits of lanes that are off become 0, as in every mask that is written
         let mask = match compare.kind {
             Kind::U32 => self.related(compare.relation, &a, &b, |x| x)?,
             Kind::I32 => self.related(compare.relation, &a, &b, u32::cast_signed)?,
@@ -218,6 +231,7 @@ impl<const W: usize> Wave<'_, W> {
         let (a, b) = (self.read(&from[0])?, self.read(&from[1])?);
         let carry = carry.map_or(0, |mask| self.get_mask(mask));
         let sum = |i: usize| u64::from(a[i]) + u64::from(b[i]) + ((carry >> i) & 1);
+        // both are computed before either is written
         let (value, mask) = (map(|i| split(sum(i))[0]), self.mask(|i| sum(i) >> 32 != 0));
         self.write(to, &value);
         self.set_mask(out, mask);
@@ -231,6 +245,7 @@ impl<const W: usize> Wave<'_, W> {
             let bits = joined(low[i], high[i]);
             split(if right { bits >> (by[i] & 63) } else { bits << (by[i] & 63) })
         };
+        // both words before either is written: the destination may overlap the source
         let (low, high) = (map(|i| shifted(i)[0]), map(|i| shifted(i)[1]));
         self.write(to, &low);
         self.write(to + 1, &high);
@@ -241,6 +256,7 @@ impl<const W: usize> Wave<'_, W> {
     pub(super) fn mad64(&mut self, to: u8, from: &[Operand; 2], add: Place) -> Result<()> {
         let (a, b, (low, high)) = (self.read(&from[0])?, self.read(&from[1])?, self.wide_place(add)?);
         let sum = |i: usize| split((u64::from(a[i]) * u64::from(b[i])).wrapping_add(joined(low[i], high[i])));
+        // as in `shift64`: the destination may overlap a source
         let (low, high) = (map(|i| sum(i)[0]), map(|i| sum(i)[1]));
         self.write(to, &low);
         self.write(to + 1, &high);

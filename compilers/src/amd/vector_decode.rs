@@ -7,14 +7,14 @@ use super::line::Line;
 use super::operand::{EXEC, Operand, Part, Place, place};
 
 impl Line<'_> {
-    /// An instruction of each lane alone.
+    /// Decodes an instruction that works in each lane alone.
     pub(super) fn vector(&self, operation: Operation) -> Result<Instruction> {
         let name = self.base();
         let sources = operation.sources();
         let to = self.vector_register(0)?;
         let nothing = Operand::plain(Place::Literal(0, 0));
         let mut from = [nothing; 3];
-        // the two-operand forms add to what the destination holds
+        // the two-operand forms add to the destination's old value
         let given = if name.starts_with("v_fmac") || name.starts_with("v_mac") {
             from[2] = Operand::plain(Place::Vector(to));
             2
@@ -26,11 +26,13 @@ impl Line<'_> {
             *operand = self.source(1 + index)?;
         }
         if !operation.is_float() {
+            // sext() of a part is allowed; a minus or an absolute value is not
             let unsigned = |operand: &Operand| Operand { signed: false, ..*operand }.is_plain();
             ensure!(from.iter().all(unsigned), "a sign on an integer operand");
         }
         let mut vector = Vector { operation, to, part: Part::WHOLE, preserve: false, from, factor: 1.0 };
         if operation == Operation::MadU16 {
+            // without op_sel both factors are low halves
             vector.from[0].part = Part::LOW;
             vector.from[1].part = Part::LOW;
         }
@@ -51,6 +53,7 @@ impl Line<'_> {
                 ("src0_sel", part) => vector.from[0].part = Part::parse(part)?,
                 ("src1_sel", part) => vector.from[1].part = Part::parse(part)?,
                 ("op_sel", list) if vector.operation == Operation::MadU16 => {
+                    // a 1 takes the high half of the first or of the second operand; other lists are unknown
                     let halves = match list {
                         "[1,0,0,0]" => [Part::HIGH, Part::LOW],
                         "[0,1,0,0]" => [Part::LOW, Part::HIGH],
@@ -62,11 +65,12 @@ impl Line<'_> {
                 _ => bail!("unknown modifier `{modifier}`"),
             }
         }
+        // a factor multiplies a float, and would read an integer's bits as one
         ensure!(vector.factor == 1.0 || vector.operation.is_float(), "a factor on an integer result");
         Ok(())
     }
 
-    /// Instructions with masks or with operands of 64 bits.
+    /// Decodes instructions with masks or with 64-bit operands.
     pub(super) fn other(&self) -> Result<Instruction> {
         match self.base() {
             "v_cndmask_b32" => {
@@ -101,7 +105,7 @@ impl Line<'_> {
         }
     }
 
-    /// Two operands, of an SDWA instruction the parts of them that it takes.
+    /// Two operands. Of an SDWA instruction they are the parts that its modifiers select.
     fn parts(&self, first: usize) -> Result<[Operand; 2]> {
         let mut from = self.pair(first)?;
         for modifier in &self.modifiers {
@@ -120,6 +124,7 @@ impl Line<'_> {
         let [value, classes] = self.parts(1)?;
         ensure!(value.part == Part::WHOLE, "a part of a constant");
         let Place::Literal(value, _) = value.place else { bail!("the class of what is not constant") };
+        // the value is known, so that the comparison is a test of one bit of the second operand
         let class = class_of(value, half)?;
         ensure!(classes.part.mask >> class & 1 == 1, "a class beyond the part that is taken");
         let bit = Operand { part: Part { shift: classes.part.shift + class, mask: 1 }, ..classes };
@@ -143,7 +148,8 @@ impl Line<'_> {
     }
 }
 
-/// The class of a float: signalling and quiet NaN, then from minus infinity up to plus infinity.
+/// The number of a float's class: 0 is signalling NaN, 1 quiet NaN; 2 to 5 are minus infinity, negative, negative
+/// denormal and -0; 6 to 9 are +0, positive denormal, positive and plus infinity.
 fn class_of(bits: u32, half: bool) -> Result<u32> {
     let (sign, mantissa_bits, exponents) = if half { (15, 10, 0x1f) } else { (31, 23, 0xff) };
     let (negative, exponent) = ((bits >> sign) & 1 == 1, (bits >> mantissa_bits) & exponents);
@@ -153,15 +159,17 @@ fn class_of(bits: u32, half: bool) -> Result<u32> {
         (0, _) if half => 1,
         (0, _) => bail!("the class of a denormal f32, which may be flushed"),
         (exponent, mantissa) if exponent == exponents && mantissa != 0 => {
+            // the mantissa's highest bit marks a quiet NaN
             return Ok((mantissa >> (mantissa_bits - 1)) & 1);
         }
         (exponent, _) if exponent == exponents => 3,
         _ => 2,
     };
+    // magnitudes count up from 0: 5 is -0, 6 is +0
     Ok(if negative { 5 - magnitude } else { 6 + magnitude })
 }
 
-/// `lt_f32` and the like.
+/// A relation and a type, such as `lt_f32`.
 pub(super) fn relation(text: &str) -> Result<(Relation, Kind)> {
     let (relation, kind) = text.split_once('_').context("a comparison must have a type")?;
     let kind = match kind {
@@ -177,6 +185,7 @@ pub(super) fn relation(text: &str) -> Result<(Relation, Kind)> {
         "gt" => Relation::Greater,
         "ge" => Relation::GreaterEqual,
         "ne" | "lg" if kind != Kind::F32 => Relation::NotEqual,
+        // not equal also for NaN, as Rust's !=
         "neq" => Relation::NotEqual,
         "nlt" => Relation::NotLess,
         "nle" => Relation::NotLessEqual,
@@ -193,6 +202,7 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
         "v_not_b32" => Operation::Not,
         "v_cvt_f32_i32" => Operation::FloatI32,
         "v_cvt_f32_u32" => Operation::FloatU32,
+        // generations name some operations differently
         "v_add_nc_u32" | "v_add_u32" => Operation::Add,
         "v_sub_nc_u32" | "v_sub_u32" => Operation::Sub,
         "v_subrev_nc_u32" | "v_subrev_u32" => Operation::SubRev,
@@ -225,6 +235,7 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
         "v_sub_f32" => Operation::SubF,
         "v_subrev_f32" => Operation::SubRevF,
         "v_mul_f32" => Operation::MulF,
+        // fma rounds once, mad rounds the product as well; ak and mk have a literal as one operand
         "v_fma_f32" | "v_fmac_f32" | "v_fmaak_f32" | "v_fmamk_f32" => Operation::Fma,
         "v_mad_f32" | "v_mac_f32" | "v_madak_f32" | "v_madmk_f32" => Operation::Mad,
         _ => return None,
@@ -232,7 +243,7 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
 }
 
 impl Operation {
-    /// Sources, the destination not counted.
+    /// The number of sources; the destination is not counted.
     const fn sources(self) -> usize {
         match self {
             Self::Mov | Self::Not | Self::LowHalf | Self::FloatI32 | Self::FloatU32 => 1,
@@ -255,7 +266,7 @@ impl Operation {
         }
     }
 
-    /// Whether signs of its operands and factors of its result are those of floats.
+    /// Whether operands may have a float's signs, and the result a factor.
     const fn is_float(self) -> bool {
         matches!(self, Self::AddF | Self::SubF | Self::SubRevF | Self::MulF | Self::Fma | Self::Mad)
     }

@@ -7,18 +7,18 @@ use super::operand::{EXEC, Place, SCALARS, VCC};
 use super::scalar::Scalars;
 use crate::machine::Executed;
 
-/// Vector registers that a wave can have.
+/// The most vector registers that a wave can have.
 const VECTORS: usize = 256;
 /// The value of a register that nothing has written: -6.3e18 as f32, and an offset outside every buffer.
 const NOISE: u32 = 0xdead_beef;
-/// Instructions of a wave at most; no shader here has a loop.
+/// The most instructions that a wave may run; no shader here has a loop.
 const MOST_STEPS: u64 = 1 << 20;
 /// The high half of the addresses that RADV's 32-bit pointers have.
 const HIGH: u32 = 0xffff_8000;
 /// The low halves of the addresses of the descriptor set and of the dynamic descriptors.
 pub(super) const SET: u32 = 0x1000;
 pub(super) const DYNAMIC: u32 = 0x2000;
-/// The first words of the storage buffer's and of the uniform buffer's descriptor.
+/// Tags in the first words of the descriptors: by them a use of the wrong one is found.
 const STORAGE: u32 = 0x5701_0000;
 const UNIFORM: u32 = 0x0f02_0000;
 
@@ -34,7 +34,7 @@ pub(super) struct Wave<'a, const W: usize> {
     pub(super) vectors: Box<[[u32; W]; VECTORS]>,
     pub(super) executed: Executed,
     memories: Memories<'a>,
-    /// Words that were stored, and their places in the storage buffer.
+    /// The index in the storage buffer and the value of each stored word.
     pub(super) stores: Vec<(u32, u32)>,
 }
 
@@ -48,7 +48,7 @@ impl<'a, const W: usize> Wave<'a, W> {
         Self { scalars, vectors, executed: Executed::default(), memories, stores: Vec::new() }
     }
 
-    /// Every register as before a wave begins, all lanes on.
+    /// Fills every register with noise and turns all lanes on. `scc` keeps its value.
     pub(super) fn reset(&mut self) {
         self.scalars.registers = [NOISE; SCALARS];
         self.vectors.fill([NOISE; W]);
@@ -60,7 +60,7 @@ impl<'a, const W: usize> Wave<'a, W> {
         self.get_mask(EXEC)
     }
 
-    /// A mask of the wave's lanes: one register or two.
+    /// A mask of the wave's lanes: one register for 32 lanes, two for 64.
     #[inline(always)]
     pub(super) fn get_mask(&self, register: u8) -> u64 {
         if W == 64 { self.scalars.pair(register) } else { u64::from(self.scalars.registers[usize::from(register)]) }
@@ -78,9 +78,11 @@ impl<'a, const W: usize> Wave<'a, W> {
         let mut at = 0;
         let mut steps = 0;
         loop {
+            // branches go to indices of instructions; one past the end means a listing without an end
             let (instruction, line) = program.get(at).context("the listing must end with s_endpgm")?;
             at += 1;
             steps += 1;
+            // a wrong branch must be an error, not a program that hangs
             ensure!(steps < MOST_STEPS, "{MOST_STEPS} instructions and no end");
             let done = match instruction {
                 Instruction::Vector(vector) => self.vector(vector),
@@ -125,17 +127,19 @@ impl<'a, const W: usize> Wave<'a, W> {
         }
     }
 
-    /// A scalar load: descriptors through RADV's pointers, or words of the uniform buffer.
+    /// A scalar load: a descriptor through one of RADV's pointers, or words of the uniform buffer.
     fn load(&mut self, to: u8, words: u8, base: u8, offset: Place, plus: u32, buffer: bool) -> Result<()> {
         let offset = self.scalars.word(offset)?.wrapping_add(plus);
         let pointer = self.scalars.pair(base);
         let memory: &[u32] = if buffer {
             let found = self.scalars.registers[usize::from(base)];
+            // a wrong order of the arguments in src/amd/layout.rs is found here and in `memory`
             ensure!(found == UNIFORM, "a descriptor that is not the uniform buffer's: {found:#x}");
             self.memories.params
         } else {
             let bytes = |words: &[u32]| size_of_val(words) as u32;
             ensure!(pointer >> 32 == u64::from(HIGH), "a pointer whose high half is not {HIGH:#x}: {pointer:#x}");
+            // a descriptor here is its tag, 0, the size in bytes, and 0
             match pointer as u32 {
                 SET => &[STORAGE, 0, bytes(self.memories.storage), 0],
                 DYNAMIC => &[UNIFORM, 0, bytes(self.memories.params), 0],
@@ -144,6 +148,7 @@ impl<'a, const W: usize> Wave<'a, W> {
         };
         ensure!(offset.is_multiple_of(4), "an offset that is no multiple of 4: {offset}");
         let first = (offset / 4) as usize;
+        // a device may return zeros here; a shader that needs them is wrong all the same
         let found = memory.get(first..first + usize::from(words)).context("a load outside its buffer")?.to_vec();
         for (register, word) in (to..).zip(found) {
             self.scalars.set(register, word);
@@ -152,7 +157,7 @@ impl<'a, const W: usize> Wave<'a, W> {
     }
 
     /// A load from or a store to the storage buffer by each lane that is on. Loads see the buffer as it was before the
-    /// dispatch, so that a load of what the wave has stored is an error.
+    /// dispatch, so a load of a word that the wave has stored is an error.
     fn memory(&mut self, memory: &Memory) -> Result<()> {
         let found = self.scalars.registers[usize::from(memory.descriptor)];
         ensure!(found == STORAGE, "a descriptor that is not the storage buffer's: {found:#x}");
@@ -165,6 +170,7 @@ impl<'a, const W: usize> Wave<'a, W> {
             for word in 0..memory.words {
                 let place = offset / 4 + u32::from(word);
                 let register = usize::from(memory.data + word);
+                // robust access would drop such a store on a device and hide the fault
                 let old = self.memories.storage.get(place as usize);
                 let old = *old.with_context(|| format!("word {place} lies outside the buffer"))?;
                 if memory.store {

@@ -1,4 +1,4 @@
-//! Names and modifiers to operations. The order of modifiers and operands is that in which NAK prints them.
+//! Decodes names and modifiers into operations. It takes modifiers and operands in the order in which NAK prints them.
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,7 +15,7 @@ const COMPARES: [(&str, Compare); 6] = [
     ("gt", Compare::Greater),
     ("ge", Compare::GreaterEqual),
 ];
-/// Those of floats that hold for NaN as well.
+/// Comparisons of floats that also hold for NaN.
 const UNORDERED: [(&str, Compare); 6] = [
     ("equ", Compare::Equal),
     ("neu", Compare::NotEqual),
@@ -35,7 +35,8 @@ const WIDTHS: [(&str, Width); 7] = [
     ("b128", Width::B128),
 ];
 
-/// Understands an instruction's name, and with it as many of its parts as it has.
+/// Decodes an instruction by its name and takes the parts that belong to it. What is left over is an error
+/// (src/nvidia/parse.rs).
 pub(super) fn decode(parts: &mut Parts<'_>, to: &mut Instruction, labels: &Labels<'_>) -> Result<()> {
     to.operation = match parts.name {
         "nop" | "bclear" | "bssy" | "bsync" | "bra" | "exit" => flow(parts, labels)?,
@@ -52,8 +53,10 @@ fn flow(parts: &mut Parts<'_>, labels: &Labels<'_>) -> Result<Operation> {
     match parts.name {
         "exit" => return Ok(Operation::Exit),
         "bra" => return Ok(Operation::Branch { target: find(parts.operand()?)? }),
+        // the label marks where diverged lanes meet; src/nvidia/run.rs finds that by itself
         "nop" if parts.has_operand() => drop(find(parts.operand()?)?),
         "bclear" => barrier(parts.target()?)?,
+        // barriers do nothing here, but their operands are checked, so that no other form passes unseen
         "bssy" => {
             barrier(parts.target()?)?;
             barrier(parts.operand()?)?;
@@ -70,6 +73,7 @@ fn flow(parts: &mut Parts<'_>, labels: &Labels<'_>) -> Result<Operation> {
 }
 
 fn barrier(text: &str) -> Result<()> {
+    // the number of a barrier does not matter: lanes meet again without it
     let number = text.strip_prefix('b').and_then(|number| number.parse::<u8>().ok());
     ensure!(number.is_some(), "unknown barrier `{text}`");
     Ok(())
@@ -82,10 +86,12 @@ fn always(text: &str) -> Result<()> {
 
 fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
     match parts.name {
+        // a system register's number, from which src/nvidia/threads.rs knows its meaning
         "s2r" => {
             to.target = parts.registers(1)?;
             return Ok(Operation::System(operand::bracketed(parts.operand()?, "sr")?));
         }
+        // a load from a constant buffer is a move once src/nvidia/bind.rs has replaced the source by its word
         "ldc" => {
             ensure!(parts.has("b32"), "a constant must be of 32 bits");
             to.target = parts.registers(1)?;
@@ -99,7 +105,7 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
         parts.modifier()? == "global" && parts.modifier()? == "a64",
         "memory must be global, its addresses 64 bits"
     );
-    // the order of accesses is one lane's own here: no lane reads what another writes
+    // scopes and orders are ignored: each lane's accesses are in order here, and no lane reads what another writes
     let scoped = parts.one_of(&[("constant", false), ("weak", false), ("strong", true)])?;
     if scoped {
         parts.one_of(&[("cta", ()), ("gpu", ()), ("sys", ())])?;
@@ -112,7 +118,7 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
         Ok(Operation::Load { width, offset })
     } else {
         let data = parts.operand()?;
-        // zero may be stored as it is
+        // a single word may also be rZ or a constant
         to.sources[1] = if width.registers() == 1 {
             operand::source(data, Signs::None)?
         } else {
@@ -127,12 +133,14 @@ fn comparison(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> 
     let is_float = parts.name == "fsetp";
     let compares: Vec<_> =
         if is_float { COMPARES.iter().chain(&UNORDERED).copied().collect() } else { COMPARES.into() };
+    // a float comparison comes in an ordered and in an unordered form, with one table for each
     let found = parts.modifier()?;
     let unordered = UNORDERED.iter().any(|(name, _)| *name == found);
     let compare = compares.iter().find(|(name, _)| *name == found).map(|(_, compare)| *compare);
     let compare = compare.with_context(|| format!("unknown comparison `{found}`"))?;
     let flush = parts.has("ftz");
     let signed = !is_float && parts.one_of(&SIGNS)?;
+    // where there is nothing to combine with, `and` with `Always` changes nothing
     let combine = parts.one_of_or(&COMBINES, Combine::And)?;
     let signs = if is_float { Signs::Float } else { Signs::None };
     parts.sources(to, 2, signs)?;

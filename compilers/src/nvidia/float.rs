@@ -1,13 +1,15 @@
-//! Floats, as NVIDIA's PTX defines them: rounded to nearest, one NaN, and with `ftz` denormals taken and given as zeros
-//! of their sign.
+//! Floats as NVIDIA's PTX defines them: rounded to nearest, with one NaN. With `ftz`, denormal operands and results
+//! become zeros of their sign.
 
 use super::instruction::{Compare, Function};
 
+/// The one NaN that PTX's float instructions give.
 const NAN: u32 = 0x7fff_ffff;
 
-/// A denormal as zero, if that is asked for.
+/// A denormal as a zero of its sign if `flush` is set.
 #[inline(always)]
 pub(super) const fn flushed(word: u32, flush: bool) -> u32 {
+    // an exponent of 0 means a zero or a denormal
     if flush && word & 0x7f80_0000 == 0 { word & 0x8000_0000 } else { word }
 }
 
@@ -37,14 +39,16 @@ pub(super) fn multiply(a: u32, b: u32, flush: bool) -> u32 {
 #[inline(always)]
 pub(super) fn multiply_add(a: u32, b: u32, c: u32, flush: bool) -> (u32, u32) {
     let [a, b, c] = operands([a, b, c], flush);
+    // one rounding, then two: the difference says whether the fusion matters
     let fused = result(a.mul_add(b, c), flush);
     (fused, super::lanes::word(fused != result(a * b + c, flush)))
 }
 
-/// The smaller or the larger, of a number and NaN the number; -0 is below 0.
+/// The smaller or the larger. Of a number and NaN it is the number; -0 is below 0.
 #[inline(always)]
 pub(super) fn min_max(a: u32, b: u32, least: bool, flush: bool) -> u32 {
     let [x, y] = operands([a, b], flush);
+    // -0 and 0 compare equal, so the sign decides between them
     let below = x < y || (x == y && x.is_sign_negative());
     if x.is_nan() || y.is_nan() {
         return result(if x.is_nan() { y } else { x }, flush);
@@ -60,8 +64,9 @@ pub(super) fn compared(compare: Compare, unordered: bool, a: f32, b: f32) -> boo
     compare.holds(a, b)
 }
 
-/// A function that the hardware approximates in a way that NVIDIA does not publish: here the f32 nearest to it. Of these
-/// native normals alone are made, whose bits are the device's own. The angles are turns.
+/// A function that the hardware approximates in a way that NVIDIA does not publish; here it is the f32 nearest to the
+/// true value. Only native normals use these functions, and their bits are the device's own, so they are not compared.
+/// Angles are in turns.
 pub(super) fn approximate(function: Function, word: u32) -> u32 {
     let x = f64::from(f32::from_bits(word));
     let y = match function {

@@ -1,12 +1,12 @@
-//! Instructions, decoded.
+//! NVIDIA's decoded instructions.
 
-/// General registers, before the uniform ones, in one file of registers.
+/// The number of general registers. The uniform ones follow them in the same array.
 pub(super) const GENERAL: u16 = 256;
-/// Uniform registers, which a warp's lanes share.
+/// The number of uniform registers, which a warp's lanes share.
 const UNIFORM: u16 = 64;
 /// All registers.
 pub(super) const REGISTERS: usize = (GENERAL + UNIFORM) as usize;
-/// General predicates, before the uniform ones.
+/// The number of general predicates. The uniform ones follow them.
 pub(super) const GENERAL_PREDICATES: u8 = 7;
 /// All predicates.
 pub(super) const PREDICATES: usize = 2 * GENERAL_PREDICATES as usize;
@@ -14,7 +14,7 @@ pub(super) const PREDICATES: usize = 2 * GENERAL_PREDICATES as usize;
 /// One instruction of a listing.
 #[derive(Clone, Debug)]
 pub(super) struct Instruction {
-    /// As it was listed, for errors.
+    /// The text of the listing, for errors.
     pub(super) text: String,
     /// The lanes that run it.
     pub(super) guard: Condition,
@@ -30,13 +30,13 @@ pub(super) struct Instruction {
 }
 
 impl Instruction {
-    /// Whether it multiplies and adds without rounding in between.
+    /// Whether it multiplies and adds with one rounding.
     pub(super) fn is_fused(&self) -> bool {
         matches!(self.operation, Operation::FusedMultiplyAdd { .. })
     }
 }
 
-/// What an instruction reads, and what is done to it first.
+/// A source that an instruction reads, and the change to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) place: Place,
@@ -66,6 +66,7 @@ pub(super) enum Place {
 pub(super) enum Change {
     None,
     /// Two's complement.
+    // only until src/nvidia/decode_arithmetic.rs has turned it into `Not` and a 1 to add
     Negate,
     /// Every bit.
     Not,
@@ -76,7 +77,7 @@ pub(super) enum Change {
     },
 }
 
-/// A predicate that is read.
+/// A predicate that an instruction reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Always,
@@ -162,10 +163,11 @@ impl Width {
     }
 }
 
-/// What is done; `flush` where denormals are taken and given as zeros.
+/// The operation. With `flush`, denormal operands and results become zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// Barriers of divergent lanes, and nothing: lanes meet again wherever they come to the same instruction.
+    /// Barriers of divergent lanes, and `nop`. They need no code: lanes meet again wherever they come to the same
+    /// instruction.
     Nothing,
     Exit,
     Branch {
@@ -174,18 +176,19 @@ pub(super) enum Operation {
     /// The system register of this number.
     System(u32),
     Move,
-    /// To a register that the warp shares.
+    /// A move to a register that the warp shares.
     MoveUniform,
     Select,
-    /// The sum of three and of the carries that are its conditions, and whether it carries. Of negated sources the bits
-    /// are turned round, and one each is to be added.
+    /// The sum of three sources and of the carries that are its conditions, and whether it carries. Negated sources
+    /// have their bits inverted, and `negated` is the number of them: one is added for each.
     Add3 {
         negated: u32,
     },
     /// The low word of a b + c.
     MultiplyAdd,
-    /// Both words of a b + c, c of two registers.
+    /// Both words of a b + c; c has two registers.
     MultiplyAdd64,
+    /// The truth table of three sources.
     Logic(u8),
     LogicPredicates([u8; 2]),
     /// The bytes of two words that a selector's nibbles name.
@@ -202,7 +205,7 @@ pub(super) enum Operation {
         signed: bool,
         combine: Combine,
     },
-    /// The smaller where the condition holds, else the larger.
+    /// The smaller if the condition holds, else the larger.
     MinMaxIntegers {
         signed: bool,
     },
@@ -228,7 +231,7 @@ pub(super) enum Operation {
         flush: bool,
     },
     Approximate(Function),
-    /// From the address in two registers and an offset.
+    /// Reads from the address in two registers plus an offset.
     Load {
         width: Width,
         offset: u32,

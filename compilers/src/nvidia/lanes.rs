@@ -1,6 +1,6 @@
-//! The threads of a workgroup side by side: a register is one word of each.
+//! The threads of a workgroup as lanes of arrays: a register is one word for each of them.
 
-/// Lanes that are run together, which is how many threads a workgroup may have.
+/// Lanes that run together: the most threads that a workgroup may have.
 pub(super) const LANES: usize = 256;
 /// Lanes of a warp.
 pub(super) const WARP: usize = 32;
@@ -57,17 +57,20 @@ pub(super) fn zip3_wide(out: &mut Lanes, high: &mut Lanes, abc: [&Lanes; 3], f: 
 #[inline(always)]
 pub(super) fn blend(target: &mut Lanes, value: &Lanes, mask: &Lanes) {
     for ((target, value), mask) in target.iter_mut().zip(value).zip(mask) {
+        // no branch: a mask is all ones or 0 in each lane
         *target = (*target & !mask) | (value & mask);
     }
 }
 
-/// Warps of which a mask has a lane.
+/// The number of warps with at least one lane in the mask.
 pub(super) fn warps(mask: &Lanes) -> u64 {
+    // a warp issues an instruction once, however many of its lanes run it
     mask.chunks(WARP).filter(|warp| warp.iter().any(|lane| *lane != 0)).count() as u64
 }
 
-/// Lanes of a mask.
+/// The number of lanes in the mask.
 #[inline(always)]
 pub(super) fn count(mask: &Lanes) -> u64 {
+    // a set lane is all ones, of which one bit is counted
     mask.iter().map(|lane| u64::from(lane & 1)).sum()
 }

@@ -1,4 +1,4 @@
-//! The storage buffer, which all workgroups write at once.
+//! The storage buffer, which all workgroups write concurrently.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
@@ -7,9 +7,11 @@ use anyhow::{Context, Result, ensure};
 use super::instruction::Width;
 use crate::machine::Output;
 
-/// The buffer's address. Offsets into it carry into the upper word, as they may on a device.
+/// The buffer's address. Offsets carry into the upper word, as they may on a device: a shader that drops the carry
+/// fails.
 const BASE: u64 = 0x1_ffff_f000;
 
+// atomics, because workgroups run on several threads; relaxed ones, because no lane reads what another writes
 pub(super) struct Memory {
     words: Vec<AtomicU32>,
     written: Vec<AtomicBool>,
@@ -36,20 +38,23 @@ impl Memory {
 
     /// The index of the word that has an address, and the byte in it.
     fn place(&self, address: u64, width: Width) -> Result<(usize, u32)> {
+        // an address that is not aligned is a fault, which must not be rounded down
         ensure!(address.is_multiple_of(width.bytes()), "address {address:#x} must be a multiple of {}", width.bytes());
         let size = 4 * self.words.len() as u64;
+        // the whole access must be inside: robust access would hide one that is not
         let offset = address.checked_sub(BASE).filter(|offset| offset + width.bytes() <= size);
         let offset =
             offset.with_context(|| format!("address {address:#x} must be in {BASE:#x} and {size} bytes on"))?;
         Ok((usize::try_from(offset / 4)?, halves(offset % 4)[0]))
     }
 
-    /// Reads into as many words as the width has.
+    /// Reads as many words as the width has.
     pub(super) fn load(&self, address: u64, width: Width, into: &mut [u32]) -> Result<()> {
         let (word, byte) = self.place(address, width)?;
         for (into, word) in into.iter_mut().zip(&self.words[word..]) {
             *into = word.load(Relaxed);
         }
+        // widths below a word take their bytes from it; of others `byte` is 0
         let shifted = into[0] >> (8 * byte);
         into[0] = match width {
             Width::U8 => shifted & 0xff,
@@ -61,9 +66,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Writes as many words as the width has, or the part of a word.
+    /// Writes as many words as the width has, or part of a word.
     pub(super) fn store(&self, address: u64, width: Width, from: &[u32]) -> Result<()> {
         let (word, byte) = self.place(address, width)?;
+        // the bits of the word that the store replaces
         let part = match width {
             Width::U8 | Width::I8 => 0xff,
             Width::U16 | Width::I16 => 0xffff,
@@ -74,7 +80,7 @@ impl Memory {
             if part == u32::MAX {
                 target.store(*from, Relaxed);
             } else {
-                // two lanes may write the two halves of a word
+                // lanes may write the two halves of one word at the same time, so the other half must stay
                 target.fetch_and(!part, Relaxed);
                 target.fetch_or((from << (8 * byte)) & part, Relaxed);
             }

@@ -1,4 +1,4 @@
-//! Operands: registers, constants, predicates and addresses.
+//! Decodes operands: registers, constants, predicates and addresses.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -16,7 +16,7 @@ pub(super) enum Signs {
     Float,
 }
 
-/// What is read, of one word.
+/// Decodes a source of one word.
 pub(super) fn source(text: &str, signs: Signs) -> Result<Source> {
     let (inner, change) = match signs {
         Signs::None => (text, Change::None),
@@ -24,6 +24,7 @@ pub(super) fn source(text: &str, signs: Signs) -> Result<Source> {
         Signs::Not => text.strip_prefix('!').map_or((text, Change::None), |text| (text, Change::Not)),
         Signs::Float => {
             let (positive, negate) = text.strip_prefix('-').map_or((text, false), |text| (text, true));
+            // the absolute value is taken first, then the sign is changed
             let inner = positive.strip_prefix('|').and_then(|text| text.strip_suffix('|'));
             let absolute = inner.is_some();
             (inner.unwrap_or(positive), Change::Float { absolute, negate })
@@ -33,6 +34,7 @@ pub(super) fn source(text: &str, signs: Signs) -> Result<Source> {
 }
 
 fn place(text: &str) -> Result<Place> {
+    // the register that always holds 0
     if text == "rZ" {
         return Ok(Place::Word(0));
     }
@@ -47,7 +49,7 @@ fn place(text: &str) -> Result<Place> {
     Ok(Place::Register(register(text)?))
 }
 
-/// A general register, `r7`, or one of a warp's, `ur7`.
+/// The number of a general register, `r7`, or of a uniform one, `ur7`.
 pub(super) fn register(text: &str) -> Result<u16> {
     let (number, first, end) = match (text.strip_prefix("ur"), text.strip_prefix('r')) {
         (Some(number), _) => (number, GENERAL, u16::try_from(REGISTERS)?),
@@ -59,7 +61,7 @@ pub(super) fn register(text: &str) -> Result<u16> {
     Ok(number)
 }
 
-/// The first of so many registers in a row: `r7`, `r8..10`.
+/// The first of `count` consecutive registers: `r7`, `r8..10`.
 pub(super) fn registers(text: &str, count: u16) -> Result<u16> {
     let Some((first, end)) = text.split_once("..") else {
         ensure!(count == 1, "`{text}` must be {count} registers");
@@ -67,21 +69,23 @@ pub(super) fn registers(text: &str, count: u16) -> Result<u16> {
     };
     let first = register(first)?;
     let end = end.parse::<u16>().ok().with_context(|| format!("unknown operand `{text}`"))?;
+    // the listing counts uniform registers from 0, and its ranges exclude their end
     ensure!(first % GENERAL + count == end, "`{text}` must be {count} registers");
     Ok(first)
 }
 
-/// A predicate that is read: `pT`, `p2`, `!up0`.
+/// A condition: `pT`, `p2`, `!up0`.
 pub(super) fn condition(text: &str) -> Result<Condition> {
     let (name, inverted) = text.strip_prefix('!').map_or((text, false), |name| (name, true));
     match (name, inverted) {
+        // pT always holds and pF never does
         ("pT", false) | ("pF", true) => Ok(Condition::Always),
         ("pT", true) | ("pF", false) => Ok(Condition::Never),
         _ => Ok(Condition::Predicate { number: predicate(name)?, inverted }),
     }
 }
 
-/// A general predicate, `p2`, or one of a warp's, `up2`.
+/// The number of a general predicate, `p2`, or of a uniform one, `up2`.
 pub(super) fn predicate(text: &str) -> Result<u8> {
     let (number, first) = match (text.strip_prefix("up"), text.strip_prefix('p')) {
         (Some(number), _) => (number, GENERAL_PREDICATES),
@@ -96,11 +100,12 @@ pub(super) fn predicate(text: &str) -> Result<u8> {
 pub(super) fn address(text: &str) -> Result<(u16, u32)> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let inner = inner.with_context(|| format!("unknown address `{text}`"))?;
+    // NAK does not print negative offsets (src/nvidia.rs)
     let (base, offset) = inner.split_once('+').unwrap_or((inner, "0x0"));
     Ok((registers(base, 2)?, hexadecimal(offset)?))
 }
 
-/// A table of truth: `LUT[0x3c]`.
+/// A truth table: `LUT[0x3c]`.
 pub(super) fn table(text: &str) -> Result<u8> {
     let number = text.strip_prefix("LUT[").and_then(|text| text.strip_suffix(']'));
     Ok(u8::try_from(hexadecimal(number.with_context(|| format!("unknown logic `{text}`"))?)?)?)

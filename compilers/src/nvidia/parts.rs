@@ -1,4 +1,4 @@
-//! An instruction's parts, taken one by one by what understands it.
+//! An instruction's parts, which its decoder takes one after the other.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail, ensure};
 use super::instruction::{Condition, Instruction, Source};
 use super::operand::{self, Signs};
 
-/// Indices of instructions by their labels: those of blocks, and of `nop`s where diverged lanes meet.
+/// The index of an instruction by its label. Blocks have labels, and so have `nop`s where diverged lanes meet.
 pub(super) type Labels<'a> = HashMap<&'a str, usize>;
 
-/// The parts of an instruction that have not been decoded. All must be.
+/// The parts of an instruction that are not decoded yet. All of them must be.
 pub(super) struct Parts<'a> {
     pub(super) name: &'a str,
     modifiers: Vec<&'a str>,
@@ -28,20 +28,20 @@ impl<'a> Parts<'a> {
         Self { name, modifiers, targets, operands }
     }
 
-    /// Takes a modifier, if it is there.
+    /// Takes a modifier, wherever it is, and returns whether it was there.
     pub(super) fn has(&mut self, modifier: &str) -> bool {
         let at = self.modifiers.iter().position(|found| *found == modifier);
         at.map(|at| self.modifiers.remove(at)).is_some()
     }
 
-    /// Takes the next modifier, of those that have a value.
+    /// Takes the next modifier and returns its value; it must be one of `values`.
     pub(super) fn one_of<T: Copy>(&mut self, values: &[(&str, T)]) -> Result<T> {
         let found = self.modifier()?;
         let value = values.iter().find(|(name, _)| *name == found);
         value.map(|(_, value)| *value).with_context(|| format!("unknown modifier `{found}`"))
     }
 
-    /// The same, where it may be missing.
+    /// As `one_of`, but returns `missing` where the next modifier is another or there is none.
     pub(super) fn one_of_or<T: Copy>(&mut self, values: &[(&str, T)], missing: T) -> Result<T> {
         match self.modifiers.first() {
             Some(found) if values.iter().any(|(name, _)| name == found) => self.one_of(values),
@@ -66,23 +66,23 @@ impl<'a> Parts<'a> {
         !self.operands.is_empty()
     }
 
-    /// Takes the next thing that is written.
+    /// Takes the next target.
     pub(super) fn target(&mut self) -> Result<&'a str> {
         ensure!(!self.targets.is_empty(), "what is written is missing");
         Ok(self.targets.remove(0))
     }
 
-    /// Whether there is more that is written.
+    /// Whether there are more targets.
     pub(super) fn has_target(&self) -> bool {
         !self.targets.is_empty()
     }
 
-    /// Takes the next operand, one word that is read.
+    /// Takes the next operand, a source of one word.
     pub(super) fn source(&mut self, signs: Signs) -> Result<Source> {
         operand::source(self.operand()?, signs)
     }
 
-    /// Takes so many of them.
+    /// Takes the next `count` operands as sources.
     pub(super) fn sources(&mut self, to: &mut Instruction, count: usize, signs: Signs) -> Result<()> {
         to.sources[..count].iter_mut().try_for_each(|source| {
             *source = self.source(signs)?;
@@ -98,12 +98,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Takes the next operand, a predicate that is read.
+    /// Takes the next operand, a condition.
     pub(super) fn condition(&mut self) -> Result<Condition> {
         operand::condition(self.operand()?)
     }
 
-    /// Takes the next target, the first of so many registers.
+    /// Takes the next target, `count` registers, and returns the first.
     pub(super) fn registers(&mut self, count: u16) -> Result<Option<u16>> {
         Ok(Some(operand::registers(self.target()?, count)?))
     }
@@ -116,7 +116,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Fails where something has not been taken.
+    /// Fails if a part was not taken.
     pub(super) fn finish(&self) -> Result<()> {
         match (self.modifiers.first(), self.operands.first(), self.targets.first()) {
             (Some(modifier), ..) => bail!("unknown modifier `{modifier}`"),

@@ -1,5 +1,5 @@
-//! Runs a workgroup. Its lanes stand at instructions of their own; those at the lowest are run until they branch or come
-//! to where others stand, so that lanes that diverged meet again.
+//! Runs a workgroup. Each lane has its own next instruction. The lanes with the lowest run until they branch or reach
+//! the next instruction of other lanes. So lanes that diverged meet again.
 
 use anyhow::{Context, Result, ensure};
 
@@ -10,21 +10,24 @@ use super::memory::Memory;
 use super::threads::Threads;
 use crate::machine::{Executed, Launch};
 
-/// Where a lane stands that has ended.
+/// The next instruction of a lane that has ended.
 const ENDED: u32 = u32::MAX;
-/// Instructions after which a workgroup is taken not to end.
+/// The most instructions of a workgroup: beyond them it is taken for an endless loop.
 const MOST: u64 = 1 << 22;
-/// Runs the workgroup at a place of the grid.
+/// Runs the workgroup with this index in the grid.
 pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], memory: &Memory) -> Result<Executed> {
     let mut threads = Threads::new(program.registers, group, memory);
     let mut at = splat(ENDED);
+    // lanes beyond the workgroup's threads never start
     at[..launch.workgroup as usize].fill(0);
     let mut steps = 0;
     loop {
+        // the lowest first: lanes that skipped a block wait for those inside it, as both run what follows
         let lowest = at.iter().copied().min().unwrap_or(ENDED);
         if lowest == ENDED {
             return Ok(threads.executed);
         }
+        // the nearest instruction at which other lanes wait
         let others = at.iter().copied().filter(|place| *place > lowest).min().unwrap_or(ENDED);
         steps += threads.stretch(program, &mut at, lowest, others)?;
         ensure!(steps <= MOST, "the workgroup must end within {MOST} instructions");
@@ -32,7 +35,8 @@ pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], m
 }
 
 impl Threads<'_> {
-    /// Runs the lanes that stand at `first` up to a branch, or to `others`, and gives how many instructions that were.
+    /// Runs the lanes whose next instruction is `first`, up to a branch or to `others`. Returns the number of
+    /// instructions.
     fn stretch(&mut self, program: &Bound, at: &mut Lanes, first: u32, others: u32) -> Result<u64> {
         let active = at.map(|place| word(place == first));
         let warps = warps(&active);
@@ -40,6 +44,7 @@ impl Threads<'_> {
         loop {
             let instruction =
                 program.instructions.get(place as usize).context("the code must not end without `exit`")?;
+            // the lanes do not change within a stretch, nor do the warps that issue it
             self.executed.instructions += warps;
             let next = place + 1;
             let jump = match instruction.operation {
@@ -48,6 +53,7 @@ impl Threads<'_> {
                 _ => None,
             };
             if let Some(jump) = jump {
+                // lanes whose guard does not hold go on behind the branch or the exit
                 let taken = self.guarded(instruction.guard, &active);
                 for ((at, active), taken) in at.iter_mut().zip(&active).zip(&taken) {
                     *at = if *taken != 0 {
@@ -61,6 +67,7 @@ impl Threads<'_> {
                 return Ok(u64::from(next - first));
             }
             self.run(instruction, &active).with_context(|| format!("instruction `{}`", instruction.text))?;
+            // those lanes run on together from here
             if next == others {
                 blend(at, &splat(next), &active);
                 return Ok(u64::from(next - first));

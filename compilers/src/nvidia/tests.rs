@@ -1,9 +1,9 @@
-//! Small listings, written as NAK prints them.
+//! Small listings in the form that NAK prints.
 
 use super::{count, execute};
 use crate::machine::{Launch, Output};
 
-/// Every lane's index into r0, and the address of the word of that index into r2 and r3.
+/// Puts every lane's index into r0, and the address of the word with that index into r2 and r3.
 const HEAD: &str = "
     block.u 0 L0 [] -> {
         r0     = s2r sr[0x21]                    // delay=4 wr:0
@@ -17,20 +17,20 @@ fn launch(params: &[u32]) -> Launch<'_> {
     Launch { params, grid: [1, 1], workgroup: 256 }
 }
 
-/// What 256 lanes store, one word each.
+/// Runs the code in 256 lanes and returns the word that each stores.
 fn stored(body: &str, params: &[u32]) -> anyhow::Result<Vec<u32>> {
     let mut output = Output { words: vec![0; 256], written: vec![false; 256] };
     execute(&format!("{HEAD}{body}"), &launch(params), &mut output)?;
     Ok(output.words)
 }
 
-/// What 256 lanes hold in r4 after the code.
+/// Runs the code in 256 lanes and returns each lane's r4.
 fn in_r4(code: &str, params: &[u32]) -> anyhow::Result<Vec<u32>> {
     let end = "st.global.a64.strong.sys.b32 [r2..4] r4 // delay=1\nexit // delay=15";
     stored(&format!("block.u 1 L1 [0] -> {{\n{code}\n{end}\n}} -> []\n"), params)
 }
 
-/// One instruction of words, of which the lanes' all are the same.
+/// The first lane's r4 after code that gives every lane the same.
 fn word(code: &str, params: &[u32]) -> u32 {
     in_r4(code, params).unwrap()[0]
 }
@@ -63,7 +63,8 @@ fn lanes_that_diverge_meet_again() {
     assert_eq!(stored(body, &[]).unwrap(), expected);
     let mut output = Output { words: vec![0; 256], written: vec![false; 256] };
     let executed = execute(&format!("{HEAD}{body}"), &launch(&[]), &mut output).unwrap();
-    // 4 + 4 and 4 of all 8 warps, 2 of 8 (the first has lanes of both sides), 1 of the first
+    // all 8 warps run the 4 + 4 + 5 instructions of blocks 0, 1 and 4 and the 2 of block 2; the first warp has lanes
+    // that take the branch, so it also runs the 1 of block 3
     assert_eq!(executed.instructions, 8 * 13 + 8 * 2 + 1);
     assert_eq!(count(&format!("{HEAD}{body}")).unwrap().instructions, 16);
 }
@@ -126,6 +127,7 @@ fn words_are_worked_out() {
 
 #[test]
 fn floats_are_rounded_once_where_they_are_fused() {
+    // x^2 - (1 + 2 eps) is eps^2, which rounding the product loses
     let (x, y) = (1.0_f32 + f32::EPSILON, -1.0_f32 - 2.0 * f32::EPSILON);
     let params = [x.to_bits(), y.to_bits(), 1, (-3_i32).cast_unsigned()];
     let fused = "r4 = ffma.ftz c[0x1][0x0] c[0x1][0x0] c[0x1][0x4]";

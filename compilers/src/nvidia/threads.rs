@@ -1,4 +1,4 @@
-//! One instruction after another, in the lanes of a mask.
+//! Runs one instruction in the lanes of a mask.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -8,13 +8,14 @@ use super::lanes::{ALL, LANES, Lanes, NONE, WARP, blend, count, splat};
 use super::memory::{Memory, joined};
 use crate::machine::Executed;
 
-/// What a register holds before it is written, which is nothing that may be relied on.
+/// The value of an unwritten register. No shader may rely on it.
 const UNWRITTEN: u32 = 0xdead_beef;
 
-/// A workgroup's registers, and what it runs on.
+/// A workgroup's registers, its index and its memory.
 pub(super) struct Threads<'a> {
     registers: Vec<Lanes>,
     predicates: Vec<Lanes>,
+    // room for sources that have to be changed first; kept, because a value of every lane is 1 KiB
     spare: Box<[Lanes; 6]>,
     results: Box<Results>,
     group: [u32; 2],
@@ -22,7 +23,7 @@ pub(super) struct Threads<'a> {
     pub(super) executed: Executed,
 }
 
-/// An instruction of arithmetic, which is compiled for each of the vectors that the processor may have.
+/// An instruction of arithmetic, which is compiled for each vector extension that a processor may have.
 struct Arithmetic<'a, 'b> {
     threads: &'a mut Threads<'b>,
     instruction: &'a Instruction,
@@ -104,7 +105,7 @@ impl<'a> Threads<'a> {
         Ok(())
     }
 
-    /// Works the results out.
+    /// Computes the results in every lane.
     #[inline(always)]
     fn compute(&mut self, instruction: &Instruction, mask: &Lanes) {
         let [a, b, c, p, q, r] = &mut *self.spare;
@@ -117,13 +118,14 @@ impl<'a> Threads<'a> {
             condition_of(&self.predicates, second, q),
             condition_of(&self.predicates, third, r),
         ];
-        // the upper word of a sum of 64 bits
+        // only `imad64` has a third source of two registers
         let upper = match (instruction.operation, instruction.sources[2].place) {
             (Operation::MultiplyAdd64, Place::Register(register)) => &self.registers[usize::from(register) + 1],
             _ => &NONE,
         };
         arithmetic::compute(instruction.operation, sources, upper, conditions, &mut self.results);
         if instruction.is_fused() {
+            // lanes that are off compute as well, but are not counted
             self.executed.fused += count(mask);
             self.executed.fused_matter +=
                 self.results.high.iter().zip(mask).map(|(matters, mask)| u64::from(matters & mask & 1)).sum::<u64>();
@@ -136,6 +138,7 @@ impl<'a> Threads<'a> {
         if let Some(target) = instruction.target {
             let target = usize::from(target);
             blend(&mut self.registers[target], &self.results.low, mask);
+            // of a fused multiply-add `high` is a mask, not a word of the result
             if instruction.operation == Operation::MultiplyAdd64 {
                 blend(&mut self.registers[target + 1], &self.results.high, mask);
             }
@@ -147,11 +150,12 @@ impl<'a> Threads<'a> {
         }
     }
 
-    /// A system register: the thread's place in its workgroup, and the workgroup's in the grid (`NAK_SV_TID_X` and those
-    /// that follow it).
+    /// A system register: the thread's index in its workgroup, and the workgroup's in the grid (`NAK_SV_TID_X` and
+    /// those that follow it).
     fn system(&self, number: u32) -> Result<Lanes> {
         match number {
             0x21 => Ok(std::array::from_fn(|lane| lane as u32)),
+            // threads have no y and z, nor has the grid a z
             0x22 | 0x23 | 0x27 => Ok(splat(0)),
             0x25 => Ok(splat(self.group[0])),
             0x26 => Ok(splat(self.group[1])),
@@ -159,10 +163,11 @@ impl<'a> Threads<'a> {
         }
     }
 
-    /// To a register that a warp's lanes share, for which they must agree.
+    /// Moves to a register that a warp's lanes share, so they must agree on its value.
     fn move_uniform(&mut self, instruction: &Instruction, mask: &Lanes) -> Result<()> {
         let mut value = splat(0);
         let value = *read(&self.registers, instruction.sources[0], &mut value);
+        // lanes that are off may hold anything
         for (value, mask) in value.chunks(WARP).zip(mask.chunks(WARP)) {
             let mut words = value.iter().zip(mask).filter(|(_, mask)| **mask != 0).map(|(word, _)| word);
             let first = words.next();
@@ -192,7 +197,7 @@ impl<'a> Threads<'a> {
     ) -> Result<()> {
         let Place::Register(register) = instruction.sources[0].place else { bail!("an address must be in registers") };
         let register = usize::from(register);
-        // a load may write the registers of its address
+        // copied, because a load may write the registers of its address
         let (low, high) = (self.registers[register], self.registers[register + 1]);
         for lane in (0..LANES).filter(|lane| mask[*lane] != 0) {
             let address = joined(low[lane], high[lane]).wrapping_add(offset.into());
@@ -221,6 +226,7 @@ fn condition_of<'a>(predicates: &'a [Lanes], condition: Condition, spare: &'a mu
 fn read<'a>(registers: &'a [Lanes], source: Source, spare: &'a mut Lanes) -> &'a Lanes {
     let plain = matches!(source.change, Change::None | Change::Float { absolute: false, negate: false });
     match source.place {
+        // most sources are read unchanged, and need no copy
         Place::Register(register) if plain => return &registers[usize::from(register)],
         Place::Register(register) => *spare = registers[usize::from(register)],
         Place::Word(word) => *spare = splat(word),

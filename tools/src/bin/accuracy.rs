@@ -1,15 +1,16 @@
 //! Counts the error of the exact normals, and of the quantiles of truncated ones, against double precision.
 //!
-//! `cargo run --release -p seedtensors-tools --bin accuracy` goes through all 2^32 words for the radius, the cosine, the
-//! sine and the quantiles of four windows, counts 2^32 pairs' normals and bounds those of all 2^64 pairs, and goes through
-//! every f32 that a probability can be. It prints the largest errors, absolute and in units in the last place, with the
-//! words that cause them, and how often each error occurs. tests/accuracy.rs counts a part of it with the same code.
+//! `cargo run --release -p seedtensors-tools --bin accuracy` goes through all 2^32 words for the radius, the cosine,
+//! the sine and the quantiles of four windows. It counts the errors of 2^32 pairs' normals, bounds those of all 2^64
+//! pairs, and goes through every f32 that a probability can be. It prints the largest errors, absolute and in units in
+//! the last place, with the words that cause them, and how often each error occurs. tests/accuracy.rs counts a part of
+//! it with the same code.
 //!
-//! The reference: `log`, `sin`, `cos`, `exp` of the system's libm and erf, erfc of the crate of that name are within
-//! 1 ulp of f64, so that a reference is within a few times 2^-52 of itself, 2^-26 of the unit that errors are given in. The
-//! quantile that a step of Halley's (or Newton's, near the middle) finds from one that is off by e is off by less
-//! than x^2 e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22, and a worse start would show as an error itself. Between
-//! quantiles found so, 256 words apart, others are their series, to five terms and below 2^-42 of themselves.
+//! The reference: `log`, `sin`, `cos`, `exp` of the system's libm and erf, erfc of the crate of that name are within 1
+//! ulp of f64. So a reference is within a few times 2^-52 of itself, 2^-26 of the unit that errors are given in. A step
+//! of Halley's (or Newton's, near the middle) from a quantile that is off by e finds one that is off by less than x^2
+//! e^3 (or x e^2 / 2): below 2^-42 for e = 2^-22. A worse start would show as an error itself. Between quantiles found
+//! so, 256 words apart, others are their series, to five terms and below 2^-42 of themselves.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "words are cut on purpose, a tool prints")]
 
 use std::f64::consts::PI;
@@ -151,13 +152,13 @@ pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
 pub(crate) const WINDOWS: [(f64, f64); 4] =
     [(-2.0, 2.0), (f64::NEG_INFINITY, f64::INFINITY), (4.0, 6.0), (0.0, f64::INFINITY)];
 
-/// The true quantiles of a window.
+/// The true quantiles of a window, from probabilities of the normal distribution.
 pub(crate) struct Window {
-    /// What lies above its low end and above its high one, below its high end and below its low one.
+    /// The probabilities above the low end, above the high end, below the high end and below the low end.
     tails: [f64; 4],
-    /// What lies from the middle to its low end and to its high one.
+    /// The probabilities from the middle to the low end and to the high end.
     centre: [f64; 2],
-    /// What lies in it.
+    /// The probability of the window.
     mass: f64,
 }
 
@@ -212,7 +213,7 @@ impl Window {
     }
 }
 
-/// A value, the true one, and the unit in which an error of it is promised.
+/// A value, the true value, and the unit in which its error is promised.
 pub(crate) type Case = (f32, f64, f64);
 
 /// The errors of many cases.
@@ -220,16 +221,17 @@ pub(crate) type Case = (f32, f64, f64);
 pub(crate) struct Errors {
     /// The largest, and its words.
     pub(crate) absolute: (f64, u64),
-    /// The same in the unit in which it is promised.
+    /// The largest in the promised unit, and its words.
     pub(crate) promised: (f64, u64),
-    /// The same in units in the last place that f32 has for the true value.
+    /// The largest in units in the last place of f32 at the true value, and its words.
     pub(crate) ulps: (f64, u64),
-    /// How many cases have an error of so many eighths of a unit in the last place; 4 units and more are the last.
+    /// The number of cases by their error in eighths of a unit in the last place. The last one counts 4 units and more.
     pub(crate) eighths: [u64; 33],
 }
 
 impl Errors {
-    /// Of 2^bits cases, made of words; a piece of them one after the other by the same `each`.
+    /// The errors of 2^bits cases made of words. Each piece of them has an `each` of its own and goes through its words
+    /// in order.
     fn of<const N: usize, F: FnMut(u64) -> [Case; N]>(
         bits: u32,
         words: impl Fn(u64) -> u64 + Sync,
@@ -287,7 +289,8 @@ impl Errors {
     }
 }
 
-/// Keeps the larger; of equals the one of the lower words, so that threads do not matter; a NaN is the largest.
+/// Keeps the larger error. Of equal errors it keeps the one of the lower words, so that the result does not depend on
+/// threads. NaN is the largest.
 fn worse(largest: &mut (f64, u64), other: (f64, u64)) {
     let order = other.0.total_cmp(&largest.0).then(largest.1.cmp(&other.1));
     if order.is_gt() {
@@ -295,7 +298,7 @@ fn worse(largest: &mut (f64, u64), other: (f64, u64)) {
     }
 }
 
-/// Errors by where the value lies: the largest above and below the true value in each cell.
+/// Errors by the size of the value: the largest above and below the true value in each cell.
 type Cells = Vec<[f64; 2]>;
 
 const CELLS: usize = 4096;

@@ -1,10 +1,10 @@
-//! Feeds mutilated headers, indexes, recipes, records, rules, templates and configurations to what reads them:
+//! Feeds mutilated headers, indexes, recipes, records, rules, templates and configurations to the code that reads them:
 //!
 //! ```sh
 //! cargo run --release -p seedtensors-tools --bin fuzz -- 10000000 [SEED]
 //! ```
 //!
-//! Each must be taken or refused without a panic, and what is taken must hold together: a header as the public reader
+//! Each must be accepted or refused without a panic. What is accepted must be consistent: a header as the public reader
 //! sees it, a recipe as its own text says it. An input that fails is printed, and the exit code is 1.
 
 use std::collections::BTreeMap;
@@ -24,12 +24,12 @@ use seedtensors_checkpoint::{
 #[path = "../../../checkpoint/tests/common/mutate.rs"]
 mod mutate;
 
-/// A refusal that is a fault.
+/// An input that takes longer than this is a failure.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What reads an input.
+/// The code that reads an input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Header,
@@ -41,7 +41,7 @@ pub(crate) enum Target {
     Config,
 }
 
-/// Each target, and how many inputs of a hundred it gets: the slow ones fewer.
+/// Each target, and its share of a hundred inputs: slow ones get fewer.
 const SHARES: [(Target, u32); 7] = [
     (Target::Header, 35),
     (Target::Index, 20),
@@ -107,7 +107,7 @@ impl Target {
         }
     }
 
-    /// Takes or refuses an input; says whether it was taken.
+    /// Accepts or refuses an input; returns whether it was accepted.
     pub(crate) fn run(self, input: &[u8], checkpoint: &Checkpoint) -> Result<bool, Failure> {
         let text = String::from_utf8_lossy(input);
         let render =
@@ -161,7 +161,7 @@ fn record(text: &str) -> bool {
     Record::read(&entries.collect()).is_ok_and(|record| record.is_some())
 }
 
-/// A checkpoint for rules to be applied to.
+/// A checkpoint that rules are applied to.
 pub(crate) fn checkpoint() -> Result<Checkpoint, Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.safetensors");
@@ -170,15 +170,15 @@ pub(crate) fn checkpoint() -> Result<Checkpoint, Failure> {
     Ok(Checkpoint::open(&path)?)
 }
 
-/// What came of a run: the inputs that failed, and by target how many were tried, and taken.
+/// The result of a run: the inputs that failed, and for each target the number tried and the number accepted.
 pub(crate) struct Outcome {
-    /// With what failed, and the input.
+    /// Each with the failure and the input.
     pub(crate) failures: Vec<String>,
-    /// Two counts.
+    /// Inputs tried, and inputs accepted.
     pub(crate) tried: BTreeMap<String, (u64, u64)>,
 }
 
-/// Tries so many inputs, each made from the seed and its own number.
+/// Tries `count` inputs, each made from the seed and its own number.
 pub(crate) fn run(count: u64, seed: u64) -> Result<Outcome, Failure> {
     let checkpoint = checkpoint()?;
     let tried = SHARES.map(|_| [AtomicU64::new(0), AtomicU64::new(0)]);
@@ -218,7 +218,7 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let count = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
-    // a panic is told with its input
+    // a panic is reported with its input, so the default message is off
     std::panic::set_hook(Box::new(|_| {}));
     let begin = Instant::now();
     let Outcome { failures, tried } = run(count, seed)?;

@@ -1,4 +1,5 @@
-//! Fills elements on one thread and is done: `instructions SAMPLER DTYPE ELEMENTS`, for scripts/instructions, which counts.
+//! Fills elements on one thread and exits: `instructions SAMPLER DTYPE ELEMENTS`. scripts/instructions counts its
+//! instructions.
 
 use std::hint::black_box;
 

@@ -1,8 +1,8 @@
 //! Statistical tests of words, uniforms and normals, and of generators that are bad on purpose, which must fail.
 //!
 //! `cargo run --release -p seedtensors-tools --bin statistics -- 28` runs every test on 2^28 words of each stream and
-//! prints a table of p-values in Markdown. Without a number it takes 2^22 words, as tests/statistics.rs does with the same
-//! code.
+//! prints a table of p-values in Markdown. Without a number it takes 2^22 words, as tests/statistics.rs does with the
+//! same code.
 //!
 //! Every p-value is of a test whose false-positive rate is that p-value: a test fails below [`ALARM`]. A maximum over
 //! many is corrected for their number (Bonferroni). Keys are fixed, so that a result is the same on every run.
@@ -21,13 +21,13 @@ use seedtensors::{Element, Fill, Key, Result, Sampler, cpu};
 /// The false-positive rate of each test.
 pub(crate) const ALARM: f64 = 1e-6;
 
-/// What a test gave.
+/// The outcome of a test.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    /// The test, and of what.
+    /// The test, and the stream or dtype that it tested.
     pub(crate) test: &'static str,
     pub(crate) of: String,
-    /// How many words or values were looked at.
+    /// The number of words or values.
     pub(crate) count: usize,
     pub(crate) statistic: f64,
     pub(crate) p: f64,
@@ -90,7 +90,7 @@ fn monobit(words: &[u32]) -> (f64, f64) {
     (z, two_sided(z))
 }
 
-/// Places where a bit differs from the one before it, low bits first.
+/// Bits that differ from the one before them, low bits first.
 fn runs(words: &[u32]) -> (f64, f64) {
     let changes = |pair: &[u32]| u64::from((pair[0] ^ (pair[0] >> 1 | pair[1] << 31)).count_ones());
     let changes: u64 = words.par_windows(2).map(changes).sum();
@@ -111,7 +111,7 @@ fn lags(words: &[u32]) -> (f64, f64) {
     (z, (128.0 * two_sided(z)).min(1.0))
 }
 
-/// The top bits of `N` words in a row as a cell of a cube.
+/// The top bits of `N` consecutive words as a cell of a cube.
 fn cube<const N: usize>(words: &[u32], bits: u32) -> (f64, f64) {
     let cell = |group: &[u32]| group.iter().fold(0, |cell, word| cell << bits | (word >> (32 - bits)) as usize);
     chi_square(words.par_chunks_exact(N).map(cell), 1 << (bits * N as u32))
@@ -232,7 +232,7 @@ pub(crate) fn bad_streams(bits: u32) -> [(&'static str, Vec<u32>); 2] {
 
 // Tests of values
 
-/// The law of values: its distribution function, and its moments.
+/// The distribution of values: its distribution function and its moments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Law {
     Normal,
@@ -247,7 +247,7 @@ impl Law {
         }
     }
 
-    /// The mean of the power of a value about the middle.
+    /// The mean of a power of a value's distance from the middle.
     fn moment(self, power: i32) -> f64 {
         match self {
             _ if power % 2 == 1 => 0.0,
@@ -257,33 +257,33 @@ impl Law {
     }
 }
 
-/// Where a value of a dtype meets the next above it: halfway. Below a power of two, values stand twice as close.
+/// The midpoint between a value of a dtype and the next above it. Below a power of two, values are twice as close.
 fn upper(law: Law, step: Step, x: f64) -> f64 {
     if matches!(law, Law::Uniform) && x + step(x) >= 1.0 {
-        // a uniform's greatest value stands for all above it, since none is rounded to 1
+        // a uniform's greatest value represents everything above it, since nothing is rounded to 1
         return 1.0;
     }
     x + if x < 0.0 { step(x * (1.0 - 1e-9)) } else { step(x) } / 2.0
 }
 
-/// The share of the law's values that are rounded to x.
+/// The probability of being rounded to x.
 fn share(law: Law, step: Step, x: f64) -> f64 {
     law.below(upper(law, step, x)) - law.below(lower(step, x))
 }
 
-/// Where a value meets the next below it.
+/// The midpoint between a value and the next below it.
 fn lower(step: Step, x: f64) -> f64 {
     x - if x > 0.0 { step(x * (1.0 - 1e-9)) } else { step(x) } / 2.0
 }
 
-/// The finite values of a dtype of 16 bits that the law may give.
+/// The finite values of a 16-bit dtype that the distribution can give.
 fn grid(law: Law, value: fn(u16) -> f64) -> Vec<f64> {
     let within = |x: &f64| x.is_finite() && (matches!(law, Law::Normal) || (0.0..1.0).contains(x));
     (0..=u16::MAX).filter(|bits| *bits != 0x8000).map(value).filter(within).collect()
 }
 
-/// The tests of a law's values, as they come out of a dtype whose values are `step(x)` apart about x; the moments are
-/// those of `grid`, the dtype's values, where that is coarse.
+/// The tests of values from a distribution, in a dtype whose values are `step(x)` apart near x. If the dtype is coarse,
+/// the expected moments are those of `grid`, the dtype's values.
 pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step, grid: &[f64]) -> Vec<Outcome> {
     let count = values.len() as f64;
     let middle = if matches!(law, Law::Uniform) { 0.5 } else { 0.0 };
@@ -307,7 +307,7 @@ pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step, grid: 
 
     let mut sorted = values.to_vec();
     sorted.par_sort_unstable_by(f64::total_cmp);
-    // a value stands for all that are rounded to it
+    // a value represents everything that is rounded to it
     let rank = |i: usize| {
         let x = sorted[i];
         let last = sorted.get(i + 1).is_none_or(|next| *next > x);
@@ -346,10 +346,10 @@ pub(crate) fn test_values(of: &str, law: Law, values: &[f64], step: Step, grid: 
     outcomes
 }
 
-/// Values beyond 3 to 6 std, in a dtype whose values are `step(x)` apart about x.
+/// Values beyond 3 to 6 std, in a dtype whose values are `step(x)` apart near x.
 pub(crate) fn test_tails<T: Element + Into<f64>>(of: &str, values: &[T], step: Step) -> Vec<Outcome> {
     let tail = |(test, bound): (&'static str, f64)| {
-        // what is rounded to the bound itself is not beyond it
+        // a value that is rounded to the bound itself is not beyond it
         let bound = bound + step(bound) / 2.0;
         let found = values.par_iter().filter(|value| Into::<f64>::into(**value).abs() > bound).count() as f64;
         let p = poisson_p(found, 2.0 * upper_normal(bound) * values.len() as f64);
@@ -358,7 +358,7 @@ pub(crate) fn test_tails<T: Element + Into<f64>>(of: &str, values: &[T], step: S
     [("tail beyond 3", 3.0), ("tail beyond 4", 4.0), ("tail beyond 5", 5.0), ("tail beyond 6", 6.0)].map(tail).to_vec()
 }
 
-/// Both tails of Poisson's distribution; by the normal where many are expected.
+/// Both tails of Poisson's distribution. Where many are expected, the normal approximation.
 fn poisson_p(found: f64, expected: f64) -> f64 {
     if expected > 1000.0 {
         return two_sided((found - expected) / expected.sqrt());
@@ -373,19 +373,19 @@ fn poisson_p(found: f64, expected: f64) -> f64 {
     (2.0 * (below + term).min(1.0 - below)).clamp(0.0, 1.0)
 }
 
-/// The distance between neighbouring values with so many bits of mantissa, and a least exponent.
+/// The distance between neighbouring values with `bits` bits of mantissa and `least` as the least exponent.
 fn spacing(x: f64, bits: i32, least: i32) -> f64 {
     let exponent = if x == 0.0 { least } else { (x.abs().log2().floor() as i32).max(least) };
     2f64.powi(exponent - bits)
 }
 
-/// The distance between a dtype's values about a value.
+/// The distance between a dtype's values near a value.
 type Step = fn(f64) -> f64;
 
 const F32: Step = |x| spacing(x, 23, -126);
 const F16: Step = |x| spacing(x, 10, -14);
 const BF16: Step = |x| spacing(x, 7, -126);
-/// A uniform has steps of 2^-24, whatever f32 could hold.
+/// A uniform has steps of 2^-24, although f32 has finer ones.
 const UNIFORM_F32: Step = |_| 1.0 / 16_777_216.0;
 
 fn f16_value(bits: u16) -> f64 {
@@ -404,7 +404,7 @@ fn wide<T: Element + Into<f64>>(values: &[T]) -> Vec<f64> {
     values.par_iter().map(|value| (*value).into()).collect()
 }
 
-/// Every test of values: tails of 2^tail_bits of them, the others of 2^bits.
+/// Every test of values: of tails with 2^tail_bits values, of others with 2^bits.
 pub(crate) fn test_all_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>> {
     fn of<T: Element + Into<f64>>(
         dtype: &str,
@@ -430,7 +430,7 @@ pub(crate) fn test_all_values(bits: u32, tail_bits: u32) -> Result<Vec<Outcome>>
     Ok(outcomes)
 }
 
-/// Box-Muller, in double precision, of whatever words.
+/// Box-Muller in double precision, of any words.
 fn box_muller_of(words: &[u32]) -> Vec<f32> {
     let unit = |word: u32| (f64::from(word) + 0.5) / 2f64.powi(32);
     let pair = |pair: &[u32]| {

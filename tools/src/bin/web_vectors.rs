@@ -1,7 +1,7 @@
-//! What web/ is checked against: the library's keys, fans, samplers, shader parameters, recipes and tensors.
+//! Test vectors for web/: the library's keys, fans, samplers, shader parameters, recipes and tensors.
 //!
-//! `cargo run --release -p seedtensors-tools --bin web_vectors` writes web/tests/vectors.json and
-//! web/src/check.json anew; checkpoint/tests/web.rs fails where they are not what this makes.
+//! `cargo run --release -p seedtensors-tools --bin web_vectors` writes web/tests/vectors.json and web/src/check.json
+//! anew. checkpoint/tests/web.rs fails where the files differ from its output.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, a tool prints")]
 
 use std::fmt::Write as _;
@@ -35,7 +35,7 @@ pub(crate) fn files() -> [(&'static str, String); 2] {
         "fills": fills(),
     });
     [("web/tests/vectors.json", vectors), ("web/src/check.json", check())].map(|(path, mut value)| {
-        // whichever order serde_json keeps with the features that others ask for
+        // sorted, because serde_json's order depends on features that other crates enable
         value.sort_all_objects();
         (path, lines(&value, 2) + "\n")
     })
@@ -69,7 +69,7 @@ fn key_json(key: Key) -> Value {
     json!({ "seed": key.seed.to_string(), "offset": key.offset.to_string() })
 }
 
-/// A sampler as JSON; none is the words.
+/// A sampler as JSON; `None` is the words.
 fn sampler_json(sampler: Option<&Sampler>) -> Value {
     let number = |value: f32| number(value.into());
     let Some(sampler) = sampler else { return json!({ "kind": "words" }) };
@@ -205,8 +205,8 @@ fn many_samplers() -> Vec<Sampler> {
     samplers
 }
 
-/// A sampler by numbers as web/'s users give them, in f64, and the library's of them, each rounded to f32; none where
-/// that refuses one.
+/// A sampler with numbers in f64, as web/'s users give them, and the library's sampler with each rounded to f32; `None`
+/// if the library refuses one.
 type Given = (Value, Option<Sampler>);
 
 /// A sampler by the numbers of an initialiser that takes them as they are.
@@ -224,10 +224,10 @@ const fn window(low: f64, high: f64) -> Init {
     Init::TruncatedNormal { mean: 0.001, std: 0.02, bounds: Bounds::Absolute { low, high } }
 }
 
-/// 2^-126 as C's headers write it, which is below it in f64 and it in f32.
+/// 2^-126 as C's headers write it: below it in f64, and equal to it in f32.
 const FLT_MIN: f64 = 1.175_494_35e-38;
 
-/// Parameters that are no f32: where they and what they are rounded to lie on two sides of an edge, and decimals.
+/// Parameters that f32 cannot hold: decimals, and values that rounding moves across an edge.
 fn no_floats() -> Vec<Init> {
     let (inf, nan) = (f64::INFINITY, f64::NAN);
     let constants = [0.1, -1e-50, FLT_MIN, 65519.999, 3.396_177_529e38, 3.402_823_5e38, 3.402_823_6e38, 1e39, nan];
@@ -486,7 +486,7 @@ fn digest_of_first(key: Key, sampler: Option<Sampler>, dtype: Dtype, count: u64)
     hex(&Sha256::digest(cast_slice::<u32, u8>(&words)))
 }
 
-/// A fill as web/ reads it.
+/// A fill in the form that web/ reads.
 struct FillCase {
     what: &'static str,
     key: Key,

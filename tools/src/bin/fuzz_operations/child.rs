@@ -1,4 +1,4 @@
-//! A run of a program with limits, and what is wrong with how it ended.
+//! Runs a program with limits and reports what is wrong with its end.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// The rule that every run must keep and this one broke.
+    /// The rule of all runs that this one broke.
     pub(crate) fault: Option<String>,
 }
 
@@ -89,7 +89,7 @@ fn fault(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Option<String> {
     None
 }
 
-/// Written apart from the product's list, and shorter: what hides or moves text.
+/// Whether a character hides or moves text. The list is independent of the product's, and shorter.
 fn moves_the_cursor(character: char) -> bool {
     (character.is_control() && !['\n', '\t'].contains(&character))
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -84,7 +84,7 @@ fn clone(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Mutilates a folder in one to three places. Whether a checkpoint in it is certainly not what it was.
+/// Mutilates a folder one to three times. Returns whether a shard of the checkpoint in it was certainly spoilt.
 pub(crate) fn mutilate(folder: &Path, random: &mut SmallRng) -> io::Result<bool> {
     let mut spoilt = false;
     for _ in 0..random.random_range(1..=3) {
@@ -119,7 +119,7 @@ fn is_shard(path: &Path) -> bool {
     is_weights(path) && name.starts_with("model-") && !name.ends_with("-of-00002.safetensors")
 }
 
-/// One of a folder's files that are wanted, however deep.
+/// A random file of the folder, at any depth, for which `wanted` holds.
 fn choose(folder: &Path, random: &mut SmallRng, wanted: fn(&Path) -> bool) -> io::Result<PathBuf> {
     fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
@@ -158,7 +158,7 @@ fn mutate_file(path: &Path, random: &mut SmallRng) -> io::Result<()> {
     fs::write(path, [&said.to_le_bytes()[..], &header, &values].concat())
 }
 
-/// Flips a bit of a value; whether there was one.
+/// Flips a bit of a value; returns whether there was one.
 fn flip_value(path: &Path, random: &mut SmallRng) -> io::Result<bool> {
     let mut bytes = fs::read(path)?;
     let Some(length) = bytes.first_chunk().and_then(|length| usize::try_from(u64::from_le_bytes(*length)).ok()) else {
@@ -174,7 +174,7 @@ fn flip_value(path: &Path, random: &mut SmallRng) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A file that asks for too much.
+/// Writes a file that asks for too much.
 fn hostile(folder: &Path, random: &mut SmallRng) -> io::Result<()> {
     let many = [10, 1000, 70_000, 200_000][random.random_range(0..4)];
     let template = |text: String| ("t.jinja", text.into_bytes());

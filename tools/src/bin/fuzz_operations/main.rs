@@ -4,9 +4,9 @@
 //! cargo build --release && cargo run --release -p seedtensors-tools --bin fuzz_operations -- MINUTES [SEED [ONLY]]
 //! ```
 //!
-//! Each run must end in time, with 0, 1 or 2 as its exit code, print only what is safe for a terminal, and leave nothing
-//! behind when it fails. `verify` must not take a checkpoint whose values were changed. The input of a run that does not
-//! is kept in `target/fuzz/`, and the exit code is 1. ONLY is the number of one case, which is then run alone.
+//! Each run must end in time with exit code 0, 1 or 2, print only what is safe for a terminal, and leave nothing behind
+//! when it fails. `verify` must not accept a checkpoint whose values were changed. The input of a run that breaks a
+//! rule is kept in `target/fuzz/`, and the exit code is 1. ONLY is the number of one case, which then runs alone.
 
 pub(crate) mod child;
 mod inputs;

@@ -1,4 +1,4 @@
-//! The choice of short fills, and the parameters that bring values next to where they round the other way.
+//! Chooses short fills, and parameters that bring values close to where they round the other way.
 
 use rayon::prelude::*;
 use seedtensors::Dtype;
@@ -13,8 +13,8 @@ fn counts_of(mutants: &Mutants, probe: &Probe, blocks: &[u64]) -> Vec<u64> {
     mutants.counts(probe.sampler().as_ref(), probe.dtype, probes().0, blocks)
 }
 
-/// More short fills, until every rewrite changes enough elements: those with the rarest places first, of each the fills that
-/// show most of what is still wanted.
+/// Chooses more short fills, until every rewrite changes enough elements. Rewrites with the fewest sensitive blocks
+/// come first, and for each the fills that show most of what is still wanted.
 pub(crate) fn chosen(mutants: &Mutants, families: &[Family], dtype: Dtype, sensitive: &[Vec<Place>]) -> Vec<Probe> {
     let (mut covered, mut counts) = margin(mutants, families, dtype);
     let mut order: Vec<usize> = (0..counts.len()).collect();
@@ -30,7 +30,7 @@ pub(crate) fn chosen(mutants: &Mutants, families: &[Family], dtype: Dtype, sensi
             let best = (0..pool.len()).filter(|&i| pool[i].1[mutant] > 0).max_by_key(|&i| gain(&pool[i].1));
             if let Some(best) = best {
                 let (probe, _) = pool.swap_remove(best);
-                // other fills may cover a part of it since
+                // fills that were chosen since may cover a part of it
                 let shown = counts_of(mutants, &probe, &covered.missing(&probe));
                 if shown[mutant] > 0 {
                     add(&mut counts, &shown);
@@ -52,8 +52,8 @@ pub(crate) fn chosen(mutants: &Mutants, families: &[Family], dtype: Dtype, sensi
     fills
 }
 
-/// A parameter with which the rewrite changes what is stored of an element of the block: the family's in f32, else one that
-/// brings the value next to where it rounds the other way.
+/// A parameter with which the rewrite changes a stored element of the block. In f32 it is the family's own. Otherwise
+/// it is one that brings the value close to where it rounds the other way.
 fn tuned(mutants: &Mutants, dtype: Dtype, mutant: usize, (family, block): Place) -> Option<Probe> {
     let probe = |parameter| Probe { family, parameter, dtype, block: block as u32, count: 64 / dtype.size() };
     if dtype == Dtype::F32 {

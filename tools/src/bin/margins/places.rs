@@ -1,5 +1,5 @@
-//! Blocks of the stream in which rare rewrites change a value. First the words at which they do are worked out, then the
-//! stream is searched for these words, which is faster than working out all of the stream's values.
+//! Blocks of the stream in which rare rewrites change a value. The words at which they do are computed first. Searching
+//! the stream for these words is faster than computing all of its values.
 
 use rayon::prelude::*;
 use seedtensors::testing::{Family, probes};
@@ -7,17 +7,17 @@ use seedtensors::{Dtype, Key};
 
 use crate::rewrites::{Inputs, LANES, Lanes, Mutants, coefficients, splat, words};
 
-/// Blocks that are collected of each rewrite.
+/// Blocks that are collected for each rewrite.
 const COLLECTED: usize = 300;
-/// Words that are collected of each rewrite, with their neighbours.
+/// Words that are collected for each rewrite, with their neighbours.
 const WORDS: u64 = 1024;
-/// Words, or blocks, that are tried before the rewrites that have enough are left out.
+/// Words, or blocks, that are tried before rewrites that have enough are left out.
 const BATCH: u64 = 1 << 20;
 
 /// A short fill that has not been tuned: its family, and its block.
 pub(crate) type Place = (Family, u64);
 
-/// Elements of the stream whose values are worked out, as a power of two.
+/// Elements of the stream whose values are computed, as a power of two.
 const fn searched_bits(family: Family) -> u32 {
     match family {
         Family::Normal | Family::Centred | Family::NarrowResidue => 28,
@@ -27,7 +27,7 @@ const fn searched_bits(family: Family) -> u32 {
     }
 }
 
-/// Words that are tried: the first, the distance of the next, and their number.
+/// A range of words to try: the first, the distance to the next, and their number.
 #[derive(Clone, Copy)]
 struct Tried {
     first: u32,
@@ -35,8 +35,8 @@ struct Tried {
     count: u64,
 }
 
-/// All words as radii of normals. Of a tail, whose probabilities are rounded to 24 bits, a word or two of each. Of others
-/// none.
+/// For normals, all words as radii. For a tail, whose probabilities are rounded to 24 bits, one or two words for each.
+/// For other families, none.
 fn tried_words(family: Family) -> Vec<Tried> {
     match family {
         Family::Normal | Family::Centred => vec![Tried { first: 0, stride: 1, count: 1 << 32 }],
@@ -56,7 +56,7 @@ fn f32_coefficients(family: Family) -> Vec<Lanes> {
 /// A word at which a rewrite changes the value.
 struct SensitiveWord {
     word: u32,
-    /// Words so near to it are likely to be sensitive as well.
+    /// Words within this distance are likely to be sensitive as well.
     within: u32,
     mutant: usize,
 }
@@ -65,11 +65,11 @@ struct SensitiveWord {
 struct Search<'a> {
     mutants: &'a Mutants,
     wanted: &'a [bool],
-    /// The places of each rewrite.
+    /// The blocks of each rewrite, with their families.
     found: Vec<Vec<Place>>,
 }
 
-/// The places at which each wanted rewrite changes a value in f32, until there are enough.
+/// The blocks in which each wanted rewrite changes a value in f32, until there are enough.
 pub(crate) fn sensitive_places(mutants: &Mutants, families: &[Family], wanted: &[bool]) -> Vec<Vec<Place>> {
     let mut search = Search { mutants, wanted, found: vec![Vec::new(); mutants.mutants.len()] };
     for &family in families {
@@ -130,7 +130,7 @@ impl Search<'_> {
         let is_normal = matches!(family, Family::Normal | Family::Centred);
         let word = |i: u64| {
             let word = (u64::from(tried.first) + i * u64::from(tried.stride)) as u32;
-            // a tail above the mean begins with its farthest values
+            // the words of a tail above the mean run backwards, so that it begins with its farthest values
             if is_normal { word } else { !word }
         };
         let chunk = |from: u64| {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Meta, UseTree, Visibility};
 
-/// The thing that a name stands for. One name can stand for several: a module and a function, or one item for each target.
+/// The meaning of a name. One name can have several: a module and a function, or one item for each target.
 #[derive(Clone, Debug)]
 pub(crate) enum Definition {
     /// Defined in this module.
@@ -123,7 +123,7 @@ impl<'ast> Visit<'ast> for Uses<'_> {
     }
 }
 
-/// The name of what an item defines.
+/// The name that an item defines.
 fn defined(item: &Item) -> Option<String> {
     let ident = match item {
         Item::Const(item) => &item.ident,

@@ -54,11 +54,11 @@ impl Crate {
         starts.into_iter().flat_map(|start| self.walk(start, rest, followed)).collect()
     }
 
-    /// The things that a name stands for in a module.
+    /// The meanings of a name in a module.
     fn name(&self, module: usize, name: &str, followed: &mut Followed) -> Vec<Target> {
         let key = (module, name.to_owned());
         if followed.contains(&key) {
-            // `use fill::fill` beside `mod fill`: the first name is the module
+            // with both `use fill::fill` and `mod fill`, the first name of a path is the module
             let definitions = self.modules[module].names.get(name).iter();
             return definitions.filter_map(|found| self.without_imports(module, found)).collect();
         }
