@@ -184,6 +184,7 @@ fn comparisons(wanted: impl Fn(Checked) -> bool) -> Result<Vec<Comparison>> {
 }
 
 /// Runs fills in a form and returns the first difference of each kernel that differs from the CPU.
+#[expect(clippy::cast_possible_truncation, reason = "the fills of the check are below 2 MiB")]
 async fn differences(
     context: &Context,
     form: Form,
@@ -256,6 +257,7 @@ fn steps<'a>(
 }
 
 /// The first difference between a device's bytes and the CPU's.
+#[expect(clippy::cast_possible_truncation, reason = "the size of an element")]
 fn difference(device: &str, comparison: &Comparison, found: &[u8]) -> Result<Option<Error>> {
     let Comparison { probe, kind, coefficients } = comparison;
     let mut expected = vec![0; found.len()];
