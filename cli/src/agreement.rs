@@ -10,7 +10,7 @@ use seedtensors::wgpu;
 use seedtensors::{Dtype, Element, Error, Fill, Key, Result, Sampler, cpu};
 
 /// Elements that are compared at a time: 16 MiB of f32.
-const PIECE: u64 = 1 << 22;
+const PIECE: usize = 1 << 22;
 /// The number of calls that are timed; the median is reported.
 const CALLS: usize = 7;
 
@@ -85,9 +85,9 @@ fn compare_pieces(
     // a block has four words: block 2^32 begins at word 2^34
     let begin = (1_u64 << 34).saturating_sub(count / 2);
     let mut agreement = Agreement { what, count, different: 0, first: None };
-    for done in (0..count).step_by(PIECE as usize) {
+    for done in (0..count).step_by(PIECE) {
         let start = begin + done;
-        let (different, first) = differences(start, (count - done).min(PIECE))?;
+        let (different, first) = differences(start, (count - done).min(PIECE as u64))?;
         agreement.different += different;
         agreement.first = agreement.first.or(first.map(|first| start + first));
     }
