@@ -110,10 +110,15 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
 /// assert_eq!(words[2..], Key::new(42).block(1));
 /// ```
 pub fn words(key: Key, start: u64, out: &mut [u32]) {
+    let left = if start == 0 { usize::MAX } else { usize::try_from(start.wrapping_neg()).unwrap_or(usize::MAX) };
+    let (last, first) = out.split_at_mut(left.min(out.len()));
     // always true; a `let else` would need a panic or an early return
     if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
-        let selection = Selection::run(key, start, out.len() as u64);
-        fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
+        // the words up to the last one, and after it the first ones
+        for (start, out) in [(start, last), (0, first)] {
+            let selection = Selection::run(key, start, out.len() as u64);
+            fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
+        }
     }
 }
 
