@@ -110,12 +110,11 @@ pub fn fill_bytes(fill: &Fill, dtype: Dtype, out: &mut [u8]) -> Result<()> {
 /// assert_eq!(words[2..], Key::new(42).block(1));
 /// ```
 pub fn words(key: Key, start: u64, out: &mut [u32]) {
-    let left = if start == 0 { usize::MAX } else { usize::try_from(start.wrapping_neg()).unwrap_or(usize::MAX) };
-    let (last, first) = out.split_at_mut(left.min(out.len()));
-    // always true; a `let else` would need a panic or an early return
-    if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
-        // the words up to the last one, and after it the first ones
-        for (start, out) in [(start, last), (0, first)] {
+    // a block's number is a quarter of a word's, so it would not wrap with it
+    let until_wrap = usize::try_from(u64::MAX - start).map_or(usize::MAX, |left| left.saturating_add(1));
+    let (first, wrapped) = out.split_at_mut(until_wrap.min(out.len()));
+    for (start, out) in [(start, first), (0, wrapped)] {
+        if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
             let selection = Selection::run(key, start, out.len() as u64);
             fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
         }

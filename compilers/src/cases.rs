@@ -114,7 +114,7 @@ impl fmt::Display for Place {
 enum Elements {
     /// Words of a key: the index of the first, and their number.
     Words(Key, u64, u64),
-    Fill(Fill),
+    Fill(Box<Fill>),
 }
 
 /// One fill.
@@ -154,7 +154,7 @@ impl Case {
         // another key for each sampler and dtype, so that they do not all test the same words
         let key = Key::new(42).named(&format!("{name}_{dtype}"));
         let fill = place.fill(key, sampler, bits)?.with_arithmetic(arithmetic);
-        Ok(Self { sampler: name, dtype, place, elements: Elements::Fill(fill), count: fill.elements() })
+        Ok(Self { sampler: name, dtype, place, count: fill.elements(), elements: Elements::Fill(Box::new(fill)) })
     }
 
     /// Raw words, which have no shards and no other dtype.
