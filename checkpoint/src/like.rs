@@ -56,7 +56,7 @@ pub struct Like {
 /// configuration's keys and the tensor's shape: `std = "initializer_range or 0.02"`, `low = "-1 / sqrt(shape.1)"`.
 /// So may `padding`, which is left out where the configuration has no such number: `padding = "pad_token_id"`.
 ///
-/// `defaults = true` before the first rule puts [`DEFAULT_RULES`] behind the last.
+/// `defaults = true` before the first rule puts [`DEFAULT_RULES`](crate::DEFAULT_RULES) behind the last.
 ///
 /// # Errors
 ///
