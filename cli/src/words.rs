@@ -12,6 +12,12 @@ const PIECE: usize = 1 << 20;
 pub(crate) fn run(arguments: &Words) -> anyhow::Result<()> {
     let key = Key::new(arguments.seed);
     let key = arguments.name.as_deref().map_or(key, |name| key.named(name));
+    // the library's words begin anew after the last one, which is no use to a reader of a file
+    if let Some(count) = arguments.count
+        && arguments.start.checked_add(count).is_none()
+    {
+        anyhow::bail!(seedtensors::Error::ShapeOverflow { what: format!("start {} + {count} words", arguments.start) });
+    }
     let mut start = arguments.start;
     let mut left = arguments.count;
     let mut words = vec![0_u32; PIECE];

@@ -359,7 +359,7 @@ fn a_matrix_is_bounded_by_what_the_file_holds() {
         fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &values].concat()).unwrap();
         path
     };
-    let limit = "elements of a matrix of 1073741824, which is worked out whole: a file may have 256";
+    let limit = "elements of a matrix of 1073741824, which is computed whole: a file may have 256";
     let many = vec![("[2000,2000]", "\\\"orthogonal\\\""); 40];
     for (tensors, told) in [
         (
