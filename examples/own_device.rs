@@ -2,14 +2,17 @@
 //! and compares them with the CPU: `cargo run --release --example own_device`.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
+use std::time::Instant;
+
 use half::bf16;
 use seedtensors::gpu::{Gpu, Target};
 use seedtensors::{Dtype, Fill, Init, Key, Result, Shape, cpu};
 
 fn main() -> Result<()> {
     let (device, queue) = pollster::block_on(open()).expect("a wgpu device");
+    let begin = Instant::now();
     let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
-    println!("{}, {}", gpu.info(), gpu.form());
+    println!("{}, {}, taken over in {:.1?}", gpu.info(), gpu.form(), begin.elapsed());
 
     // one buffer holds both, as an engine's pool would; each starts at a multiple of 4 bytes
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
