@@ -177,12 +177,11 @@ impl Matrix {
     /// ```
     /// use seedtensors::{Init, Sampler, Shape};
     ///
-    /// let whole = |init: Init| match init.sampler(&Shape::new(&[1000, 20])?)? {
-    ///     Sampler::Matrix(matrix) => Ok(matrix.whole()),
-    ///     _ => Ok(0),
-    /// };
-    /// assert_eq!(whole(Init::Sparse { sparsity: 0.5, std: 1.0 })?, 20_000);
-    /// assert_eq!(whole(Init::Eye { gain: 1.0 })?, 0);
+    /// let shape = Shape::new(&[1000, 20])?;
+    /// for (init, whole) in [(Init::Sparse { sparsity: 0.5, std: 1.0 }, 20_000), (Init::Eye { gain: 1.0 }, 0)] {
+    ///     let Sampler::Matrix(matrix) = init.sampler(&shape)? else { unreachable!() };
+    ///     assert_eq!(matrix.whole(), whole);
+    /// }
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
     #[must_use]
