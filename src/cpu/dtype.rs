@@ -1,30 +1,9 @@
-//! f32 bits to the bytes of a dtype's elements, by rounding on bits. Twin: shaders/dtype.wgsl.
+//! f32 bits to the bytes of a dtype's elements, by rounding on bits. Twin: shaders/dtype.wgsl. The rounding to f16 is an
+//! operation of the vector unit: `to_f16` in cpu/simd.rs.
 
 use super::simd::Simd;
 use super::vector::Words;
 use crate::Dtype;
-
-/// f32 bits (no NaN) to f16 bits, to nearest, ties to even.
-#[inline(always)]
-fn round_f16<U: Simd>(bits: Words<U>) -> Words<U> {
-    let x = bits & 0x7fff_ffff;
-    // subtracts 112 << 23, the difference of the two exponents' biases, and adds half a unit less one; the lowest bit
-    // that stays adds the rest, so that ties go to even
-    let normal = (x - 0x37ff_f001 + ((x >> 13) & 1)) >> 13;
-    // 65520 and more round to the bits of infinity or beyond them
-    let infinite = normal.at_least(bits.all(0x7c00));
-    // below 2^-14: units of 2^-24, which are those of an f32 from a half on; the addition rounds to them
-    let subnormal = (x.as_f32() + 0.5).bits() - 0x3f00_0000;
-    let normal = infinite.words(bits.all(0x7c00), normal);
-    let magnitude = x.at_least(bits.all(0x3880_0000)).words(normal, subnormal);
-    ((bits >> 16) & 0x8000) | magnitude
-}
-
-/// f32 bits (no NaN) to f16 bits, by the unit's instruction where it has one.
-#[inline(always)]
-fn to_f16<U: Simd>(bits: Words<U>) -> Words<U> {
-    if U::CONVERTS_F16 { bits.to_f16() } else { round_f16(bits) }
-}
 
 /// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
 #[inline(always)]
@@ -33,10 +12,15 @@ fn round_bf16<U: Simd>(bits: Words<U>) -> Words<U> {
     (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
 }
 
+/// The size of an element in bytes.
+#[expect(clippy::cast_possible_truncation, reason = "at most 4")]
+pub(crate) const fn element_size(dtype: Dtype) -> usize {
+    dtype.size() as usize
+}
+
 /// The size of a block's four elements in bytes.
-#[expect(clippy::cast_possible_truncation, reason = "at most 16")]
 pub(crate) const fn block_size(dtype: Dtype) -> usize {
-    4 * dtype.size() as usize
+    4 * element_size(dtype)
 }
 
 /// Writes the elements of a vector of blocks as bytes, each rounded once. They come as f32 bits; none is a NaN.
@@ -44,7 +28,7 @@ pub(crate) const fn block_size(dtype: Dtype) -> usize {
 pub(crate) fn store<U: Simd>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mut [u8]) {
     match dtype {
         Dtype::F32 => a.0.transpose([a.1, b.1, c.1, d.1], out),
-        Dtype::F16 => store_halves([to_f16(a), to_f16(b), to_f16(c), to_f16(d)], out),
+        Dtype::F16 => store_halves([a.to_f16(), b.to_f16(), c.to_f16(), d.to_f16()], out),
         Dtype::BF16 => store_halves([round_bf16(a), round_bf16(b), round_bf16(c), round_bf16(d)], out),
     }
 }
@@ -74,7 +58,7 @@ mod tests {
             if value.is_nan() || value.is_infinite() {
                 continue;
             }
-            let [f16_bits, bf16_bits] = [round_f16(lane(bits)), round_bf16(lane(bits))].map(|rounded| rounded.1);
+            let [f16_bits, bf16_bits] = [lane(bits).to_f16(), round_bf16(lane(bits))].map(|rounded| rounded.1);
             assert_eq!(f16_bits, f16::from_f32(value).to_bits().into(), "f16 of {bits:#x}");
             assert_eq!(bf16_bits, bf16::from_f32(value).to_bits().into(), "bf16 of {bits:#x}");
         }

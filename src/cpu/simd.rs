@@ -18,8 +18,6 @@ pub(crate) use scalar::Scalar;
 pub(crate) trait Simd: Copy {
     /// 32-bit words of a vector.
     const LANES: usize;
-    /// Whether `to_f16` converts. cpu/dtype.rs rounds by integer operations where it does not.
-    const CONVERTS_F16: bool;
     /// `LANES` words, as integers or as the bits of f32.
     type Vector: Copy;
     /// A selection of lanes, in the form that the unit's blend takes.
@@ -56,8 +54,23 @@ pub(crate) trait Simd: Copy {
     fn below_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
     /// Signed words to f32, to nearest, ties to even.
     fn to_f32(self, a: Self::Vector) -> Self::Vector;
-    /// f32 (no NaN) to f16, to nearest, ties to even. Called only where `CONVERTS_F16` is true.
-    fn to_f16(self, a: Self::Vector) -> Self::Vector;
+    /// f32 (no NaN) to f16, to nearest, ties to even. By integer operations, for units without an instruction for it.
+    #[inline(always)]
+    fn to_f16(self, a: Self::Vector) -> Self::Vector {
+        let x = self.and(a, self.splat(0x7fff_ffff));
+        // subtracts 112 << 23, the difference of the two exponents' biases, and adds half a unit less one; the lowest
+        // bit that stays adds the rest, so that ties go to even
+        let even = self.and(self.shr(x, 13), self.splat(1));
+        let normal = self.shr(self.add(self.sub(x, self.splat(0x37ff_f001)), even), 13);
+        // 65520 and more round to the bits of infinity or beyond them
+        let infinity = self.splat(0x7c00);
+        let normal = self.select(self.at_least(normal, infinity), infinity, normal);
+        // below 2^-14: units of 2^-24, which are those of an f32 from a half on; the addition rounds to them
+        let half = self.splat(0.5_f32.to_bits());
+        let subnormal = self.sub(self.add_f32(x, half), self.splat(0x3f00_0000));
+        let magnitude = self.select(self.at_least(x, self.splat(0x3880_0000)), normal, subnormal);
+        self.or(self.and(self.shr(a, 16), self.splat(0x8000)), magnitude)
+    }
 
     /// `first`, `first + 1` and so on, modulo 2^64.
     // 64-bit words, for Philox alone: its counters, and its products of 32-bit words

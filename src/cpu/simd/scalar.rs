@@ -15,7 +15,6 @@ fn f32(a: u32) -> f32 {
 
 impl Simd for Scalar {
     const LANES: usize = 1;
-    const CONVERTS_F16: bool = false;
     type Vector = u32;
     type Mask = bool;
     type U64s = u64;
@@ -116,12 +115,6 @@ impl Simd for Scalar {
     fn to_f32(self, a: u32) -> u32 {
         // `as` rounds to nearest, ties to even
         (a.cast_signed() as f32).to_bits()
-    }
-
-    #[inline(always)]
-    fn to_f16(self, a: u32) -> u32 {
-        // never called, as CONVERTS_F16 is false
-        a
     }
 
     #[inline(always)]

@@ -131,7 +131,6 @@ macro_rules! transpose {
 
 impl Simd for V4 {
     const LANES: usize = 16;
-    const CONVERTS_F16: bool = true;
     type Vector = __m512i;
     type Mask = __mmask16;
     type U64s = [__m512i; 2];
@@ -226,7 +225,6 @@ impl Simd for V4 {
 
 impl Simd for V3 {
     const LANES: usize = 8;
-    const CONVERTS_F16: bool = false;
     type Vector = __m256i;
     type Mask = __m256i;
     type U64s = [__m256i; 2];
@@ -281,12 +279,6 @@ impl Simd for V3 {
     #[inline(always)]
     fn to_f32(self, a: __m256i) -> __m256i {
         self.avx._mm256_castps_si256(self.avx._mm256_cvtepi32_ps(a))
-    }
-
-    #[inline(always)]
-    fn to_f16(self, a: __m256i) -> __m256i {
-        // never called, as CONVERTS_F16 is false
-        a
     }
 
     #[inline(always)]
