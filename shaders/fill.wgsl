@@ -204,7 +204,7 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-// Four elements per thread, the first of which begins a word.
+// Four elements per thread. The first begins a word.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
     let position = 4u * (id.y * params.width + id.x);

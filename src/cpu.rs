@@ -11,16 +11,18 @@ mod fill;
 mod interleave;
 pub(crate) mod inverse_normal;
 mod matrix;
+mod memory;
 mod philox;
 pub(crate) mod sampler;
 mod simd;
 pub(crate) mod vector;
 
-pub(crate) use matrix::reserve;
+pub(crate) use memory::zeros;
 
+use crate::coefficients::Coefficients;
 use crate::dtype::Element;
 use crate::fill::Selection;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, KernelKind};
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 /// Fills `out` with the fill's elements, on the threads of rayon's current pool where the feature `rayon` is on.
@@ -69,9 +71,7 @@ pub fn fill<T: Element>(fill: &Fill, out: &mut [T]) -> Result<()> {
 /// ```
 pub fn tensor<T: Element>(fill: &Fill) -> Result<Vec<T>> {
     let filler = Filler::new(fill, T::DTYPE)?;
-    let mut elements = reserve::<T>(fill.elements())?;
-    // `reserve` made room for all of them, so the capacity never decides; it bounds the length without a cast
-    elements.resize(elements.capacity().min(usize::try_from(fill.elements()).unwrap_or(usize::MAX)), T::zeroed());
+    let mut elements = zeros::<T>(fill.elements())?;
     filler.fill_bytes(0, bytemuck::cast_slice_mut(&mut elements))?;
     Ok(elements)
 }
@@ -114,10 +114,9 @@ pub fn words(key: Key, start: u64, out: &mut [u32]) {
     let until_wrap = usize::try_from(u64::MAX - start).map_or(usize::MAX, |left| left.saturating_add(1));
     let (first, wrapped) = out.split_at_mut(until_wrap.min(out.len()));
     for (start, out) in [(start, first), (0, wrapped)] {
-        if let Kernel::Elementwise(kind, coefficients) = Kernel::words() {
-            let selection = Selection::run(key, start, out.len() as u64);
-            fill::elements(kind, &coefficients, Dtype::F32, &selection, bytemuck::cast_slice_mut(out));
-        }
+        let selection = Selection::run(key, start, out.len() as u64);
+        let bytes = bytemuck::cast_slice_mut(out);
+        fill::elements(KernelKind::Words, &Coefficients::default(), Dtype::F32, &selection, bytes);
     }
 }
 

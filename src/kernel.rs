@@ -51,6 +51,7 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// The raw words.
+    #[cfg(any(feature = "gpu", test))]
     pub(crate) fn words() -> Self {
         Self::Elementwise(KernelKind::Words, Coefficients::default())
     }

@@ -49,7 +49,8 @@ impl CheckpointFile {
         }
     }
 
-    /// Opens it again for its values. It is not kept open, because a process may have only so many open files.
+    /// Opens the file for its values. It is closed after the headers are read, because the system limits a process's open
+    /// files.
     pub(crate) fn open(&self) -> io::Result<File> {
         open_regular(&self.path)
     }

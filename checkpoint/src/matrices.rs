@@ -16,7 +16,7 @@ use crate::recipe::Tensor;
 const SMALL: u64 = 1 << 16;
 /// The time between two questions whether to go on: short enough that Ctrl-C seems to act at once.
 const POLL: Duration = Duration::from_millis(20);
-/// The elements that may be computed for each one that a file holds: a matrix may be split between so many files.
+/// The most elements that may be computed for each element of a file. A matrix may be split between this many files.
 const PER_ELEMENT: u64 = 256;
 /// The elements that a file may have computed beyond these: four matrices of 1024 x 1024, some seconds.
 const FREE: u64 = 1 << 22;

@@ -34,7 +34,7 @@ pub enum PlanError {
     /// A header or an index that cannot be written as JSON.
     #[error("{0}")]
     Json(String),
-    /// A matrix of which a file holds too small a part.
+    /// A file holds too small a part of a matrix.
     #[error(transparent)]
     TooMuchWork(#[from] TooMuchWork),
 }

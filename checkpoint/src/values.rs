@@ -38,6 +38,8 @@ pub(crate) struct Piece<'a> {
     pub(crate) bytes: usize,
     /// The offset of the first byte in the file.
     pub(crate) offset: u64,
+    /// Whether the tensor is a matrix that is computed apart from the other pieces.
+    large: bool,
     /// The source of the bytes.
     content: Content,
 }
@@ -89,13 +91,13 @@ impl Values<'_> {
             Backend::Cpu => CPU_PIECE,
             Backend::Gpu(_) => GPU_PIECE,
         };
-        let (seed, arithmetic) = (self.seed, self.arithmetic);
+        let (seed, arithmetic, backend) = (self.seed, self.arithmetic, self.backend);
         // a matrix that is computed whole is one piece: each further piece would compute it again
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
             // an error is kept in the piece, and returned when it is filled: this iterator cannot fail
             let prepared = Prepared::new(tensor, seed, arithmetic);
-            pieces(tensor, offset, most, Content::Fill(Arc::new(prepared)))
+            pieces(tensor, offset, most, is_large(backend, tensor), Content::Fill(Arc::new(prepared)))
         })
     }
 
@@ -112,7 +114,7 @@ impl Values<'_> {
         let large = Mutex::new(Vec::new());
         let work = || {
             pieces.par_bridge().try_for_each_init(Vec::new, |buffer, piece| {
-                if !is_large(self.backend, piece.tensor) {
+                if !piece.large {
                     return each(buffer, piece);
                 }
                 large.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
@@ -134,7 +136,7 @@ impl Values<'_> {
             // the caller asked to stop: it knows, and needs no error
             let Some(computed) = while_asking(compute, go_on) else { break };
             let most = CPU_PIECE / piece.tensor.dtype.size();
-            let pieces = self::pieces(piece.tensor, piece.offset, most, Content::Computed(Arc::new(computed)));
+            let pieces = self::pieces(piece.tensor, piece.offset, most, true, Content::Computed(Arc::new(computed)));
             pieces.par_bridge().try_for_each_init(Vec::new, &each)?;
         }
         Ok(())
@@ -197,11 +199,17 @@ impl Values<'_> {
 
 /// A tensor's pieces of at most so many elements.
 #[expect(clippy::cast_possible_truncation, reason = "a piece is held in memory")]
-fn pieces(tensor: &Tensor, offset: u64, most: u64, content: Content) -> impl Iterator<Item = Piece<'_>> + Send {
+fn pieces(
+    tensor: &Tensor,
+    offset: u64,
+    most: u64,
+    large: bool,
+    content: Content,
+) -> impl Iterator<Item = Piece<'_>> + Send {
     let (size, elements) = (tensor.dtype.size(), tensor.elements());
     (0..elements).step_by(usize::try_from(most).unwrap_or(usize::MAX)).map(move |start| {
         let bytes = ((elements - start).min(most) * size) as usize;
-        Piece { tensor, start, bytes, offset: offset + start * size, content: content.clone() }
+        Piece { tensor, start, bytes, offset: offset + start * size, large, content: content.clone() }
     })
 }
 

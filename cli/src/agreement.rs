@@ -66,7 +66,7 @@ fn compare_words(gpu: &Gpu, count: u64) -> Result<Agreement> {
 }
 
 fn compare<T: Element>(gpu: &Gpu, sampler: Sampler, count: u64) -> Result<Agreement> {
-    // the tensor has every element that a key has, of which pieces in the middle are compared
+    // the fill covers every index of the key; the pieces that are compared lie in its middle
     let whole = Fill::from_sampler(key(), sampler, u64::MAX);
     compare_pieces(format!("{sampler:?} in {}", T::DTYPE), count, |start, length| {
         let fill = whole.range(start..start + length)?;

@@ -80,7 +80,7 @@ pub(crate) fn low_and_half<U: Simd>(w: Words<U>) -> Floats<U> {
 pub(crate) struct Root<U: Simd> {
     /// Twice the distance of the argument from its nearest power of two, in units of that power: from -2/3 to 2/3.
     f: Floats<U>,
-    /// `f_low` as a product of two, of which one is a power of two.
+    /// Two factors whose product is `f_low`. The second is a power of two.
     f_low: [Floats<U>; 2],
     /// `e` times the high bits of 2 ln 2, exactly.
     e_ln2: Floats<U>,

@@ -8,7 +8,7 @@ use pulp::x86::{V3, V4};
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
-use super::dtype::{block_size, store};
+use super::dtype::{block_size, element_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
 use super::sampler::sample;
@@ -41,7 +41,7 @@ pub(crate) fn elements(
     selection: &Selection,
     out: &mut [u8],
 ) {
-    let filler = Chunks { kind, coefficients, dtype, size: size_of(dtype), selection };
+    let filler = Chunks { kind, coefficients, dtype, size: element_size(dtype), selection };
     // every chunk of a run but the first begins with a whole block
     let lead = if selection.shard.is_none() { (selection.start.wrapping_neg() % 4) as usize } else { 0 };
     let (head, rest) = out.split_at_mut((lead * filler.size).min(out.len()));
@@ -54,12 +54,6 @@ pub(crate) fn elements(
         return;
     }
     filler.fill_all(first, rest);
-}
-
-/// The size of an element in bytes.
-#[expect(clippy::cast_possible_truncation, reason = "at most 4")]
-const fn size_of(dtype: Dtype) -> usize {
-    dtype.size() as usize
 }
 
 /// A selection and the code for its elements.
@@ -94,7 +88,7 @@ impl Chunks<'_> {
     /// Fills a chunk from an element of the selection on: one run, or the runs of a shard.
     #[expect(clippy::cast_possible_truncation, reason = "a run within a slice")]
     fn fill(&self, first: u64, mut out: &mut [u8]) {
-        // raw words wrap at 2^64; the index of a tensor's element never does
+        // after the last word of a key nothing is left to fill, and only this start wraps
         let start = self.selection.start.wrapping_add(first);
         let elements = || start..start + (out.len() / self.size) as u64;
         match self.selection.shard {
@@ -160,8 +154,8 @@ struct Gathered<'a> {
     position: usize,
 }
 
-#[derive(Clone, Copy, Default)]
 /// The use of a gathered block, in elements.
+#[derive(Clone, Copy, Default)]
 struct Target {
     /// The position of the first used element in the output.
     position: usize,

@@ -1,8 +1,11 @@
 //! The values of structured initialisers. Eye and dirac follow from an element's index. Orthogonal, delta-orthogonal
 //! and sparse matrices are computed whole.
 
-use super::dtype::{block_size, store};
+use super::dtype::{block_size, element_size, store};
 use super::fill::elements;
+use super::memory::reserve;
+#[cfg(feature = "orthogonal")]
+use super::memory::zeros;
 use super::sampler::flush;
 use super::vector::lane;
 use crate::bits::round;
@@ -10,13 +13,13 @@ use crate::coefficients::normal;
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::matrix::{Matrix, Structure};
-use crate::{Dtype, Error, Key, Result};
+use crate::{Dtype, Key, Result};
 
 /// Fills `out` with the elements of a selection that fits it.
 #[expect(clippy::cast_possible_truncation, reason = "an index of a matrix in memory")]
 pub(crate) fn fill(matrix: &Matrix, dtype: Dtype, selection: &Selection, out: &mut [u8]) -> Result<()> {
     let (key, gain) = (selection.key, matrix.gain());
-    let mut target = Target { selection, dtype, size: block_size(dtype) / 4, out };
+    let mut target = Target { selection, dtype, size: element_size(dtype), out };
     match matrix.structure() {
         Structure::Eye { columns, .. } => target.mark(gain, |index| index / columns == index % columns),
         Structure::Dirac { kernel, groups } => {
@@ -32,7 +35,7 @@ pub(crate) fn fill(matrix: &Matrix, dtype: Dtype, selection: &Selection, out: &m
         Structure::DeltaOrthogonal { kernel } => {
             // 0 has all bits 0 in every dtype
             target.out.fill(0);
-            // inputs as rows, of which there are no more than outputs, so the rows are orthonormal
+            // the rows are inputs; there are no more inputs than outputs, so the rows are orthonormal
             let q = orthogonal(key, kernel.ins, kernel.outs)?;
             for (i, &value) in (0..).zip(&q) {
                 target.set(kernel.index(i % kernel.outs, i / kernel.outs), gain * value);
@@ -121,15 +124,6 @@ fn element_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
     [block[0], block[1], block[2], block[3]]
 }
 
-/// An empty vector with room for `count` elements.
-pub(crate) fn reserve<T>(count: u64) -> Result<Vec<T>> {
-    // `try_reserve_exact` returns an error where `with_capacity` would abort the process
-    let mut vec = Vec::new();
-    let reserved = usize::try_from(count).ok().and_then(|count| vec.try_reserve_exact(count).ok());
-    reserved.ok_or(Error::NoMemory { bytes: count.saturating_mul(size_of::<T>() as u64) })?;
-    Ok(vec)
-}
-
 /// The rows of a column that are zero: those with the smallest words. The words come from a stream of their own, in
 /// which each column is contiguous. `ranked` is scratch memory.
 #[expect(clippy::cast_possible_truncation, reason = "no more zeros than rows in memory")]
@@ -160,10 +154,9 @@ fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
     // the decomposition cannot report that memory is short; it takes five matrices of f64 (measured), so ask for them
     // first
     drop(reserve::<[f64; 5]>(rows * columns)?);
-    let mut normals = reserve::<f32>(rows * columns)?;
+    let mut normals = zeros::<f32>(rows * columns)?;
     #[expect(clippy::cast_possible_truncation, reason = "the elements are in memory")]
     let (rows, columns) = (rows as usize, columns as usize);
-    normals.resize(rows * columns, 0.0);
     let selection = Selection::run(key, 0, normals.len() as u64);
     fill_normals(1.0, Dtype::F32, &selection, bytemuck::cast_slice_mut(&mut normals))?;
     let normal = |row: usize, column: usize| f64::from(normals[row * columns + column]);
@@ -183,5 +176,5 @@ fn orthogonal(key: Key, rows: u64, columns: u64) -> Result<Vec<f64>> {
 
 #[cfg(not(feature = "orthogonal"))]
 fn orthogonal(_: Key, _: u64, _: u64) -> Result<Vec<f64>> {
-    Err(Error::NeedsFeature("orthogonal"))
+    Err(crate::Error::NeedsFeature("orthogonal"))
 }

@@ -43,8 +43,8 @@ fn carry<U: Simd>(sum: Words<U>, summand: Words<U>) -> Words<U> {
 /// The quantile of a word's probability in its window.
 #[inline(always)]
 pub(crate) fn window_quantile<U: Simd>(w: Words<U>, c: &Coefficients) -> Floats<U> {
-    // The product has 96 bits, of which the lowest 32 are dropped. 32-bit lanes have no carry, so the carries of the
-    // sums are computed from their results.
+    // The product has 96 bits, and the lowest 32 are dropped. 32-bit lanes have no carry flag, so a carry is found by
+    // comparing a sum with a summand.
     // base + w range 2^-32
     let [_, carried] = w.mul_wide(c.range[0]);
     let [product, product_high] = w.mul_wide(c.range[1]);

@@ -43,7 +43,7 @@ pub(super) struct Checks {
 const ENTRY: Entry = Entry::Slots { coordinates: None, even: true };
 
 impl Checks {
-    /// A device of which nothing was compared yet.
+    /// The state before the first comparison.
     pub(super) fn new(forms: Vec<Form>) -> Self {
         Self { forms, verdicts: Mutex::default() }
     }
@@ -87,10 +87,17 @@ impl Checks {
     }
 
     /// Compares the kernels that were not compared yet, and waits for the device. Refuses a kernel that differs.
-    pub(super) fn check(&self, context: &Context, needed: impl Iterator<Item = Checked> + Clone) -> Result<()> {
+    pub(super) fn check(&self, context: &Context, needed: impl Iterator<Item = Checked>) -> Result<()> {
+        // a model has thousands of fills and few kernels
+        let mut distinct = Vec::new();
+        for checked in needed {
+            if !distinct.contains(&checked) {
+                distinct.push(checked);
+            }
+        }
         let mut missing = Vec::new();
         // the lock is taken for each look-up and not held: the comparison waits for the device
-        for checked in needed.clone().flat_map(|(kind, dtype)| basis(kind, dtype)) {
+        for checked in distinct.iter().flat_map(|&(kind, dtype)| basis(kind, dtype)) {
             if !missing.contains(&checked) && !self.verdicts().contains_key(&checked) {
                 missing.push(checked);
             }
@@ -98,7 +105,7 @@ impl Checks {
         if !missing.is_empty() {
             pollster::block_on(self.compare(context, missing))?;
         }
-        for (kind, dtype) in needed {
+        for (kind, dtype) in distinct {
             self.form(kind, dtype)?;
         }
         Ok(())

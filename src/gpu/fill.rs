@@ -111,10 +111,15 @@ impl Gpu {
         // First every check, then the steps, then the recording: an error of any fill leaves the encoder as it was.
         self.context.check_lost()?;
         let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target)).collect::<Result<Vec<_>>>()?;
+        self.record(encoder, &plans)
+    }
+
+    /// Checks the plans' kernels and records their steps.
+    fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>]) -> Result<()> {
         self.checks.check(&self.context, plans.iter().filter_map(Plan::needed))?;
         let bounds = Bounds::from(&self.context.device.limits());
-        let mut steps = Vec::with_capacity(fills.len());
-        for plan in &plans {
+        let mut steps = Vec::with_capacity(plans.len());
+        for plan in plans {
             self.steps(plan, bounds, &mut steps)?;
         }
         if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps) }
@@ -126,7 +131,7 @@ impl Gpu {
         match kernel {
             _ if selection.count == 0 => Ok(()),
             Kernel::Elementwise(kind, coefficients) => {
-                // `fill_all` has checked the kernel, so this is its form or the error that it is not exact
+                // `record` has checked the kernel, so this is its form or the error that it is not exact
                 let form = self.checks.form(*kind, target.dtype)?;
                 for dispatch in self::plan(selection, target.dtype, *coefficients, target.offset, bounds) {
                     let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: target.dtype };
@@ -152,9 +157,7 @@ impl Gpu {
         // `Plan::new` asked for STORAGE; a copy needs this one as well
         target.check(selection.count, wgpu::BufferUsages::COPY_DST)?;
         let bytes = selection.count * target.dtype.size();
-        let mut elements = crate::cpu::reserve::<u8>(bytes)?;
-        // as in `cpu::tensor`: the capacity never decides
-        elements.resize(elements.capacity().min(usize::try_from(bytes).unwrap_or(usize::MAX)), 0);
+        let mut elements = crate::cpu::zeros::<u8>(bytes)?;
         Filler::from_kernel(Kernel::Matrix(*matrix), *selection, target.dtype).fill_bytes(0, &mut elements)?;
         let (whole, half) = elements.split_at(elements.len() / 4 * 4);
         if !whole.is_empty() {
@@ -179,14 +182,7 @@ impl Gpu {
     ///
     /// Those of [`tensor`](Self::tensor), for the first that has one.
     pub fn tensors(&self, fills: &[(Fill, Dtype)]) -> Result<Vec<wgpu::Buffer>> {
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let allocate = |(fill, dtype): &(Fill, Dtype)| {
-            let count = fill.elements();
-            // at least one word, because wgpu cannot bind a buffer of no bytes
-            let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
-            let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
-            self.context.buffer(bytes.ok_or_else(overflow)?, usage)
-        };
+        let allocate = |(fill, dtype): &(Fill, Dtype)| self.allocate(fill.elements(), *dtype);
         let buffers = fills.iter().map(allocate).collect::<Result<Vec<_>>>()?;
         let target = |(&(fill, dtype), buffer)| (fill, Target::new(buffer, dtype));
         let mut encoder = self.context.encoder()?;
@@ -219,22 +215,25 @@ impl Gpu {
         if start.checked_add(count).is_none() {
             return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
         }
-        let bytes =
-            count.checked_mul(4).ok_or_else(|| Error::ShapeOverflow { what: format!("the size of {count} words") })?;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = self.context.buffer(bytes.max(4), usage)?;
-        self.checks.check(&self.context, [(KernelKind::Words, Dtype::F32)].into_iter())?;
+        let buffer = self.allocate(count, Dtype::F32)?;
         // words have no `Fill`, since they have no sampler
         let plan = Plan {
             kernel: Kernel::words(),
             selection: Selection::run(key, start, count),
             target: Target::new(&buffer, Dtype::F32),
         };
-        let mut steps = Vec::new();
-        self.steps(&plan, Bounds::from(&self.context.device.limits()), &mut steps)?;
         let mut encoder = self.context.encoder()?;
-        self.context.record(&mut encoder, &steps)?;
+        self.record(&mut encoder, &[plan])?;
         self.context.submit(encoder)?;
         Ok(buffer)
+    }
+
+    /// A buffer for `count` elements.
+    fn allocate(&self, count: u64, dtype: Dtype) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        // at least one word, because wgpu cannot bind a buffer of no bytes
+        let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
+        let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
+        self.context.buffer(bytes.ok_or_else(overflow)?, usage)
     }
 }

@@ -71,6 +71,6 @@ pub(super) fn warps(mask: &Lanes) -> u64 {
 /// The number of lanes in the mask.
 #[inline(always)]
 pub(super) fn count(mask: &Lanes) -> u64 {
-    // a set lane is all ones, of which one bit is counted
+    // all bits of a set lane are 1; one of them is counted
     mask.iter().map(|lane| u64::from(lane & 1)).sum()
 }

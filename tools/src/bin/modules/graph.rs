@@ -24,7 +24,7 @@ impl Graph {
         Self { edges: graph }
     }
 
-    /// Number of pairs of modules of which the first depends on the second.
+    /// The number of dependencies: pairs of a module and one that it uses.
     pub(crate) fn pairs(&self) -> usize {
         self.edges.values().map(BTreeMap::len).sum()
     }
