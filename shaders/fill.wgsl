@@ -117,7 +117,7 @@ fn next(index: vec2<u32>) -> vec2<u32> {
 }
 
 // Four slots per thread, a stride apart, so that neighbouring threads write neighbouring slots. Only the stores are
-// guarded: after an early return llvmpipe reads uniforms lane by lane.
+// guarded, not the whole function: see llvmpipe.wgsl.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.y * params.width + id.x;

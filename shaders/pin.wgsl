@@ -17,8 +17,7 @@ const PRODUCTS_PINNED: u32 = 0u;
 // the same whether a compiler fuses it, splits it, or leaves it as it is; only regrouping (a b) 1 to a (b 1) would
 // harm. It saves the barrier's instruction.
 const PRODUCTS_FMA: u32 = 1u;
-// No barrier, for llvmpipe, which fuses nothing. It does regroup: a b + a c becomes a (b + c).
-const PRODUCTS_BARE: u32 = 2u;
+// 2 is PRODUCTS_BARE of llvmpipe.wgsl, where `rounded` is.
 override PRODUCTS: u32 = 0u;
 
 var<private> zero: u32;
@@ -33,15 +32,6 @@ fn hide(unknown: u32) {
 // A barrier.
 fn pin(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | vec4(zero));
-}
-
-// A barrier for a product that shares no factor with what it meets.
-fn rounded(product: vec4<f32>) -> vec4<f32> {
-    // where nothing is fused, the barrier would only cost an instruction
-    if PRODUCTS == PRODUCTS_BARE {
-        return product;
-    }
-    return pin(product);
 }
 
 // a b + c, both operations rounded.

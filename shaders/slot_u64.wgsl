@@ -3,5 +3,5 @@
 alias Slot = vec2<u64>;
 
 fn as_slot(words: vec4<u32>) -> Slot {
-    return vec2<u64>(words.xz) | (vec2<u64>(words.yw) << vec2(32u));
+    return vec2<u64>(words.xz) | (vec2<u64>(words.yw) << vec2(high_word()));
 }

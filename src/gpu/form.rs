@@ -23,12 +23,10 @@ pub enum Slot {
     U32,
     /// `vec2<u64>`; needs `Features::SHADER_INT64`.
     U64,
-    /// `vec2<u64>`, its shift hidden from a compiler that would split it; needs `Features::SHADER_INT64`.
-    U64Hidden,
 }
 
-/// The rounding of a product that feeds a sum to f32, whatever the compiler fuses. The numbers are those of `PRODUCTS`
-/// in the shaders.
+/// The way in which a product that is added to something is kept from being fused into a multiply-add, which would
+/// change its rounding. The numbers are those of `PRODUCTS` in the shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Products {
@@ -36,12 +34,12 @@ pub enum Products {
     Pinned = 0,
     /// By a fused multiply-add with a uniform that is 1 at run time. Safe where products are not regrouped.
     Fma = 1,
-    /// Not at all. Safe where nothing is fused.
+    /// A plain product. Safe where nothing is fused: for llvmpipe alone.
     Bare = 2,
 }
 
-/// The form of the shaders that a device runs. Every form gives the same bits where it is safe, and the check of a
-/// device refuses it where it is not.
+/// The variant of the shaders that a device runs. All give the same bits, unless a compiler breaks one; the comparison
+/// with the CPU before a sampler's first use finds that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Form {
@@ -49,14 +47,14 @@ pub struct Form {
     pub multiply: Multiply,
     /// The type of a store.
     pub slot: Slot,
-    /// The rounding of products.
+    /// The protection of products.
     pub products: Products,
 }
 
 impl Form {
     /// The form that every device can run and that no compiler breaks.
     pub const SAFEST: Self = Self { multiply: Multiply::U16, slot: Slot::U32, products: Products::Pinned };
-    /// The same with 64-bit integers, for devices of which nothing else is known.
+    /// The same with 64-bit integers, for devices that are not known otherwise.
     pub const SAFEST_U64: Self = Self { multiply: Multiply::U64, slot: Slot::U64, products: Products::Pinned };
 
     /// The form for RADV, Mesa's driver of AMD GPUs.
@@ -65,7 +63,7 @@ impl Form {
     pub const NVK: Self = Self { multiply: Multiply::U64Whole, slot: Slot::U64, products: Products::Fma };
     /// The form for llvmpipe, Mesa's software driver. It fuses nothing: LLVM fuses operations that carry its flag
     /// `contract`, and llvmpipe's carry none.
-    pub const LLVMPIPE: Self = Self { multiply: Multiply::U64, slot: Slot::U64Hidden, products: Products::Bare };
+    pub const LLVMPIPE: Self = Self { multiply: Multiply::U64, slot: Slot::U64, products: Products::Bare };
 
     /// The fastest form for a device, by the table in docs/compilers.md. A device that is not in it gets the safest
     /// form, as do Metal and DirectX 12, whose compilers may regroup.
@@ -119,11 +117,11 @@ impl Form {
         let slot = match self.slot {
             Slot::U32 => include_str!("../../shaders/slot_u32.wgsl"),
             Slot::U64 => include_str!("../../shaders/slot_u64.wgsl"),
-            Slot::U64Hidden => include_str!("../../shaders/slot_u64_hidden.wgsl"),
         };
         [
             // WGSL needs no order of declarations; this one reads from the barriers to the entry points
             include_str!("../../shaders/pin.wgsl"),
+            include_str!("../../shaders/llvmpipe.wgsl"),
             multiply,
             slot,
             include_str!("../../shaders/philox.wgsl"),
@@ -148,7 +146,6 @@ impl fmt::Display for Form {
         let slot = match self.slot {
             Slot::U32 => "vec4<u32> stores",
             Slot::U64 => "vec2<u64> stores",
-            Slot::U64Hidden => "vec2<u64> stores kept whole",
         };
         let products = match self.products {
             Products::Pinned => "products behind barriers",
