@@ -98,7 +98,7 @@ const list = (what: string, text: string): number[] =>
   text.trim() === "" ? [] : text.split(/[,\s×x]+/).filter(Boolean).map((part) => number(what, part));
 
 /** The tensor of the form, and its seed. */
-function read(): { tensor: st.Tensor; sampler: st.Sampler; seed: bigint } {
+function read(): { tensor: st.Tensor; seed: bigint } {
   const fields = Object.fromEntries([...new FormData(form)].map(([key, value]) => [key, String(value)]));
   if (!/^\d+$/.test(fields["seed"]!.trim())) {
     throw new st.SeedTensorsError(`a seed is a whole number from 0 to 2^64 - 1, not ${JSON.stringify(fields["seed"])}`);
@@ -114,27 +114,28 @@ function read(): { tensor: st.Tensor; sampler: st.Sampler; seed: bigint } {
   const [start, extent] = [list("a start", fields["start"]!), list("an extent", fields["extent"]!)];
   const shard = start.length || extent.length ? shape.shard(start, extent) : undefined;
   const tensor = { name: fields["name"]!, shape, dtype: fields["dtype"] as st.Dtype, init, shard };
-  return { tensor, sampler: st.samplerOf(init, shape), seed };
+  return { tensor, seed };
 }
 
 const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const sha256 = async (data: BufferSource) => hex(await crypto.subtle.digest("SHA-256", data));
 
 async function fill(gpu: st.Gpu): Promise<void> {
-  const { tensor, sampler, seed } = read();
+  const { tensor, seed } = read();
   const { dtype, shard } = tensor;
-  const count = shard?.elements ?? tensor.shape.elements;
+  const whole = new st.Fill(new st.Key(seed).named(tensor.name), tensor.init, tensor.shape);
+  const what = shard ? whole.shard(shard) : whole;
+  const { sampler, elements: count } = what;
   if (count === 0) {
     throw new st.SeedTensorsError("a tensor without elements has nothing to draw: its shape must have no 0");
   }
   const header = st.headerOf(tensor, seed);
-  const what = { key: new st.Key(seed).named(tensor.name), sampler, shard, dtype, count };
-  const buffer = await gpu.tensor(what);
+  const buffer = await gpu.tensor(what, dtype);
   await gpu.device.queue.onSubmittedWorkDone();
 
   // fill once more for the time, with the buffer allocated and the pipeline compiled
   const encoder = gpu.device.createCommandEncoder();
-  gpu.fill(encoder, what, { buffer, count, dtype });
+  gpu.fill(encoder, what, { buffer, dtype });
   const begin = performance.now();
   gpu.device.queue.submit([encoder.finish()]);
   await gpu.device.queue.onSubmittedWorkDone();

@@ -5,39 +5,19 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import KNOWN from "./check.json" with { type: "json" };
 import { type Dtype, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
+import { Fill } from "./fill.ts";
 import { Key } from "./key.ts";
 import { type Bounds, type Dispatch, PARAMS_SIZE, align, plan } from "./plan.ts";
-import { type Arithmetic, KINDS, type Sampler, type Work, workOf } from "./sampler.ts";
+import { KINDS, type Sampler, type Work, workOf } from "./sampler.ts";
 import { SOURCE } from "./shaders.ts";
-import type { Shard } from "./shape.ts";
 
-/** A run of a tensor's elements: a key, a sampler, and the index at which the run begins. */
-export interface Fill {
-  key: Key;
-  sampler: Sampler;
-  /** A rectangle of the tensor; without it, the whole tensor. */
-  shard?: Shard | undefined;
-  /** Row-major index of the first element, in the tensor or its shard. Default: 0. */
-  start?: number;
-  /** Default: "exact". */
-  arithmetic?: Arithmetic;
-}
-
-/** A range of a buffer. An odd number of 2-byte elements leaves the other 2 bytes of the last word unchanged. */
+/** A range of a buffer for a fill's elements. An odd number of 2-byte elements leaves the other 2 bytes of the last word unchanged. */
 export interface Target {
   /** A buffer with usage `STORAGE`. */
   buffer: GPUBuffer;
   /** Byte offset of the range, a multiple of 4. Default: 0. */
   offset?: number;
-  /** Number of elements. */
-  count: number;
   dtype: Dtype;
-}
-
-/** A tensor to allocate and fill. */
-export interface TensorFill extends Fill {
-  dtype: Dtype;
-  count: number;
 }
 
 /**
@@ -46,8 +26,7 @@ export interface TensorFill extends Fill {
  * ```ts
  * const gpu = await Gpu.open();
  * const shape = new Shape([512, 784]);
- * const fill = { key: new Key(42).named("fc1.weight"), sampler: samplerOf(heNormal(), shape) };
- * const buffer = await gpu.tensor({ ...fill, dtype: "f32", count: shape.elements });
+ * const buffer = await gpu.tensor(new Fill(new Key(42).named("fc1.weight"), heNormal(), shape), "f32");
  * ```
  */
 export class Gpu {
@@ -102,12 +81,9 @@ export class Gpu {
   static async from(device: GPUDevice): Promise<Gpu> {
     const gpu = new Gpu(device);
     const key = new Key(BigInt(KNOWN.key.seed), BigInt(KNOWN.key.offset));
-    const fills = KNOWN.fills.map(({ sampler, dtype }) => ({
-      key,
-      sampler: sampler as Sampler,
-      dtype: dtype as Dtype,
-      count: KNOWN.count,
-    }));
+    const fills = KNOWN.fills.map(
+      ({ sampler, dtype }) => [Fill.fromSampler(key, sampler as Sampler, KNOWN.count), dtype as Dtype] as const,
+    );
     const buffers = await gpu.tensors(fills);
     for (const [i, { sampler, dtype, sha256: known }] of KNOWN.fills.entries()) {
       const found = bytesToHex(sha256(new Uint8Array(await gpu.read(buffers[i]!))));
@@ -165,15 +141,15 @@ export class Gpu {
    * multiple of 4, and the usages `STORAGE`, `COPY_SRC` and `COPY_DST`.
    * @throws {SeedTensorsError} for an invalid fill, a buffer that is too large, and a lack of memory.
    */
-  async tensor(fill: TensorFill): Promise<GPUBuffer> {
-    const [buffer] = await this.tensors([fill]);
+  async tensor(fill: Fill, dtype: Dtype): Promise<GPUBuffer> {
+    const [buffer] = await this.tensors([[fill, dtype]]);
     return buffer!;
   }
 
   /** Does {@link Gpu.tensor} for many tensors, in one submission. */
-  async tensors(fills: readonly TensorFill[]): Promise<GPUBuffer[]> {
+  async tensors(fills: readonly (readonly [Fill, Dtype])[]): Promise<GPUBuffer[]> {
     this.#checkLost();
-    const sizes = fills.map(({ count, dtype }) => align(Math.max(checkCount(count) * sizeOf(dtype), 4), 4));
+    const sizes = fills.map(([{ elements }, dtype]) => align(Math.max(elements * sizeOf(dtype), 4), 4));
     const limit = this.device.limits.maxBufferSize;
     const large = sizes.find((size) => size > limit);
     if (large !== undefined) {
@@ -186,7 +162,7 @@ export class Gpu {
     let refused: unknown;
     try {
       const encoder = this.device.createCommandEncoder();
-      this.fillAll(encoder, fills.map((fill, i) => [fill, { ...fill, offset: 0, buffer: buffers[i]! }] as const));
+      this.fillAll(encoder, fills.map(([fill, dtype], i) => [fill, { buffer: buffers[i]!, dtype }] as const));
       this.device.queue.submit([encoder.finish()]);
     } catch (error) {
       refused = error;
@@ -229,18 +205,11 @@ export class Gpu {
   }
 
   /** Checks a fill and returns its dispatches with their pipelines. */
-  #plan(fill: Fill, { buffer, offset = 0, count, dtype }: Target) {
-    const { key, sampler, shard, start = 0, arithmetic = "exact" } = fill;
-    checkCount(count);
+  #plan({ key, sampler, arithmetic, selection }: Fill, { buffer, offset = 0, dtype }: Target) {
+    const { count } = selection;
     const end = offset + align(count * sizeOf(dtype), 4);
     if (!(Number.isSafeInteger(offset) && offset >= 0 && offset % 4 === 0 && end <= buffer.size)) {
       throw bad(`a range must begin at a multiple of 4 and end within its ${buffer.size} bytes`, `[${offset}, ${end})`);
-    }
-    if (!Number.isSafeInteger(start) || start < 0 || !Number.isSafeInteger(start + count)) {
-      throw bad("a start is a whole number at or above 0, and its range ends below 2^53", start);
-    }
-    if (shard && start + count > shard.elements) {
-      throw bad(`a range must lie inside its shard of ${shard.elements} elements`, `start ${start} + ${count} elements`);
     }
     const { kind, coefficients } = workOf(sampler, dtype, arithmetic);
     if (count === 0) {
@@ -252,10 +221,7 @@ export class Gpu {
       alignment: Math.max(limits.minStorageBufferOffsetAlignment, 16),
       workgroups: limits.maxComputeWorkgroupsPerDimension,
     };
-    // a shard that is contiguous in the tensor is a run of the tensor
-    const whole = shard && shard.dims.length === 0;
-    const place = whole ? { shard: undefined, start: shard.index(0) + start } : { shard, start };
-    const dispatches = plan({ key, dtype, coefficients, count, offset, ...place }, bounds);
+    const dispatches = plan({ key, dtype, coefficients, offset, ...selection }, bounds);
     return dispatches.map((dispatch) => ({ dispatch, buffer, pipeline: this.#pipeline(dispatch, kind, dtype) }));
   }
 
@@ -278,11 +244,4 @@ export class Gpu {
     }
     return pipeline;
   }
-}
-
-function checkCount(count: number): number {
-  if (!Number.isSafeInteger(count) || count < 0) {
-    throw bad("a count is a whole number at or above 0", count);
-  }
-  return count;
 }

@@ -6,7 +6,8 @@
 
 export { DTYPES, type Dtype, sizeOf } from "./dtype.ts";
 export { SeedTensorsError } from "./error.ts";
-export { type Fill, Gpu, type Target, type TensorFill } from "./gpu.ts";
+export { Fill } from "./fill.ts";
+export { Gpu, type Target } from "./gpu.ts";
 export * from "./initialisers.ts";
 export { Key } from "./key.ts";
 export { type Arithmetic, type Sampler } from "./sampler.ts";

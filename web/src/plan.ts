@@ -2,8 +2,8 @@
 // shard dispatches of their own. That is only for speed, and is left out here.
 
 import { type Dtype, sizeOf } from "./dtype.ts";
-import type { Key } from "./key.ts";
-import { words } from "./key.ts";
+import type { Selection } from "./fill.ts";
+import { type Key, words } from "./key.ts";
 import type { Coefficients } from "./sampler.ts";
 import type { Shard } from "./shape.ts";
 
@@ -31,14 +31,10 @@ export interface Bounds {
 }
 
 /** A run of elements of a tensor, or of its shard, and its place in a buffer. */
-export interface Run {
+export interface Run extends Selection {
   key: Key;
   dtype: Dtype;
   coefficients: Coefficients;
-  shard: Shard | undefined;
-  /** Index of the first element, in the tensor or its shard. */
-  start: number;
-  count: number;
   /** Byte offset in the buffer. */
   offset: number;
 }

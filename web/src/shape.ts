@@ -108,6 +108,8 @@ export class Shard {
   readonly extent: readonly number[];
   /** The number of elements. */
   readonly elements: number;
+  /** The number of elements of the whole tensor. */
+  readonly whole: number;
   /** Length of a contiguous run: elements that are consecutive in both the shard and the tensor. */
   readonly run: number = 1;
   /** The dimensions above the runs, innermost first. Dimensions that are contiguous in the tensor are merged. */
@@ -118,6 +120,7 @@ export class Shard {
     this.start = [...start];
     this.extent = [...extent];
     this.elements = product("the number of elements", extent);
+    this.whole = shape.elements;
     const dims: ShardDim[] = [];
     let stride = 1;
     for (let i = extent.length - 1; i >= 0 && this.elements > 0; i--) {
@@ -154,7 +157,8 @@ export class Shard {
   }
 }
 
-function checkWhole(what: string, value: number): void {
+/** Refuses what is not a whole number that a double holds exactly. */
+export function checkWhole(what: string, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw bad(`${what} is a whole number at or above 0`, value);
   }

@@ -22,9 +22,11 @@ async function hashes(page: Page, fills: unknown[]): Promise<string[]> {
         for (const bound of ["low", "high"].filter((bound) => typeof sampler[bound] === "string")) {
           sampler[bound] = sampler[bound] === "inf" ? Infinity : -Infinity;
         }
-        const part = shard ? new st.Shape(shard.dims).shard(shard.start, shard.extent) : undefined;
-        const fill = { key: new st.Key(BigInt(key.seed), BigInt(key.offset)), sampler, dtype, shard: part, start, count };
-        const buffer = await gpu.tensor(fill);
+        const shape = shard ? new st.Shape(shard.dims) : undefined;
+        const elements = shape?.elements ?? start + count;
+        const whole = st.Fill.fromSampler(new st.Key(BigInt(key.seed), BigInt(key.offset)), sampler, elements);
+        const part = shape ? whole.shard(shape.shard(shard.start, shard.extent)) : whole;
+        const buffer = await gpu.tensor(part.range(start, start + count), dtype);
         const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
         buffer.destroy();
         const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -65,17 +67,17 @@ test("fills in a buffer of the caller's leave what is beside them", async ({ pag
     const buffer = gpu.device.createBuffer({ size: 400_000, usage });
     const before = new Uint32Array(100_000).fill(0xdeadbeef);
     gpu.device.queue.writeBuffer(buffer, 0, before);
-    const fill = { key: new st.Key(1), sampler: { kind: "normal", mean: 0, std: 1 } as const };
+    const fill = (elements: number) => st.Fill.fromSampler(new st.Key(1), { kind: "normal", mean: 0, std: 1 }, elements);
     const encoder = gpu.device.createCommandEncoder();
     // three fills in one submission: an odd number of 2-byte elements, f32 elements, and a shard
     gpu.fillAll(encoder, [
-      [fill, { buffer, offset: 4, count: 20_001, dtype: "bf16" }],
-      [{ ...fill, start: 3 }, { buffer, offset: 40_020, count: 50_000, dtype: "f32" }],
-      [{ ...fill, shard: new st.Shape([7, 9]).shard([1, 1], [3, 5]) }, { buffer, offset: 300_000, count: 15, dtype: "f16" }],
+      [fill(20_001), { buffer, offset: 4, dtype: "bf16" }],
+      [fill(50_003).range(3, 50_003), { buffer, offset: 40_020, dtype: "f32" }],
+      [fill(63).shard(new st.Shape([7, 9]).shard([1, 1], [3, 5])), { buffer, offset: 300_000, dtype: "f16" }],
     ]);
     gpu.device.queue.submit([encoder.finish()]);
     const found = new Uint32Array(await gpu.read(buffer));
-    const written = new Uint32Array(await gpu.read(await gpu.tensor({ ...fill, start: 3, dtype: "f32", count: 50_000 })));
+    const written = new Uint32Array(await gpu.read(await gpu.tensor(fill(50_003).range(3, 50_003), "f32")));
     const inside = found.slice(10_005, 60_005).every((word, i) => word === written[i]);
     const untouched = (from: number, to: number) => found.slice(from, to).every((word) => word === 0xdeadbeef);
     const halves = [found[10_001]! >>> 16, found[75_007]! >>> 16];
@@ -91,8 +93,9 @@ test("what is refused says why", async ({ page }) => {
   const messages = await page.evaluate(async (path) => {
     const st: typeof import("../src/index.ts") = await import(path);
     const gpu = await st.Gpu.open();
-    const fill = { key: new st.Key(1), sampler: { kind: "normal", mean: 0, std: 1 } as const };
-    const buffer = await gpu.tensor({ ...fill, dtype: "f32", count: 16 });
+    const fill = (elements: number, sampler: import("../src/index.ts").Sampler = { kind: "normal", mean: 0, std: 1 }) =>
+      st.Fill.fromSampler(new st.Key(1), sampler, elements);
+    const buffer = await gpu.tensor(fill(16), "f32");
     const said = async (run: () => unknown) => {
       try {
         await run();
@@ -103,29 +106,33 @@ test("what is refused says why", async ({ page }) => {
     };
     const encoder = gpu.device.createCommandEncoder();
     const messages = [
-      await said(() => gpu.fill(encoder, fill, { buffer, count: 17, dtype: "f32" })),
-      await said(() => gpu.fill(encoder, fill, { buffer, offset: 2, count: 1, dtype: "f16" })),
-      await said(() => gpu.fill(encoder, fill, { buffer, count: 1.5, dtype: "f32" })),
-      await said(() => gpu.tensor({ ...fill, dtype: "f32", count: 2 ** 40 })),
-      await said(() => gpu.tensor({ ...fill, sampler: { kind: "words" }, dtype: "f16", count: 4 })),
-      await said(() => gpu.tensor({ ...fill, shard: new st.Shape([4]).shard([1], [2]), dtype: "f32", count: 3 })),
+      await said(() => gpu.fill(encoder, fill(17), { buffer, dtype: "f32" })),
+      await said(() => gpu.fill(encoder, fill(1), { buffer, offset: 2, dtype: "f16" })),
+      await said(() => fill(1.5)),
+      await said(() => gpu.tensor(fill(2 ** 40), "f32")),
+      await said(() => gpu.tensor(fill(4, { kind: "words" }), "f16")),
+      await said(() => fill(4).shard(new st.Shape([4]).shard([1], [2])).range(0, 3)),
+      await said(() => fill(5).shard(new st.Shape([4]).shard([1], [2]))),
+      await said(() => fill(4).range(3, 2)),
     ];
     gpu.device.destroy();
     await gpu.device.lost;
-    messages.push(await said(() => gpu.tensor({ ...fill, dtype: "f32", count: 4 })));
+    messages.push(await said(() => gpu.tensor(fill(4), "f32")));
     messages.push(await said(() => gpu.read(buffer)));
     return messages;
   }, PACKAGE);
-  expect(messages.slice(0, 6)).toEqual([
+  expect(messages.slice(0, -2)).toEqual([
     "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [0, 68)",
     "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [2, 6)",
-    "SeedTensorsError: a count is a whole number at or above 0, not 1.5",
+    "SeedTensorsError: the number of elements is a whole number at or above 0, not 1.5",
     expect.stringMatching(/^SeedTensorsError: a buffer of this device has at most \d+ bytes, not 4398046511104$/),
     "SeedTensorsError: words are 32 bits and need dtype f32, not f16",
-    "SeedTensorsError: a range must lie inside its shard of 2 elements, not start 0 + 3 elements",
+    "SeedTensorsError: a range must lie inside its 2 elements, not 0..3",
+    "SeedTensorsError: a shard must be of the fill's whole tensor, of 5 elements, not a shard of a tensor of 4 elements, of a fill of 5 from 0 on",
+    "SeedTensorsError: a range must lie inside its 4 elements, not 3..2",
   ]);
-  expect(messages[6]).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
-  expect(messages[7]).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
+  expect(messages.at(-2)).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
+  expect(messages.at(-1)).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
 });
 
 test("a device that computes wrongly is refused", async ({ page }) => {

@@ -4,14 +4,13 @@
 async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
   // JSON has no infinities
   const bound = (value) => (typeof value === "string" ? (value === "inf" ? Infinity : -Infinity) : value);
-  const buffer = await gpu.tensor({
-    key: new st.Key(BigInt(key.seed), BigInt(key.offset)),
-    sampler: Object.fromEntries(Object.entries(sampler).map(([name, value]) => [name, name === "kind" ? value : bound(value)])),
-    dtype,
-    shard: shard ? new st.Shape(shard.dims).shard(shard.start, shard.extent) : undefined,
-    start,
-    count,
-  });
+  const parameters = Object.entries(sampler).map(([name, value]) => [name, name === "kind" ? value : bound(value)]);
+  const shape = shard && new st.Shape(shard.dims);
+  const elements = shape ? shape.elements : start + count;
+  const seeded = new st.Key(BigInt(key.seed), BigInt(key.offset));
+  const whole = st.Fill.fromSampler(seeded, Object.fromEntries(parameters), elements);
+  const part = shape ? whole.shard(shape.shard(shard.start, shard.extent)) : whole;
+  const buffer = await gpu.tensor(part.range(start, start + count), dtype);
   const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
   buffer.destroy();
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
