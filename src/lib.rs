@@ -2,36 +2,79 @@
 //!
 //! A tensor's values are a pure function of its [`Key`], its [`Sampler`] and its [`Dtype`]. They are the same on every
 //! device, for the whole tensor or a part of it. An [`Init`] such as [`Init::he_normal`] makes a sampler from a
-//! [`Shape`]. A [`Fill`] joins key, sampler and elements. [`cpu::fill`] and `gpu::Gpu::fill` execute it. A [`Layer`]
+//! [`Shape`]. A [`Fill`] joins key, sampler and elements. [`cpu::fill`] and [`gpu::Gpu::fill`] execute it. A [`Layer`]
 //! lists the parameters of a PyTorch layer with PyTorch's defaults.
 //!
 //! ```
 //! use seedtensors::{Fill, Init, Key, Shape, cpu};
 //!
-//! let shape = Shape::new(&[4, 3])?;
-//! let fill = Fill::new(Key::new(42).named("weight"), Init::xavier_uniform(), &shape)?;
-//! let weights: Vec<f32> = cpu::tensor(&fill)?;
-//! let bound = (6.0_f32 / 7.0).sqrt();
-//! assert!(weights.iter().all(|w| (-bound..bound).contains(w)));
+//! let key = Key::new(42); // one seed for the model, and a name for each parameter
+//! for (name, dims) in [("fc1.weight", [512, 784]), ("fc2.weight", [10, 512])] {
+//!     let fill = Fill::new(key.named(name), Init::xavier_uniform(), &Shape::new(&dims)?)?;
+//!     let weights: Vec<f32> = cpu::tensor(&fill)?;
+//!     let bound = (6.0 / (dims[0] + dims[1]) as f64).sqrt() as f32;
+//!     assert!(weights.iter().all(|w| (-bound..bound).contains(w)));
+//! }
 //! # Ok::<(), seedtensors::Error>(())
+//! ```
+//!
+//! On a GPU, [`gpu::Gpu::from_wgpu`] takes your device, and [`gpu::Gpu::fill`] records a fill into your encoder and
+//! your buffer. `examples/own_device.rs` is a whole program.
+//!
+#![cfg_attr(feature = "gpu", doc = "```no_run")]
+#![cfg_attr(not(feature = "gpu"), doc = "```ignore")]
+//! use seedtensors::gpu::{Gpu, Target};
+//! use seedtensors::{Dtype, Fill, Init, Key, Shape, wgpu};
+//!
+//! # fn example(device: wgpu::Device, queue: wgpu::Queue, buffer: wgpu::Buffer) -> seedtensors::Result<()> {
+//! let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?; // one for each device
+//! let fill = Fill::new(Key::new(42).named("fc1.weight"), Init::he_normal(), &Shape::new(&[512, 784])?)?;
+//! let mut encoder = device.create_command_encoder(&Default::default());
+//! gpu.fill(&mut encoder, &fill, &Target::new(&buffer, Dtype::BF16).at(256))?; // from byte 256 on
+//! queue.submit([encoder.finish()]);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Scope
 //!
-//! Random values for weights, from random words to filled buffers. For other random numbers use `rand` with [`Philox`]
+//! Random values for weights, from a seed to filled buffers. For other random numbers use `rand` with [`Philox`]
 //! as its generator. Tensors, their storage and their arithmetic belong to the caller.
+//!
+//! # Other libraries
+//!
+//! On the GPU the library fills `wgpu::Buffer`s. For tensors of other libraries (candle, burn, CUDA, Metal) fill on the
+//! CPU and hand the values over:
+//!
+//! - candle: `Tensor::from_vec(cpu::tensor::<f32>(&fill)?, (512, 784), &device)?`
+//! - burn: `Param::from_data(TensorData::new(cpu::tensor::<f32>(&fill)?, [784, 512]), &device)`. The weight of burn's
+//!   `Linear` is (in, out): see [`Layout::InOut`].
+//!
+//! For whole models, the command `seedtensors init` and the package `seedtensors-checkpoint` write safetensors files
+//! from a recipe or a model's config. A tensor of the same seed, name, shape, initialiser and dtype has the values that
+//! this library gives. candle reads the files with `VarBuilder::from_mmaped_safetensors`, and burn with burn-store's
+//! `PyTorchToBurnAdapter`, which transposes and renames.
 //!
 //! # Features
 //!
-//! - `gpu` (default): the module `gpu`, by wgpu. Without it nothing of wgpu is built.
+//! - `gpu` (default): the module `gpu`, by wgpu 30. Your `wgpu` must be of the same major version; it is re-exported as
+//!   `seedtensors::wgpu`. burn 0.22 uses wgpu 30, too: give burn and [`gpu::Gpu::from_wgpu`] the same device. Without
+//!   this feature nothing of wgpu is built.
 //! - `rayon` (default): the CPU fills on every core. Without it, on the calling thread.
 //! - `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
 //! - `serde`: `Serialize` and `Deserialize` for initialisers, layers, shapes, samplers and dtypes, as recipes write
 //!   them.
 //!
+//! For the CPU alone: `default-features = false, features = ["rayon"]`.
+//!
 //! # Errors
 //!
-//! Bad input is an [`Error`] that names the rule and the value. Nothing panics.
+//! Bad input is an [`Error`] that names the rule and the value, not a panic. With `panic = "abort"` an object of
+//! another `wgpu::Instance` ends the process, because wgpu panics on it; otherwise it is [`Error::OtherDevice`].
+//! [`Key::split`] panics where a `Vec` cannot hold its keys.
+//!
+#![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::fill`]: #features")]
+#![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::from_wgpu`]: #features")]
 
 // imports point one way, in the order that docs/architecture.md gives; CI fails where it finds a cycle
 mod bits;
@@ -39,6 +82,8 @@ mod coefficients;
 pub mod cpu;
 mod dtype;
 mod error;
+#[doc(hidden)]
+pub mod external;
 mod fill;
 mod generator;
 #[cfg(feature = "gpu")]

@@ -87,7 +87,7 @@ pub use header_error::HeaderError;
 pub use index::{IndexError, weight_map};
 pub use initialisers::{INITIALISERS, Initialiser};
 pub use inspect::{Histogram, StoredTensor, stored_tensors};
-pub use like::{Like, LikeError, like};
+pub use like::{Like, LikeError, by_rules, like};
 pub use matrices::TooMuchWork;
 pub use plan::{MAX_SHARD_SIZE, Plan, PlanError, PlannedFile, Rank};
 pub use plot::{Panel, PlotError, plot};

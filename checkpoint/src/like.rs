@@ -89,10 +89,24 @@ pub fn like(
     if let Some(problem) = checkpoint.problems.first() {
         return Err(LikeError::Checkpoint(problem.clone()));
     }
+    by_rules(|| checkpoint.files.iter().flat_map(|file| &file.header.tensors), rules, config, dtype)
+}
+
+/// The recipe that rules give for tensors, in their order; [`like`] does the same for a checkpoint's. `entries` is called
+/// twice. The offsets of an entry's bytes do not matter.
+///
+/// # Errors
+///
+/// Those of [`like`], but for [`LikeError::Checkpoint`].
+pub fn by_rules<'e, I: Iterator<Item = &'e Entry>>(
+    entries: impl Fn() -> I,
+    rules: &str,
+    config: Option<&Config>,
+    dtype: Option<Dtype>,
+) -> Result<Like, LikeError> {
     let nothing = Config::new();
     let config = config.unwrap_or(&nothing);
     // read twice: once for the rules with `beside`, once to make the tensors
-    let entries = || checkpoint.files.iter().flat_map(|file| &file.header.tensors);
     let rules = Rules::parse(rules, config, entries().map(|entry| entry.name.as_str()))?;
     let mut maker = Maker { rules: &rules, config, dtype, known: HashMap::new(), found: Vec::new() };
     let mut like = Like { recipe: Recipe { tensors: Vec::new() }, left_out: Vec::new() };

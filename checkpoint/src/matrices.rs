@@ -63,7 +63,7 @@ pub(crate) fn check_work<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> Resul
 /// can change the last bits of orthogonal matrices, is the same as without one.
 pub(crate) fn is_large(backend: &Backend, tensor: &Tensor) -> bool {
     let count = whole(tensor);
-    count > 0 && (count.max(tensor.elements()) > SMALL || matches!(backend, Backend::Gpu(_)))
+    count > 0 && (count.max(tensor.elements()) > SMALL || !matches!(backend, Backend::Cpu))
 }
 
 /// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then continues

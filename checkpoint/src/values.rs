@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use seedtensors::cpu::Filler;
-use seedtensors::{Arithmetic, Error, Fill, Key, Result, Sampler};
+#[cfg(feature = "gpu")]
+use seedtensors::Sampler;
+use seedtensors::{Arithmetic, Error, Fill, Key, Result};
 
 use crate::backend::Backend;
 use crate::matrices::{is_large, while_asking, whole};
@@ -14,8 +16,10 @@ use crate::recipe::Tensor;
 /// The bytes of a piece on the CPU: few enough to stay in a core's cache until they are written.
 const CPU_PIECE: u64 = 1 << 20;
 /// The bytes of a piece on a GPU: enough to be worth a dispatch, and few enough for several in flight in little memory.
+#[cfg(feature = "gpu")]
 const GPU_PIECE: u64 = 2 << 20;
 /// The pieces that a GPU has in flight: one is filled, one copied back, one written.
+#[cfg(feature = "gpu")]
 const GPU_THREADS: usize = 3;
 
 /// A fill of many tensors: the seed and the arithmetic, and the backend that runs it.
@@ -57,6 +61,7 @@ enum Content {
 #[derive(Clone, Copy)]
 struct Prepared {
     /// The fill of the elements that the file holds, for a GPU.
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
     fill: Fill,
     /// The fill of the CPU: its coefficients are computed once for all pieces.
     filler: Filler,
@@ -89,6 +94,7 @@ impl Values<'_> {
     ) -> impl Iterator<Item = Piece<'t>> + Send {
         let most = match self.backend {
             Backend::Cpu => CPU_PIECE,
+            #[cfg(feature = "gpu")]
             Backend::Gpu(_) => GPU_PIECE,
         };
         let (seed, arithmetic, backend) = (self.seed, self.arithmetic, self.backend);
@@ -124,6 +130,7 @@ impl Values<'_> {
         match self.backend {
             Backend::Cpu => work(),
             // where no more threads can be started, the present ones are used
+            #[cfg(feature = "gpu")]
             Backend::Gpu(_) => match rayon::ThreadPoolBuilder::new().num_threads(GPU_THREADS).build() {
                 Ok(pool) => pool.install(work),
                 Err(_) => work(),
@@ -175,6 +182,7 @@ impl Values<'_> {
         let size = tensor.dtype.size();
         match self.backend {
             // a matrix comes from the CPU anyway
+            #[cfg(feature = "gpu")]
             Backend::Gpu(gpu) if !matches!(prepared.fill.sampler(), Sampler::Matrix(_)) => {
                 let fill = prepared.fill.range(start..start + out.len() as u64 / size)?;
                 let buffer = gpu.tensor(&fill, tensor.dtype)?;
