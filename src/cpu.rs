@@ -1,9 +1,11 @@
 //! Fills on the CPU: the same bits as on every GPU, on every core.
 //!
-//! [`fill`] checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk
-//! is a loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and
-//! cpu/dtype.rs stores them. All of it is written with the vector types of cpu/vector.rs, over the units of
-//! cpu/simd.rs. The files that compute values have a shader of the same name.
+//! [`fill`] and [`tensor`] fill elements, [`fill_bytes`] bytes of a dtype, and [`Filler`] a tensor piece by piece.
+
+// `fill` checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
+// loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
+// stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. The files
+// that compute values have a shader of the same name.
 
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
@@ -153,7 +155,7 @@ impl Filler {
     /// [`BadParameter`](Error::BadParameter).
     pub fn new(fill: &Fill, dtype: Dtype) -> Result<Self> {
         // exact functions whatever the fill's arithmetic: on the CPU they are the fastest
-        let kernel = Kernel::new(&fill.sampler(), dtype, Arithmetic::Exact)?;
+        let kernel = Kernel::of(fill, dtype, Arithmetic::Exact)?;
         Ok(Self::from_kernel(kernel, *fill.selection(), dtype))
     }
 

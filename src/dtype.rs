@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use crate::bits::round;
 use crate::names::names;
 
-/// The type of a tensor's elements.
+/// The type of a tensor's elements. For f64, fill in f32 and convert. There are no 8-bit floats and no integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dtype {
@@ -13,7 +13,7 @@ pub enum Dtype {
     F32,
     /// IEEE 754 binary16, subnormals included; beyond 65504 it is infinite.
     F16,
-    /// The high half of binary32.
+    /// bfloat16, the upper 16 bits of binary32. Values are rounded to nearest, ties to even, in F16 and BF16.
     BF16,
 }
 
@@ -90,7 +90,8 @@ fn next_below(high: f32, rounded: u16, first_negative: u16, value: fn(u16) -> f3
     })
 }
 
-/// An element type that the CPU fills: `f32`, [`half::f16`], [`half::bf16`].
+/// An element type that the CPU fills: `f32`, and [`half::f16`] and [`half::bf16`] of the crate `half`, version 2. No
+/// other type can implement it.
 pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
     /// The element type's dtype.
     const DTYPE: Dtype;

@@ -5,7 +5,7 @@ use crate::{Dtype, UnknownName};
 /// A `Result` with this library's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Every error of the library. Nothing is written to a log in place of one.
+/// Every error of the library, which logs nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -64,7 +64,7 @@ pub enum Error {
         /// The start of the range.
         offset: u64,
     },
-    /// A device of the caller's whose limit keeps the shaders from running.
+    /// A limit of the caller's device is too low, or too high, for the shaders.
     #[error(
         "the device's limit {limit} is {found}, it must be {}{needed}: request the device with the adapter's limits, or with Limits::default()",
         if found < needed { "at least " } else { "at most " }
@@ -77,12 +77,13 @@ pub enum Error {
         /// The value that would do.
         needed: u64,
     },
-    /// A wgpu object that was made with another device. Every `wgpu::Instance` has devices of its own.
+    /// A queue of another device, or an encoder or a buffer of another `wgpu::Instance`. A buffer of another device of
+    /// the same instance is [`Wgpu`](Self::Wgpu), as wgpu reports it.
     #[error("the {what} is another device's ({reason}); a device works with its own objects alone")]
     OtherDevice {
         /// The object: queue, encoder or buffer.
         what: &'static str,
-        /// The evidence.
+        /// wgpu's message, or the test that the object failed.
         reason: String,
     },
     /// More elements, or a larger index, than an integer can count.
@@ -91,7 +92,7 @@ pub enum Error {
         /// The shape, or the range of elements.
         what: String,
     },
-    /// Fans of a shape that has no two dimensions to take them from.
+    /// A shape of fewer than two dimensions has no fans.
     #[error("fan_in and fan_out need at least two dimensions, shape {shape:?} has {}: give the fans", shape.len())]
     TooFewDimensions {
         /// The shape.

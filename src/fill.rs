@@ -4,26 +4,31 @@ use std::ops::Range;
 
 use crate::{Error, Init, Key, Result, Sampler, Shape, Shard};
 
-/// The functions that turn words into normals.
+/// The arithmetic of normals on a GPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Arithmetic {
     /// A fixed sequence of correctly rounded operations: the same bits on every device.
     #[default]
     Exact,
-    /// A GPU's own `log`, `sqrt`, `sin` and `cos`. They are as fast as the GPU allows, and within `r * 2^-11 + 2^-9.5`
-    /// of exact, `r` the radius, where they keep to WGSL's accuracy. Normals below 2^-126 in magnitude are not flushed
-    /// to 0. Uniforms, constants and truncated normals have the same bits in both, and so has everything on the CPU,
-    /// whose exact functions are its fastest.
+    /// A GPU's own `log`, `sqrt`, `sin` and `cos`: faster, but each GPU gives other bits. A standard normal is within
+    /// `r * 2^-11 + 2^-9.5` of exact if the GPU keeps to WGSL's accuracy (`r` is the Box-Muller radius, at most 6.77).
+    /// Only normals on a GPU change, and those below 2^-126 in magnitude need not be 0. The CPU always computes
+    /// exactly.
     Native,
 }
 
 /// A tensor, or a part of it, to be filled: its key, its sampler, and the elements.
 ///
 /// The same value of this type describes a tensor to be allocated ([`cpu::tensor`](crate::cpu::tensor),
-/// `gpu::Gpu::tensor`) and one that exists ([`cpu::fill`](crate::cpu::fill), `gpu::Gpu::fill`). Its elements do not
+/// [`gpu::Gpu::tensor`]) and one that exists ([`cpu::fill`](crate::cpu::fill), [`gpu::Gpu::fill`]). Its elements do not
 /// depend on the part that is filled: [`range`](Self::range) and [`shard`](Self::shard) give the whole tensor's values
 /// there.
+///
+#[cfg_attr(feature = "gpu", doc = "[`gpu::Gpu::fill`]: crate::gpu::Gpu::fill")]
+#[cfg_attr(feature = "gpu", doc = "[`gpu::Gpu::tensor`]: crate::gpu::Gpu::tensor")]
+#[cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::fill`]: ./index.html#features")]
+#[cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::tensor`]: ./index.html#features")]
 ///
 /// ```
 /// use seedtensors::{Fill, Init, Key, Shape, cpu};
@@ -51,7 +56,7 @@ pub struct Fill {
     selection: Selection,
     /// Elements of the whole tensor.
     whole: u64,
-    /// The functions for normals, on a GPU.
+    /// The arithmetic of normals on a GPU.
     arithmetic: Arithmetic,
 }
 
@@ -100,7 +105,8 @@ impl Fill {
     }
 
     /// A tensor of `elements` elements of a sampler, in exact arithmetic. Dimensions do not matter, except to a
-    /// [`Matrix`](crate::Matrix), which knows its own.
+    /// [`Matrix`](crate::Matrix), which knows its own: the fill refuses more elements than the matrix has, with
+    /// [`Error::BadParameter`].
     ///
     /// ```
     /// use seedtensors::{Fill, Key, Sampler, cpu};
@@ -158,7 +164,7 @@ impl Fill {
         Ok(Self { selection, ..*self })
     }
 
-    /// The same elements by other functions.
+    /// Sets the arithmetic of a fill on a GPU.
     #[must_use]
     pub const fn with_arithmetic(self, arithmetic: Arithmetic) -> Self {
         Self { arithmetic, ..self }
@@ -182,10 +188,15 @@ impl Fill {
         self.sampler
     }
 
-    /// The functions that turn words into normals.
+    /// The arithmetic of normals on a GPU.
     #[must_use]
     pub const fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
+    }
+
+    /// Elements of the whole tensor.
+    pub(crate) const fn whole(&self) -> u64 {
+        self.whole
     }
 
     pub(crate) const fn selection(&self) -> &Selection {

@@ -1,8 +1,11 @@
-//! Fills on the GPU: the only code that names wgpu. Feature `gpu`.
+//! Fills on the GPU, by wgpu. Feature `gpu`.
 //!
-//! gpu/fill.rs plans a fill (gpu/plan.rs) and records its dispatches (gpu/record.rs) with the pipelines of a device
-//! (gpu/context.rs, gpu/pipeline.rs). gpu/check.rs compares a kernel with the CPU's bits before its first use, by the
-//! fills of gpu/probes.rs. gpu/form.rs chooses between equivalent texts of the shaders.
+//! [`Gpu`] opens a device or takes yours; [`Target`] is a range of your buffer.
+
+// This is the only code that names wgpu. gpu/fill.rs plans a fill (gpu/plan.rs) and records its dispatches
+// (gpu/record.rs) with the pipelines of a device (gpu/context.rs, gpu/pipeline.rs). gpu/check.rs compares a kernel with
+// the CPU's bits before its first use, by the fills of gpu/probes.rs. gpu/form.rs chooses between equivalent texts of
+// the shaders.
 
 mod check;
 mod chosen;

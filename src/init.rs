@@ -28,7 +28,8 @@ pub enum Bounds {
 
 /// An initialiser: with a shape it gives a [`Sampler`].
 ///
-/// The named schemes, such as [`Init::he_normal`], give a [`VarianceScaling`], which converts into an `Init`.
+/// The named schemes, such as [`Init::he_normal`], return a [`VarianceScaling`], whose methods change it.
+/// [`Fill::new`](crate::Fill::new) takes both; elsewhere write `Init::he_normal().into()`.
 /// `xavier_normal`, `he_normal` and `lecun_normal` are plain normals, as in PyTorch; JAX and Keras give truncated ones
 /// under the same names.
 ///
@@ -68,17 +69,18 @@ pub enum Init {
         /// The standard deviation.
         std: f64,
     },
-    /// A normal kept inside two bounds.
+    /// A normal distribution truncated to two bounds.
     TruncatedNormal {
-        /// The mean before it is cut; finite.
+        /// The mean of the normal before truncation; finite.
         mean: f64,
-        /// The standard deviation before it is cut; finite and above 0.
+        /// The standard deviation of the normal before truncation; finite and above 0.
         std: f64,
         /// The bounds.
         #[cfg_attr(feature = "serde", serde(flatten))]
         bounds: Bounds,
     },
-    /// Mean 0 and variance `scale / n`, with n a fan of the shape.
+    /// Mean 0 and variance `scale / n`, with n a fan of the shape; at least 2 dimensions, unless
+    /// [`Shape::with_fans`] gives the fans, as for a bias with the fans of its weight.
     VarianceScaling(VarianceScaling),
     /// `gain` on the diagonal and 0 elsewhere; 2 dimensions, of any size.
     Eye {
@@ -106,7 +108,7 @@ pub enum Init {
         /// The factor; finite.
         gain: f64,
     },
-    /// A normal of mean 0 in whose every column `ceil(sparsity * rows)` elements are 0 (Martens, "Deep learning
+    /// A normal of mean 0; in every column, `ceil(sparsity * rows)` elements are set to 0 (Martens, "Deep learning
     /// via Hessian-free optimization", 2010); 2 dimensions.
     Sparse {
         /// The share of zeros, from 0 to 1.
@@ -181,8 +183,9 @@ impl Init {
     ///
     /// # Errors
     ///
-    /// [`Error::BadParameter`](crate::Error::BadParameter) for a parameter outside its range, and the errors of
-    /// [`Shape::fans`]. The fill checks the rules that depend on the dtype.
+    /// [`Error::BadParameter`](crate::Error::BadParameter) for a parameter that is not finite in f32 or that does not
+    /// fit the shape, for a negative scale, and for a sparsity outside 0 to 1; and the errors of [`Shape::fans`]. The
+    /// fill, or [`Sampler::check`], refuses a negative std, exchanged bounds, and values that the dtype cannot hold.
     pub fn sampler(&self, shape: &Shape) -> Result<Sampler> {
         // a fan or a matrix of no elements may be an error, but there is no value that it decides
         if shape.elements() == 0 {

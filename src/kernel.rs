@@ -4,7 +4,7 @@ use crate::bits::round;
 use crate::coefficients::{Coefficients, SMALL_STD, Truncated, constant, normal, truncated, uniform};
 use crate::fill::Arithmetic;
 use crate::matrix::{Matrix, Structure};
-use crate::{Dtype, Result, Sampler};
+use crate::{Dtype, Error, Fill, Result, Sampler};
 
 // tests/shaders.rs compares the numbers with those of the shaders
 /// The code that makes values from words. The numbers are those of `SAMPLER` in the shaders.
@@ -82,6 +82,19 @@ impl Kernel {
         Ok(Self::Elementwise(kind, coefficients))
     }
 
+    /// The kernel of a fill. Refuses what [`new`](Self::new) does, and a fill of more elements than its matrix has.
+    pub(crate) fn of(fill: &Fill, dtype: Dtype, arithmetic: Arithmetic) -> Result<Self> {
+        let kernel = Self::new(&fill.sampler(), dtype, arithmetic)?;
+        match kernel {
+            // elements behind the last one have no values
+            Self::Matrix(matrix) if fill.whole() > matrix.elements() => Err(Error::bad(
+                &format!("a fill of this matrix must have at most its {} elements", matrix.elements()),
+                fill.whole(),
+            )),
+            kernel => Ok(kernel),
+        }
+    }
+
     /// Refuses a matrix with values that the dtype cannot hold.
     fn matrix(matrix: Matrix, dtype: Dtype) -> Result<Self> {
         match matrix.structure() {
@@ -95,7 +108,7 @@ impl Kernel {
 }
 
 impl Sampler {
-    /// Refuses what a fill of this dtype would refuse.
+    /// Checks the parameters for a dtype, as a fill does.
     ///
     /// # Errors
     ///

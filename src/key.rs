@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 use crate::bits::words;
 use crate::philox::philox4x32_10;
 
-/// A key: the seed of a Philox stream and the counter at which it begins.
+/// A key: the seed of a Philox stream and the counter at which it begins. The stream is a sequence of random 32-bit
+/// words, in blocks of four.
 ///
 /// The same pair, with the same derivations, as PyTorch's stateless generator
 /// (`torch.func._random`, torch 2.12 and later).
@@ -33,8 +34,8 @@ impl Key {
         Self { seed, offset: 0 }
     }
 
-    /// The key that index `i` derives from this one: of the words `w0..w3` of the block at
-    /// `offset + i` (mod 2^64), seed `w1:w0` and offset `w3:w2` (high:low).
+    /// The key that index `i` derives from this one. Let `w0` to `w3` be the words of [`block(i)`](Self::block): the
+    /// new seed is `w1 << 32 | w0`, the new offset `w3 << 32 | w2`.
     #[must_use]
     pub fn fold_in(self, i: u64) -> Self {
         // the order of the words is PyTorch's, so that a stock PyTorch derives the same keys
@@ -42,7 +43,13 @@ impl Key {
         Self { seed: w1 << 32 | w0, offset: w3 << 32 | w2 }
     }
 
-    /// The keys `fold_in(0)` to `fold_in(n - 1)`.
+    /// The keys `fold_in(0)` to `fold_in(n - 1)`. It allocates `n` keys of 16 bytes; use [`fold_in`](Self::fold_in) to
+    /// compute them one at a time.
+    ///
+    /// # Panics
+    ///
+    /// Where the keys take more than `isize::MAX` bytes. If memory is too short for them, the process ends. Both are
+    /// the rules of `Vec`.
     #[must_use]
     pub fn split(self, n: usize) -> Vec<Self> {
         (0..n as u64).map(|i| self.fold_in(i)).collect()
@@ -50,6 +57,9 @@ impl Key {
 
     /// The key of a tensor by its name: `fold_in(h)`, `h` the first 8 bytes, little-endian, of SHA-256
     /// of the name's UTF-8 bytes. Other tensors of the model do not affect it.
+    ///
+    /// Any text is a name. Take the one that the parameter has in the checkpoint (`fc1.weight`), or its path in the
+    /// module; whoever uses the same name gets the same values.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         // a fixed hash: the standard library's may change between releases, and every key with it

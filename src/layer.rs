@@ -5,6 +5,9 @@ use crate::{Distribution, Error, Init, Mode, Result, Shape, VarianceScaling};
 /// A layer of `torch.nn`, whose [`parameters`](Layer::parameters) are named, shaped and initialised as PyTorch's
 /// own by default (torch 2.15, each module's `reset_parameters`).
 ///
+/// Names and shapes are PyTorch's, as in a `state_dict`. Other libraries may store them otherwise: burn's `Linear` is
+/// (in, out), and its attention and recurrent layers have a weight for each projection or gate.
+///
 /// A convolution's `kernel` has 1 to 3 dimensions and gives Conv1d, Conv2d or Conv3d.
 ///
 /// ```
@@ -21,7 +24,7 @@ use crate::{Distribution, Error, Init, Mode, Result, Shape, VarianceScaling};
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Layer {
-    /// `Linear(inputs, outputs)`: weight and bias in +-1 / sqrt(inputs).
+    /// `Linear(inputs, outputs)`: weight and bias uniform in [-b, b), with b = 1 / sqrt(inputs).
     Linear {
         /// `in_features`.
         inputs: u64,
@@ -31,7 +34,7 @@ pub enum Layer {
         #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
-    /// `Conv1d` to `Conv3d`: weight and bias in +-1 / sqrt(fan_in).
+    /// `Conv1d` to `Conv3d`: weight and bias uniform in [-b, b), with b = 1 / sqrt(fan_in).
     Conv {
         /// `in_channels`.
         inputs: u64,
@@ -46,8 +49,8 @@ pub enum Layer {
         #[cfg_attr(feature = "serde", serde(default = "crate::serde::yes"))]
         bias: bool,
     },
-    /// `ConvTranspose1d` to `ConvTranspose3d`: as PyTorch does, the fan_in is that of the shape (inputs, outputs /
-    /// groups, *kernel) read as (out, in, *kernel).
+    /// `ConvTranspose1d` to `ConvTranspose3d`: weight and bias as for `Conv`. The fan_in is PyTorch's: that of the
+    /// shape (inputs, outputs / groups, *kernel), read as (out, in, *kernel).
     ConvTranspose {
         /// `in_channels`.
         inputs: u64,
@@ -86,16 +89,17 @@ pub enum Layer {
         /// `normalized_shape`.
         shape: Vec<u64>,
     },
-    /// `BatchNorm1d` to `BatchNorm3d`, `GroupNorm`, and affine `InstanceNorm`: ones, and a bias of zeros.
+    /// `BatchNorm1d` to `BatchNorm3d`, `GroupNorm`, and affine `InstanceNorm`: ones, and a bias of zeros. Buffers are
+    /// not parameters: a batch norm's `running_mean` (zeros) and `running_var` (ones) are the caller's.
     ChannelNorm {
         /// `num_features`, or `num_channels`.
         channels: u64,
     },
-    /// `RNN`: everything in +-1 / sqrt(hidden).
+    /// `RNN`: everything uniform in [-b, b), with b = 1 / sqrt(hidden).
     Rnn(Recurrent),
-    /// `LSTM`: everything in +-1 / sqrt(hidden), four gates stacked.
+    /// `LSTM`: everything uniform in [-b, b), with b = 1 / sqrt(hidden); four gates stacked.
     Lstm(Recurrent),
-    /// `GRU`: everything in +-1 / sqrt(hidden), three gates stacked.
+    /// `GRU`: everything uniform in [-b, b), with b = 1 / sqrt(hidden); three gates stacked.
     Gru(Recurrent),
     /// `MultiheadAttention` of equal sizes: Xavier's uniform for the three stacked projections, a linear layer's
     /// weight for the last, biases of zeros.
@@ -129,6 +133,22 @@ pub struct Recurrent {
 }
 
 /// A parameter of a layer.
+///
+/// For a key, put the layer's path before the parameter's name. The same strings are the names of a safetensors file,
+/// or of a candle `VarBuilder::from_tensors`.
+///
+/// ```
+/// use seedtensors::{Fill, Key, Layer, cpu};
+///
+/// let key = Key::new(42);
+/// let layer = Layer::Linear { inputs: 784, outputs: 512, bias: true };
+/// for p in layer.parameters()? {
+///     let name = format!("fc1.{}", p.name); // fc1.weight, fc1.bias
+///     let values: Vec<f32> = cpu::tensor(&Fill::new(key.named(&name), p.init, &p.shape)?)?;
+///     assert_eq!(values.len() as u64, p.shape.elements());
+/// }
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Its name within the layer, such as `weight` or `weight_ih_l0`.
@@ -195,6 +215,10 @@ fn conv(channels: [u64; 2], kernel: &[u64], groups: u64) -> Result<Vec<u64>> {
 
 impl Layer {
     /// The row of an embedding that is zeros in PyTorch, whatever the initialiser gives: its `padding_idx`.
+    ///
+    /// Fill it with zeros after the weight:
+    /// `Fill::new(key, Init::zeros(), &shape)?.range(row * size..(row + 1) * size)?`. On a GPU, the target begins at
+    /// that row's byte.
     ///
     /// ```
     /// use seedtensors::Layer;

@@ -34,7 +34,7 @@ pub(crate) enum Structure {
     Orthogonal { rows: u64, columns: u64 },
     /// An orthogonal matrix at the centre of a convolution's kernel.
     DeltaOrthogonal { kernel: ConvKernel },
-    /// Normals of which each column has `zeros` set to zero.
+    /// Normals; in each column, `zeros` elements are set to 0.
     Sparse { rows: u64, columns: u64, zeros: u64 },
 }
 
@@ -99,7 +99,7 @@ fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
         // a count that does not fit in 64 bits comes as none
         Some(..=MOST_WHOLE) => Ok(()),
         _ => Err(Error::bad(
-            &format!("{what} is worked out whole, with at most {MOST_WHOLE} elements"),
+            &format!("{what} is computed whole, with at most {MOST_WHOLE} elements"),
             format!("shape {:?}", shape.dims()),
         )),
     }
@@ -169,6 +169,19 @@ impl Matrix {
     /// The gain; for a sparse matrix its std.
     pub(crate) const fn gain(&self) -> f64 {
         self.gain
+    }
+
+    /// The number of elements of its shape.
+    pub(crate) const fn elements(&self) -> u64 {
+        // no product overflows: a shape without elements has no matrix, and the elements of others fit in 64 bits
+        match self.structure {
+            Structure::Eye { rows, columns }
+            | Structure::Orthogonal { rows, columns }
+            | Structure::Sparse { rows, columns, .. } => rows * columns,
+            Structure::Dirac { kernel, .. } | Structure::DeltaOrthogonal { kernel } => {
+                kernel.outs * kernel.ins * kernel.field
+            }
+        }
     }
 
     /// The number of elements that are computed for any part of the matrix, however small. It is 0 for eye and dirac,

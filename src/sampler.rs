@@ -28,15 +28,15 @@ pub enum Sampler {
     Normal {
         /// The mean.
         mean: f32,
-        /// The standard deviation, at least 0; `mean` and 6.77 `std` about it finite in the dtype.
+        /// The standard deviation, at least 0; `|mean| + 6.77 std` must be finite in the dtype.
         std: f32,
     },
-    /// A normal kept inside `[low, high]` by the inverse of its distribution function. No value is drawn twice,
+    /// A normal truncated to `[low, high]`, by the inverse of its distribution function. No value is drawn twice,
     /// and none is moved to a bound. In every dtype the least and the greatest value are inside.
     TruncatedNormal {
-        /// The mean of the normal before it is cut; finite.
+        /// The mean of the normal before truncation; finite.
         mean: f32,
-        /// Its standard deviation before it is cut; above 0.
+        /// The standard deviation of the normal before truncation; above 0.
         std: f32,
         /// The bound below; may be infinite.
         low: f32,
@@ -45,7 +45,7 @@ pub enum Sampler {
         high: f32,
     },
     /// The values of a structured matrix, computed on the CPU. An orthogonal or a sparse matrix is computed whole,
-    /// whatever part of it is filled. A matrix has no serialised form; its initialiser and its shape have one.
+    /// whatever part of it is filled. A matrix cannot be serialised; serialise its initialiser and its shape.
     // a matrix depends on the shape, which a sampler does not store
     #[cfg_attr(feature = "serde", serde(skip))]
     Matrix(Matrix),

@@ -7,10 +7,10 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {
-    /// (out, in, *kernel): PyTorch.
+    /// (out, in, *kernel): PyTorch, candle, and burn's convolutions.
     #[default]
     OutIn,
-    /// (*kernel, in, out): JAX, Keras, TensorFlow.
+    /// (*kernel, in, out): JAX, Keras, TensorFlow, and the weight of burn's `Linear`.
     InOut,
 }
 
@@ -21,13 +21,13 @@ names!(Layout, "layout", { OutIn => "out_in", InOut => "in_out" });
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Fans {
-    /// Inputs of an output.
+    /// Inputs that each output sums over.
     pub fan_in: u64,
-    /// Outputs of an input.
+    /// Outputs that each input feeds.
     pub fan_out: u64,
 }
 
-/// The whole tensor's shape, and what the layer says about its fans.
+/// The shape of a whole tensor, with the layout and the options of the layer that its fans depend on.
 ///
 /// Fans come from the shape alone, as in PyTorch, unless groups, a transposed layer or the fans themselves
 /// are given.
@@ -68,6 +68,8 @@ pub struct Shape {
 impl Shape {
     /// A shape by its dimensions. Without dimensions it is a scalar, of one element.
     ///
+    /// Dimensions are `u64`, also on 32-bit hosts. `Shape::try_from` takes a slice of `usize`.
+    ///
     /// # Errors
     ///
     /// [`Error::ShapeOverflow`] where the number of elements does not fit in 64 bits.
@@ -82,29 +84,30 @@ impl Shape {
         Ok(Self { dims: dims.to_vec(), elements, layout: Layout::default(), groups: 1, transposed: false, fans: None })
     }
 
-    /// Says which dimensions are the inputs and the outputs.
+    /// Sets which dimensions are inputs and outputs, for the fans and the convolution matrices. Elements stay in
+    /// row-major order, so a shape (in, out) does not give the transpose of (out, in).
     #[must_use]
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// Says that the layer's channels are split into `groups` independent groups. [`fans`](Self::fans) checks that the
-    /// number divides the outputs.
+    /// Sets the number of groups that the channels are split into. [`fans`](Self::fans) checks that it divides the
+    /// outputs.
     #[must_use]
     pub fn with_groups(mut self, groups: u64) -> Self {
         self.groups = groups;
         self
     }
 
-    /// Says that the layer is a transposed convolution, whose weight has its inputs first.
+    /// Sets whether the layer is a transposed convolution, whose weight has its inputs first.
     #[must_use]
     pub fn with_transposed(mut self, transposed: bool) -> Self {
         self.transposed = transposed;
         self
     }
 
-    /// Gives the fans themselves; layout, groups and transposed then do not change them.
+    /// Sets the fans themselves; layout, groups and transposed then do not change them.
     #[must_use]
     pub fn with_fans(mut self, fans: Fans) -> Self {
         self.fans = Some(fans);
@@ -129,7 +132,7 @@ impl Shape {
         self.groups
     }
 
-    /// Whether the layer was said to be a transposed convolution.
+    /// Whether the layer is a transposed convolution; false unless given.
     #[must_use]
     pub const fn transposed(&self) -> bool {
         self.transposed
@@ -179,5 +182,22 @@ impl Shape {
             (Some(fan_out), Some(fan_in)) => Ok(Fans { fan_in, fan_out }),
             _ => Err(Error::ShapeOverflow { what: format!("a fan of shape {:?}", self.dims) }),
         }
+    }
+}
+
+/// A shape by the dimensions of a candle or burn tensor, as [`Shape::new`].
+///
+/// ```
+/// use seedtensors::Shape;
+///
+/// let dims: [usize; 2] = [512, 784];
+/// assert_eq!(Shape::try_from(&dims[..])?, Shape::new(&[512, 784])?);
+/// # Ok::<(), seedtensors::Error>(())
+/// ```
+impl TryFrom<&[usize]> for Shape {
+    type Error = Error;
+
+    fn try_from(dims: &[usize]) -> Result<Self> {
+        Self::new(&dims.iter().map(|&dim| dim as u64).collect::<Vec<_>>())
     }
 }

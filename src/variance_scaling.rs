@@ -9,7 +9,7 @@ use crate::{Error, Fans, Result, Sampler, Shape, UnknownName};
 
 /// The factor by which an activation's weights are scaled (PyTorch's `calculate_gain`).
 ///
-/// An activation's name reads as its gain; `leaky_relu` then has PyTorch's slope of 0.01.
+/// It parses from an activation's name; `leaky_relu` then has PyTorch's slope of 0.01.
 ///
 /// ```
 /// use seedtensors::Gain;
@@ -156,8 +156,9 @@ const STD_WITHIN_TWO: f64 = 0.879_625_661_034_239_8;
 
 /// Values of mean 0 and variance `scale / n`, with n the fan of `mode`.
 ///
-/// [`Init::he_normal`](crate::Init::he_normal) and the other named schemes start one; its builders change a single
-/// choice each. The default is `lecun_normal`: scale 1, fan_in, normal.
+/// [`Init::he_normal`](crate::Init::he_normal) and the other named schemes return one; [`mode`](Self::mode),
+/// [`gain`](Self::gain) and [`distribution`](Self::distribution) change it. The default is `lecun_normal`: scale 1,
+/// fan_in, normal.
 ///
 /// ```
 /// use seedtensors::{Distribution, Gain, Init, Mode, Sampler, Shape, VarianceScaling};

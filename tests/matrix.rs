@@ -184,6 +184,35 @@ fn what_a_matrix_cannot_be_is_refused() {
     }
 }
 
+/// A matrix has no values behind its last element. A fill of fewer elements is its beginning.
+#[test]
+fn more_elements_than_a_matrix_has_are_refused() {
+    let gpu = gpu();
+    for (init, dims, elements) in [
+        (Init::Eye { gain: 1.0 }, &[3, 4][..], 12),
+        (Init::Orthogonal { gain: 1.0 }, &[4, 2, 3], 24),
+        (Init::Sparse { sparsity: 0.5, std: 1.0 }, &[5, 3], 15),
+        (Init::Dirac { groups: 2 }, &[4, 2, 3, 2], 48),
+        (Init::DeltaOrthogonal { gain: 1.0 }, &[4, 3, 2], 24),
+    ] {
+        let sampler = init.sampler(&shape(dims)).unwrap();
+        let fill = |count| Fill::from_sampler(key(), sampler, count);
+        let text = |count| format!("a fill of this matrix must have at most its {elements} elements, not {count}");
+        for count in [elements + 1, u64::MAX] {
+            // a part inside the matrix is refused, too: the whole tensor is no such matrix
+            for fill in [fill(count), fill(count).range(0..1).unwrap()] {
+                assert_eq!(cpu::Filler::new(&fill, Dtype::F32).unwrap_err().to_string(), text(count));
+                assert_eq!(cpu::tensor::<bf16>(&fill).unwrap_err().to_string(), text(count));
+            }
+        }
+        assert_eq!(cpu::fill(&fill(elements + 1), &mut vec![0.0_f32; 64]).unwrap_err().to_string(), text(elements + 1));
+        assert_eq!(gpu.tensor(&fill(elements + 1), Dtype::F32).unwrap_err().to_string(), text(elements + 1));
+        let whole = filled::<f32>(init, &shape(dims));
+        assert_eq!(cpu::tensor::<f32>(&fill(elements)).unwrap(), whole);
+        assert_eq!(cpu::tensor::<f32>(&fill(elements - 1)).unwrap(), whole[..whole.len() - 1]);
+    }
+}
+
 /// A shard of an eye or a dirac is computed without the whole, whatever its size. Other matrices have a limit.
 #[test]
 fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
@@ -208,16 +237,16 @@ fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
     let orthogonal = Init::Orthogonal { gain: 1.0 };
     assert_eq!(
         message(orthogonal, &[1 << 17, 1 << 16]),
-        "orthogonal is worked out whole, with at most 4294967296 elements, not shape [131072, 65536]"
+        "orthogonal is computed whole, with at most 4294967296 elements, not shape [131072, 65536]"
     );
     let sparse = Init::Sparse { sparsity: 0.5, std: 1.0 };
     assert_eq!(
         message(sparse, &[1 << 40, 1]),
-        "sparse is worked out whole, with at most 4294967296 elements, not shape [1099511627776, 1]"
+        "sparse is computed whole, with at most 4294967296 elements, not shape [1099511627776, 1]"
     );
     assert_eq!(
         message(Init::DeltaOrthogonal { gain: 1.0 }, &[1 << 20, 1 << 20, 1]),
-        "delta_orthogonal is worked out whole, with at most 4294967296 elements, not shape [1048576, 1048576, 1]"
+        "delta_orthogonal is computed whole, with at most 4294967296 elements, not shape [1048576, 1048576, 1]"
     );
     // shapes of no elements, whose other dimensions overflow
     for init in [orthogonal, Init::Dirac { groups: 1 }, Init::DeltaOrthogonal { gain: 1.0 }] {

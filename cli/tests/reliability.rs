@@ -364,7 +364,7 @@ fn a_matrix_is_bounded_by_what_the_file_holds() {
     for (tensors, told) in [
         (
             &[("[1099511627776,1]", "{sparse={sparsity=0.5}}")][..],
-            "sparse is worked out whole, with at most 4294967296",
+            "sparse is computed whole, with at most 4294967296",
         ),
         (&[("[32768,32768]", "\\\"orthogonal\\\"")], limit),
         (&[("[32768,32768]", "{sparse={sparsity=0.5}}")], limit),

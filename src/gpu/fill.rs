@@ -24,7 +24,7 @@ impl<'a> Plan<'a> {
     /// Refuses parameters that the sampler refuses, and a target that does not fit.
     fn new(fill: &Fill, target: &Target<'a>) -> Result<Self> {
         target.check(fill.elements(), wgpu::BufferUsages::STORAGE)?;
-        let kernel = Kernel::new(&fill.sampler(), target.dtype, fill.arithmetic())?;
+        let kernel = Kernel::of(fill, target.dtype, fill.arithmetic())?;
         Ok(Self { kernel, selection: *fill.selection(), target: *target })
     }
 
@@ -39,16 +39,20 @@ impl<'a> Plan<'a> {
 }
 
 impl Gpu {
-    /// Records a fill into the caller's encoder. Nothing outside the target's range is written, and nothing
-    /// happens before the encoder's commands are submitted.
+    /// Records a fill into the caller's encoder. Its commands write the target's range and nothing else, once the
+    /// encoder is submitted.
+    ///
+    /// The first fill of a sampler in a dtype also compares the device with the CPU: it submits commands of its own to
+    /// the queue and waits for them. [`check_all`](Self::check_all) does that beforehand.
     ///
     /// # Errors
     ///
     /// [`Error::MisalignedRange`], [`Error::BufferTooSmall`], [`Error::MissingUsage`] and [`Error::ShapeOverflow`] for
     /// the range, [`Error::BadParameter`] for the sampler, [`Error::InexactDevice`] where the device failed the check
     /// of this sampler, [`Error::OtherDevice`] for an encoder or a buffer of another instance, [`Error::Wgpu`] for a
-    /// buffer that is destroyed or another device's, and [`Error::DeviceLost`] or [`Error::OutOfMemory`]. On an error
-    /// nothing was recorded.
+    /// buffer that is destroyed or another device's, and [`Error::DeviceLost`] or [`Error::OutOfMemory`]. For a matrix
+    /// also [`Error::NoMemory`], [`Error::NeedsFeature`] and [`Error::BufferTooLarge`]. On an error nothing was
+    /// recorded.
     ///
     /// wgpu itself reports an encoder of another device of the same instance when that encoder is finished, and a
     /// buffer that is mapped when the encoder is submitted. An encoder whose pass is still open is refused here or when

@@ -8,10 +8,14 @@ use crate::Result;
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///
-/// Opening checks no sampler. Before the first use of a sampler in a dtype, the device's fills of it are compared with
-/// the CPU's bits; that first use waits for the device. [`check_all`](Self::check_all) does all comparisons at once. A
-/// sampler that differs is refused with [`Error::InexactDevice`](crate::Error::InexactDevice); native normals, which
-/// have no promised bits, remain.
+/// Samplers are not checked when the device is opened, but before the first use of each in a dtype: the device's fills
+/// are then compared with the CPU's bits. That first use submits commands and waits for the device.
+/// [`check_all`](Self::check_all) does all comparisons at once. A sampler that differs is refused with
+/// [`Error::InexactDevice`](crate::Error::InexactDevice). Normals in native arithmetic can still be filled if the
+/// random words agree: they have no fixed bits.
+///
+/// Threads may share it by reference or in an `Arc`: fills and reads take `&self`. In a browser use the functions that
+/// end in `_async`, because the others block. There, opening does all comparisons.
 ///
 /// ```no_run
 /// use seedtensors::gpu::{Gpu, Select};
@@ -62,6 +66,8 @@ impl Gpu {
     /// Compares every sampler in every dtype with the CPU's bits now, instead of before its first use. A sampler that
     /// differs is no error here: see [`is_exact`](Self::is_exact).
     ///
+    /// Pipelines of short fills, unaligned ends, shards and native normals are still compiled at their first use.
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost) and
@@ -92,7 +98,8 @@ impl Gpu {
     /// # Errors
     ///
     /// [`MisalignedRange`](crate::Error::MisalignedRange), [`BufferTooSmall`](crate::Error::BufferTooSmall),
-    /// [`MissingUsage`](crate::Error::MissingUsage) (it needs `COPY_SRC`), [`OtherDevice`](crate::Error::OtherDevice),
+    /// [`MissingUsage`](crate::Error::MissingUsage) (it needs `COPY_SRC`),
+    /// [`ShapeOverflow`](crate::Error::ShapeOverflow), [`OtherDevice`](crate::Error::OtherDevice),
     /// [`Wgpu`](crate::Error::Wgpu) for a buffer that is mapped or destroyed,
     /// [`OutOfMemory`](crate::Error::OutOfMemory), [`DeviceLost`](crate::Error::DeviceLost).
     pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {

@@ -48,15 +48,28 @@ impl Gpu {
         Self::with_fastest_form(device, queue, lost).await
     }
 
-    /// Takes the caller's device and queue.
+    /// Takes the caller's device and queue. Both are handles, so the caller passes clones and goes on using its own.
     ///
-    /// 64-bit integers are used where the device was made with `Features::SHADER_INT64`. The device is not changed: its
-    /// callbacks stay the caller's.
+    /// `Limits::default()` suffice, and no feature is needed. 64-bit integers are used where the device was made with
+    /// `Features::SHADER_INT64`. The device is not changed: its callbacks stay the caller's.
+    ///
+    /// It waits for everything that was submitted before. For that it polls the device on another thread, so callbacks
+    /// of the caller may run there. Keep one `Gpu` for each device: it keeps the pipelines and the results of checks.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceLost`], [`Error::DeviceLimit`], [`Error::OtherDevice`] for a queue that is another device's, and
     /// [`Error::Wgpu`].
+    ///
+    /// ```no_run
+    /// use seedtensors::gpu::Gpu;
+    ///
+    /// # fn example(device: wgpu::Device, queue: wgpu::Queue) -> seedtensors::Result<()> {
+    /// let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
+    /// gpu.check_all()?; // now, and not within the first fills
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         pollster::block_on(Self::from_wgpu_async(device, queue))
     }

@@ -4,6 +4,13 @@ use crate::{Dtype, Error, Result};
 
 /// A range of the caller's buffer for a fill's elements: from byte `offset` on, as elements of `dtype`.
 ///
+/// Elements are consecutive, in the order of the fill. Of two half-precision elements in a 4-byte word, the first is
+/// the low half. The buffer must reach to the end of the last word. It may be larger than the limit
+/// `max_storage_buffer_binding_size`: the fill binds parts of it.
+///
+/// A buffer of another library's pool will do if it is of the same device: give its offset, and flush that library's
+/// pending work before you submit.
+///
 /// ```no_run
 /// # fn example(buffer: &seedtensors::wgpu::Buffer) {
 /// use seedtensors::Dtype;
@@ -16,7 +23,8 @@ use crate::{Dtype, Error, Result};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Target<'a> {
-    /// A buffer of the same device, with usage `STORAGE`.
+    /// A buffer of the same device with usage `STORAGE`, and `COPY_DST` for a [`Matrix`](crate::Matrix), which is
+    /// copied.
     pub buffer: &'a wgpu::Buffer,
     /// The byte of the first element; a multiple of 4. An odd number of half-precision elements leaves the other half
     /// of the last word as it is.
