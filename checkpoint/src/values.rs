@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-use seedtensors::cpu::Filler;
 #[cfg(feature = "gpu")]
 use seedtensors::Sampler;
+use seedtensors::cpu::Filler;
 use seedtensors::{Arithmetic, Error, Fill, Key, Result};
 
 use crate::backend::Backend;

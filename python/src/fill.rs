@@ -100,7 +100,5 @@ pub(crate) fn cuda_params(
     let dtype: Dtype = dtype(dtype_name)?;
     let fill = make(key, init, &shape, rectangle.as_ref())?;
     let numbers = KernelNumbers::new(&fill, dtype).map_err(|error| raise(&error))?;
-    Ok(numbers.map(|n| {
-        (n.kind, n.key.seed, n.key.offset, n.start, n.count, n.first, n.run, n.dims, n.coefficients)
-    }))
+    Ok(numbers.map(|n| (n.kind, n.key.seed, n.key.offset, n.start, n.count, n.first, n.run, n.dims, n.coefficients)))
 }

@@ -22,7 +22,8 @@ impl Init {
             Some(parameters) => toml(parameters)?,
         };
         let table = Value::Table(Table::from_iter([(name.to_owned(), parameters)]));
-        let init = table.try_into().map_err(|error: toml::de::Error| PyValueError::new_err(error.message().to_owned()))?;
+        let init =
+            table.try_into().map_err(|error: toml::de::Error| PyValueError::new_err(error.message().to_owned()))?;
         Ok(Self(init))
     }
 

@@ -173,8 +173,7 @@ pub(crate) fn write(
     let recipe = &recipe.get().0;
     let plan = Plan::new(recipe, seed, Arithmetic::Exact, &out, max_shard_size, world_size);
     let plan = plan.map_err(|error| raise_all(&error))?;
-    let how =
-        Write { rank: Rank { rank, world_size }, config, force, resume, ..Write::new(&Backend::Cpu) };
+    let how = Write { rank: Rank { rank, world_size }, config, force, resume, ..Write::new(&Backend::Cpu) };
     // Python's lock is taken for the question alone whether Ctrl-C was pressed
     let go_on = |_: checkpoint::Progress<'_>| Python::attach(|py| py.check_signals().is_ok());
     match py.detach(|| checkpoint::write(&plan, &how, &go_on)) {

@@ -82,7 +82,7 @@ def test_signatures_are_those_of_jax(name):
 def test_distributions_are_those_of_jax(name, shape):
     """Mean and standard deviation agree with JAX's within six standard errors; bounds are equal to rounding."""
     make = lambda module: getattr(module, name)  # noqa: E731
-    arguments = {"constant": (0.3,), "variance_scaling": (0.7, "fan_out", "normal")}.get(name, ())
+    arguments = {"constant": (0.3,), "variance_scaling": (0.7, "fan_out", "uniform")}.get(name, ())
     call = lambda module: make(module) if name in ("zeros", "ones") else make(module)(*arguments)  # noqa: E731
     ours, theirs = [np.float64(call(module)(jax.random.key(3), shape)) for module in (sj, jax.nn.initializers)]
     n, std = theirs.size, theirs.std()
