@@ -74,7 +74,7 @@ pub(crate) fn fill(
 pub(crate) fn words(py: Python<'_>, out: &Bound<'_, PyAny>, key: Key, start: u64) -> PyResult<()> {
     let memory = Memory::new(out)?;
     let size = memory.buffer.len_bytes();
-    if size % 4 != 0 || memory.buffer.buf_ptr() as usize % 4 != 0 {
+    if !size.is_multiple_of(4) || !(memory.buffer.buf_ptr() as usize).is_multiple_of(4) {
         return Err(PyValueError::new_err(format!("words take aligned 32-bit integers, not {size} bytes")));
     }
     memory.with(py, |bytes| {

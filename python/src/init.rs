@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use toml::{Table, Value};
 
 use crate::convert::toml;
@@ -63,10 +63,10 @@ impl Init {
         Ok(hasher.finish())
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String, Bound<'py, PyDict>))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let this = slf.get();
         let restore = slf.get_type().getattr("_restore")?;
-        Ok((restore, (this.name()?, this.parameters(slf.py())?)))
+        Ok((restore, (this.name()?, this.parameters(slf.py())?).into_pyobject(slf.py())?))
     }
 
     #[staticmethod]
