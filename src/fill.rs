@@ -194,9 +194,12 @@ impl Fill {
         self.arithmetic
     }
 
-    /// Elements of the whole tensor.
-    pub(crate) const fn whole(&self) -> u64 {
-        self.whole
+    /// An index behind every element to fill: the next one after a range, the tensor's end for a shard.
+    pub(crate) const fn end(&self) -> u64 {
+        match self.selection.shard {
+            Some(_) => self.whole,
+            None => self.selection.start + self.selection.count,
+        }
     }
 
     pub(crate) const fn selection(&self) -> &Selection {

@@ -82,14 +82,13 @@ impl Kernel {
         Ok(Self::Elementwise(kind, coefficients))
     }
 
-    /// The kernel of a fill. Refuses what [`new`](Self::new) does, and a fill of more elements than its matrix has.
+    /// The kernel of a fill. Refuses what [`new`](Self::new) does, and elements behind its matrix's last.
     pub(crate) fn of(fill: &Fill, dtype: Dtype, arithmetic: Arithmetic) -> Result<Self> {
         let kernel = Self::new(&fill.sampler(), dtype, arithmetic)?;
         match kernel {
-            // elements behind the last one have no values
-            Self::Matrix(matrix) if fill.whole() > matrix.elements() => Err(Error::bad(
-                &format!("a fill of this matrix must have at most its {} elements", matrix.elements()),
-                fill.whole(),
+            Self::Matrix(matrix) if fill.end() > matrix.elements() => Err(Error::bad(
+                &format!("a fill of this matrix must end within its {} elements", matrix.elements()),
+                fill.end(),
             )),
             kernel => Ok(kernel),
         }

@@ -132,7 +132,8 @@ fn on_gpu(gpu: &Gpu, key: Key, sampler: Option<Sampler>, count: usize) -> Vec<u3
     gpu.read(&buffer.unwrap(), 0, count).unwrap()
 }
 
-/// Words, derived keys and uniforms to the bit, normals within 2e-6. (PyTorch's error is larger near radius 0, where none of these elements is.)
+/// Words, derived keys and uniforms to the bit, normals within 2e-6. PyTorch's error is larger near radius 0, where none of
+/// these elements is.
 fn check_torch(fill: impl Fn(Key, Option<Sampler>, usize) -> Vec<u32>) {
     let mut compared = 0;
     for (key, case) in torch_cases() {

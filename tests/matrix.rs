@@ -197,13 +197,15 @@ fn more_elements_than_a_matrix_has_are_refused() {
     ] {
         let sampler = init.sampler(&shape(dims)).unwrap();
         let fill = |count| Fill::from_sampler(key(), sampler, count);
-        let text = |count| format!("a fill of this matrix must have at most its {elements} elements, not {count}");
+        let text = |count| format!("a fill of this matrix must end within its {elements} elements, not {count}");
         for count in [elements + 1, u64::MAX] {
-            // a part inside the matrix is refused, too: the whole tensor is no such matrix
-            for fill in [fill(count), fill(count).range(0..1).unwrap()] {
+            for fill in [fill(count), fill(count).range(count - 1..count).unwrap()] {
                 assert_eq!(cpu::Filler::new(&fill, Dtype::F32).unwrap_err().to_string(), text(count));
                 assert_eq!(cpu::tensor::<bf16>(&fill).unwrap_err().to_string(), text(count));
             }
+            // a part inside the matrix is that part
+            let part = fill(count).range(1..elements).unwrap();
+            assert_eq!(cpu::tensor::<f32>(&part).unwrap(), filled::<f32>(init, &shape(dims))[1..]);
         }
         assert_eq!(cpu::fill(&fill(elements + 1), &mut vec![0.0_f32; 64]).unwrap_err().to_string(), text(elements + 1));
         assert_eq!(gpu.tensor(&fill(elements + 1), Dtype::F32).unwrap_err().to_string(), text(elements + 1));
