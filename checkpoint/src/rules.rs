@@ -143,11 +143,17 @@ fn outcome(mut keys: Table) -> Result<Outcome, String> {
         Some(Value::Boolean(skip)) => skip,
         Some(other) => return Err(format!("skip is true or false, not {other}")),
     };
-    match keys.remove("refuse") {
-        None if skip => Ok(Outcome::Skip),
-        None => Ok(Outcome::Make(keys)),
-        Some(Value::String(reason)) => Ok(Outcome::Refuse(reason)),
-        Some(other) => Err(format!("refuse is a reason, not {other}")),
+    let outcome = match keys.remove("refuse") {
+        None if skip => Outcome::Skip,
+        None => return Ok(Outcome::Make(keys)),
+        Some(Value::String(_)) if skip => return Err("a rule has skip or refuse, not both".to_owned()),
+        Some(Value::String(reason)) => Outcome::Refuse(reason),
+        Some(other) => return Err(format!("refuse is a reason, not {other}")),
+    };
+    // a key that has no effect is a mistake
+    match keys.keys().next() {
+        None => Ok(outcome),
+        Some(key) => Err(format!("a rule with skip or refuse describes no tensor, so it has no {key}")),
     }
 }
 

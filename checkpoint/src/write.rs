@@ -12,8 +12,9 @@ use crate::request::{Progress, Write, WriteError};
 use crate::survey::{Survey, is_complete, stale, survey};
 
 /// Writes the plan's files of this rank beside their final names, then renames each: on an error a name is as it
-/// was, or its file is whole. `report` is called from several threads; the work stops when it says `false`. The
-/// bytes depend on the recipe, the seed and the arithmetic, and where that is exact on nothing else.
+/// was, or its file is whole. `report` is called from several threads; the work stops when it says `false` to
+/// [`Bytes`](Progress::Bytes) or [`Tensor`](Progress::Tensor). The bytes depend on the recipe, the seed and the
+/// arithmetic, and where that is exact on nothing else.
 ///
 /// With `force`, files that replace others wait under the names of their parts until all of this rank are whole, are
 /// then renamed one right after the other, and files of the old checkpoint that would be left over are removed last:

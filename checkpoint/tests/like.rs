@@ -320,6 +320,11 @@ fn rules_that_are_none_are_refused() {
         ("[[rule]]\nname = \"*\"\nskip = 3", "rule \"*\": skip is true or false, not 3"),
         ("[[rule]]\nname = \"*\"\nskip = true", "the rules leave every tensor out"),
         ("[[rule]]\nname = \"*\"\nrefuse = 3", "rule \"*\": refuse is a reason, not 3"),
+        ("[[rule]]\nname = \"*\"\nskip = true\nrefuse = \"a\"", "rule \"*\": a rule has skip or refuse, not both"),
+        (
+            "[[rule]]\nname = \"*\"\nskip = true\ninit = \"ones\"",
+            "rule \"*\": a rule with skip or refuse describes no tensor, so it has no init",
+        ),
         ("[[rule]]\nname = \"*\"\nrefuse = \"never\"", "no rule is for tensor \"a.weight\" of shape [4, 4] (never)"),
         (
             "[[rule]]\nname = \"*\"\ninit = { normal = { std = \"1 +\" } }",
