@@ -49,7 +49,7 @@ def parts(tensor: torch.Tensor) -> list[Part]:
             chunks = indices[dim].chunk(size)
             indices[dim] = chunks[here] if here < len(chunks) else indices[dim][:0]
         else:
-            raise ValueError(f"a parameter must be sharded or replicated, not {placement}")
+            raise ValueError(f"a parameter must be sharded or replicated, not {placement!r}")
     runs = [_runs(values.tolist()) for values in indices]
     return [Part(*map(list, zip(*box, strict=True))) if box else Part([], [], []) for box in itertools.product(*runs)]
 
