@@ -6,6 +6,7 @@ and transposes. A parameter's values come from the keys of its checkpoint tensor
 """
 
 import contextlib
+import sys
 from dataclasses import dataclass
 from unittest import mock
 
@@ -54,6 +55,24 @@ def box_of(view_shape, view_strides, offset, shape, strides):
         dims.append(fits[0])
         extent[fits[0]] = size
     return start, extent, dims
+
+
+@contextlib.contextmanager
+def own_classes(model: torch.nn.Module):
+    """Gives transformers' models under FSDP2 their own classes back for a while. `fully_shard` makes a class of its own,
+    which transformers takes for a user's code: it then does not know the names in a checkpoint, and does not initialise
+    modules without parameters, such as GPT-2's attention."""
+    fsdp = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+    changed = []
+    for module in model.modules() if fsdp is not None else ():
+        if isinstance(module, fsdp) and hasattr(module, "is_custom_code"):
+            changed.append((module, type(module)))
+            module.__class__ = next(kind for kind in type(module).__mro__ if not issubclass(kind, fsdp))
+    try:
+        yield
+    finally:
+        for module, kind in changed:
+            module.__class__ = kind
 
 
 def stored(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, list[Stored]]:

@@ -15,7 +15,7 @@ from .. import _initialisers
 from .._core import Init, Key
 from .._fill import shape_arguments
 from ._memory import fill_box
-from ._names import Stored, box_of, stored
+from ._names import Stored, box_of, own_classes, stored
 from ._parts import local, narrow, parts
 
 aten = torch.ops.aten
@@ -38,6 +38,8 @@ class Owner:
     name: str
     tensor: torch.Tensor
     stored: list[Stored]
+    tied: frozenset[str] = frozenset()
+    """Paths of modules that are tied to it."""
     writes: list[Write] = field(default_factory=list)
 
     def is_whole(self, box) -> bool:
@@ -58,7 +60,8 @@ class replay(TorchDispatchMode):
       of the same distribution gives the same values.
     - Temporaries (`torch.randn(...)`) have the key of their module's path and their number there: "layers.0.mlp#0".
     - Any other random operation raises NotImplementedError, and so does a view that is no box of its parameter.
-    - Tied parameters have one key, that of the name that a checkpoint keeps.
+    - Tied parameters have one key, that of the name that a checkpoint keeps. Draws of transformers' modules that are tied
+      to another (`lm_head`) are left out.
     - transformers' marks of what is initialised already (`_is_hf_initialized`) are taken off on entry: call
       `model.initialize_weights()` within, and `model.tie_weights()` after it.
 
@@ -79,9 +82,16 @@ class replay(TorchDispatchMode):
         self.owners: dict[str, Owner] = {}
 
     def __enter__(self):
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(own_classes(self.model))
         tensors = _tensors(self.model)
         pieces = stored(self.model, tensors)
-        self.owners = {name: Owner(name, tensor, pieces[name]) for name, tensor in tensors.items()}
+        tied: dict[str, set[str]] = {}
+        for name, source in (getattr(self.model, "all_tied_weights_keys", None) or {}).items():
+            tied.setdefault(source, set()).add(name.rpartition(".")[0])
+        self.owners = {
+            name: Owner(name, tensor, pieces[name], frozenset(tied.get(name, ()))) for name, tensor in tensors.items()
+        }
         self._by_storage: dict[int, list[Owner]] = {}
         for owner in self.owners.values():
             self._by_storage.setdefault(_storage(owner.tensor), []).append(owner)
@@ -92,7 +102,6 @@ class replay(TorchDispatchMode):
             for thing in (module, *module._parameters.values(), *module._buffers.values()):
                 if getattr(thing, "_is_hf_initialized", False):
                     thing._is_hf_initialized = False
-        self._stack = contextlib.ExitStack()
         self._stack.enter_context(_keyed_functions(self))
         return super().__enter__()
 
@@ -149,6 +158,9 @@ class replay(TorchDispatchMode):
             with _disable_current_modes(), torch.no_grad():
                 for part in parts(tensor):
                     fill_box(narrow(local(tensor), part.at, part.extent), key, init, whole, part.start)
+            return
+        if owner.tied and self._path() in owner.tied:
+            # transformers ties the module's weight after the draw, which is lost then
             return
         start, extent = self._box(owner, tensor, operation)
         owner.writes.append(Write(start, extent, init, operation))

@@ -10,7 +10,7 @@ import torch
 
 from .. import _fill, _initialisers
 from .._core import Key, Recipe
-from ._names import stored
+from ._names import own_classes, stored
 from ._replay import Owner, _fill_owner, _tensors
 
 
@@ -49,7 +49,8 @@ def init_(
     settings = config if config is not None else own() if callable(own) else None
     key = key if key is not None else Key(seed)
     tensors = {name: t for name, t in _tensors(model).items() if t.is_floating_point()}
-    pieces = stored(model, tensors)
+    with own_classes(model):
+        pieces = stored(model, tensors)
     entries, places = [], {}
     for name, tensor in tensors.items():
         for piece in pieces[name]:
