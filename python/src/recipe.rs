@@ -124,7 +124,7 @@ impl Recipe {
 
     /// The recipe of a model's configuration: the text of its config.json, and a style of initialisation.
     #[staticmethod]
-    #[pyo3(signature = (config, style = "transformers"))]
+    #[pyo3(signature = (config, style = "hf"))]
     fn from_config(py: Python<'_>, config: &str, style: &str) -> PyResult<Self> {
         let config: checkpoint::Config =
             serde_json::from_str(config).map_err(|error| PyValueError::new_err(format!("the config: {error}")))?;

@@ -93,7 +93,7 @@ class Recipe:
         """The recipe that rules give for tensors: (name, shape, dtype) each. `config` is the text of a config.json.
         Also returns the names of the tensors that rules left out."""
     @staticmethod
-    def from_config(config: str, style: str = "transformers") -> Recipe:
+    def from_config(config: str, style: str = "hf") -> Recipe:
         """The recipe of a model's configuration: the text of its config.json, and a style of initialisation."""
     @property
     def tensors(self) -> list[TensorSpec]: ...
