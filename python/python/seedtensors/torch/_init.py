@@ -7,11 +7,10 @@ import torch
 from .. import _initialisers
 from .._core import Init, Key
 from .._fill import shape_arguments
-from ._memory import fill_box
+from ._memory import fill_box, fill_contiguous
 from ._parts import local, narrow, parts
 
 
-@torch.no_grad()
 def fill_(tensor: torch.Tensor, key: Key, init: Init) -> torch.Tensor:
     """Fills a tensor in place by an initialiser and returns it. Of a DTensor every rank fills its own part.
 
@@ -23,8 +22,12 @@ def fill_(tensor: torch.Tensor, key: Key, init: Init) -> torch.Tensor:
     >>> bool((weight.numpy() == st.tensor((512, 784), st.Key(42).named("fc1.weight"), st.he_normal())).all())
     True
     """
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.is_cpu and tensor.is_contiguous():
+        # most calls, and small tensors above all: nothing of PyTorch runs
+        fill_contiguous(tensor, key, init, shape_arguments(tensor.shape))
+        return tensor
     # views of a part must not be seen by modes of the caller's, such as `replay`
-    with torch.utils._python_dispatch._disable_current_modes():
+    with torch.utils._python_dispatch._disable_current_modes(), torch.no_grad():
         memory, whole = local(tensor.detach()), shape_arguments(tensor.shape)
         for part in parts(tensor):
             fill_box(narrow(memory, part.at, part.extent), key, init, whole, part.start)

@@ -12,6 +12,11 @@ from .._core import Init, Key
 # the functions below get tensors that are no DTensors, and have no gradients
 
 
+def fill_contiguous(out: torch.Tensor, key: Key, init: Init, whole: tuple) -> None:
+    """Fills a contiguous tensor on the CPU with a whole tensor."""
+    _core.fill(_bytes(out), _fill.dtype_name(out.dtype), key, init, whole)
+
+
 def fill_box(out: torch.Tensor, key: Key, init: Init, whole: tuple, start: list[int]) -> None:
     """Fills a tensor with the box of a whole tensor that begins at `start`. `whole` is from `shape_arguments`.
 
