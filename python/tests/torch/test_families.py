@@ -120,6 +120,21 @@ def test_a_recipe_says_what_it_cannot_have():
         stt.recipe(torch.nn.Linear(2, 2))
 
 
+def test_pytorch_s_distributed_checkpoint_reads_what_is_written(tmp_path):
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+
+    with torch.device("meta"):
+        recipe = stt.recipe(torch.nn.Linear(20, 30))
+    st.write(recipe, 42, tmp_path)
+    state = torch.nn.Linear(20, 30).state_dict()
+    dcp.load(state, storage_reader=HuggingFaceStorageReader(str(tmp_path)))
+    layer = torch.nn.Linear(20, 30)
+    with stt.replay(layer, 42):
+        layer.reset_parameters()
+    compare(state, dict(layer.state_dict()))
+
+
 def test_recipes_of_pytorch_s_modules_are_their_replay():
     for module in (lambda: torch.nn.Linear(6, 5), lambda: torch.nn.Embedding(9, 4, padding_idx=2), lambda: torch.nn.LSTM(4, 6)):
         with torch.device("meta"):
