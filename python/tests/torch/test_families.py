@@ -147,3 +147,42 @@ def test_recipes_of_pytorch_s_modules_are_their_replay():
             if spec.padding is not None:
                 expected[spec.padding] = 0
             assert (model.get_parameter(spec.name).detach().numpy() == expected).all(), spec
+
+
+class Written(torch.nn.Module):
+    def __init__(self, write, dtype):
+        super().__init__()
+        self.weight, self.write = torch.nn.Parameter(torch.empty(64, 64, dtype=dtype)), write
+
+    def init_weights(self):
+        with torch.no_grad():
+            self.write(self.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "write, has_recipe",
+    [
+        (lambda w: w.normal_().mul_(0.3), [torch.float32]),
+        (lambda w: w.normal_(std=0.02).mul_(0.5), [torch.float32, torch.bfloat16]),
+        (lambda w: w.uniform_(-1, 1).div_(4), [torch.float32, torch.bfloat16]),
+        (lambda w: torch.nn.init.trunc_normal_(w, std=0.1).mul_(2), [torch.float32, torch.bfloat16]),
+        # another multiplication rounds another time: these have no recipe
+        (lambda w: w.normal_(std=0.02).mul_(0.3), []),
+        (lambda w: w.uniform_(-1, 1).div_(3), []),
+        (lambda w: w.fill_(0.1).mul_(0.3), []),
+        (lambda w: torch._foreach_mul_([w.normal_()], 0.5), []),
+    ],
+)
+def test_a_scaled_draw_has_a_recipe_where_its_bits_are_the_same(write, has_recipe, dtype):
+    with torch.device("meta"):
+        model = Written(write, dtype)
+    if dtype not in has_recipe:
+        with pytest.raises(ValueError, match="weight: aten.* computes its values"):
+            stt.recipe(model)
+        return
+    (spec,) = stt.recipe(model).tensors
+    model = Written(write, dtype)
+    with stt.replay(model, 1):
+        model.init_weights()
+    assert torch.equal(model.weight, stt.fill_(torch.empty(64, 64, dtype=dtype), st.Key(1).named("weight"), spec.init))

@@ -1,6 +1,7 @@
 """A model's own initialisation code with a key for every parameter."""
 
 import copy
+import random
 
 import numpy as np
 import pytest
@@ -81,6 +82,7 @@ def sharded(names):
     return found
 
 
+@pytest.mark.slow
 def test_worlds_of_one_and_two_have_the_same_weights():
     one, two = run(sharded, 1, NAMES), run(sharded, 2, NAMES)
     assert one.keys() == two.keys() == set(NAMES)
@@ -117,9 +119,11 @@ def test_parts_of_a_parameter_are_parts_of_its_whole():
     expected = np.zeros((30, 20), "float32")
     expected[10:20], expected[3, :5], expected[25:, 2:4] = whole[10:20], whole[3, :5], whole[25:, 2:4]
     assert (found == expected).all()
-    with stt.replay(layer, 1), torch.no_grad():
-        layer.weight.view(600).normal_()
-    assert (layer.weight.detach().numpy() == whole).all()
+    for draw in (lambda w: w.view(600).normal_(), lambda w: torch.randn(30, 20, out=w.data), lambda w: w.t().normal_()):
+        nn.init.zeros_(layer.weight)
+        with stt.replay(layer, 1), torch.no_grad():
+            draw(layer.weight)
+        assert (layer.weight.detach().numpy() == whole).all()
 
 
 @pytest.mark.parametrize(
@@ -130,13 +134,20 @@ def test_parts_of_a_parameter_are_parts_of_its_whole():
         (lambda w: torch.randperm(5), "aten.randperm.default in the model draws random numbers"),
         (lambda w: w.copy_(torch.randint(5, w.shape)), "randint"),
         (lambda w: w.view(-1)[3:50].normal_(), "aten.normal_.default of this view of weight: it is no box"),
+        (lambda w: w[:1].expand(30, 20).normal_(), "aten.normal_.default of this view of weight: it is no box"),
+        (lambda w: w.as_strided((30, 20), (1, 1)).normal_(), "it is no box"),
+        (lambda w: torch.normal(0.0, 1.0, (30, 20), out=w.data), "aten.normal.float_float_out in the model draws random"),
+        (lambda w: torch.multinomial(torch.ones(5), 2), "multinomial"),
+        (lambda w: nn.functional.dropout(w, 0.5, True), "bernoulli_"),
+        (lambda w: np.random.rand(3), "Python's module numpy.random, which have no keys"),
+        (lambda w: random.random(), "Python's module random, which have no keys"),
         (lambda w: nn.init.orthogonal_(w[:10]), "orthogonal_ of a part of weight: a matrix is made whole"),
     ],
 )
 def test_what_has_no_key_is_refused(draw, message):
     layer = nn.Linear(20, 30)
     before = copy.deepcopy(layer.state_dict())
-    with pytest.raises(NotImplementedError, match=message.replace("_", "_")), stt.replay(layer, 1), torch.no_grad():
+    with pytest.raises(NotImplementedError, match=message), stt.replay(layer, 1), torch.no_grad():
         draw(layer.weight)
     assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
     # the functions of torch.nn.init are PyTorch's again
@@ -198,3 +209,51 @@ def test_half_precision():
     with pytest.raises(ValueError, match="not float64"), stt.replay(layer.double(), 3):
         layer.reset_parameters()
     assert whole(layer.weight).dtype == torch.float64
+
+
+def test_contexts_in_contexts():
+    """The functions of torch.nn.init are those of the inner one, then of the outer one, then PyTorch's."""
+    outer, inner = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+    with stt.replay(outer, 1):
+        with stt.replay(inner, 2):
+            nn.init.orthogonal_(inner.weight)
+        nn.init.orthogonal_(outer.weight)
+    for layer, seed in ((outer, 1), (inner, 2)):
+        expected = stt.orthogonal_(torch.empty(8, 8), key=st.Key(seed).named("weight"))
+        assert torch.equal(layer.weight, expected)
+    plain = nn.init.orthogonal_(torch.empty(8, 8))
+    assert torch.allclose(plain @ plain.t(), torch.eye(8), atol=1e-5)
+
+
+def test_an_error_on_entry_changes_nothing(monkeypatch):
+    code, before = nn.init.orthogonal_.__code__, torch.utils._python_dispatch._len_torch_dispatch_stack()
+
+    def fail(*_):
+        raise ArithmeticError
+
+    monkeypatch.setattr("seedtensors.torch._replay.OtherGenerators", fail)
+    with pytest.raises(ArithmeticError), stt.replay(nn.Linear(2, 2), 1):
+        pass
+    assert nn.init.orthogonal_.__code__ is code
+    assert torch.utils._python_dispatch._len_torch_dispatch_stack() == before
+    assert torch.overrides._len_torch_function_stack() == 0
+
+
+def test_data_is_copied_into_the_parameter():
+    layer = nn.Linear(20, 30)
+    memory = layer.weight.data_ptr()
+    with stt.replay(layer, 1) as recorded:
+        layer.weight.data = torch.randn(30, 20)
+        layer.weight.data = layer.weight.data.mul_(2)
+    assert layer.weight.data_ptr() == memory and recorded.untouched == ["bias"]
+    assert (layer.weight.detach().numpy() == 2 * st.tensor((30, 20), st.Key(1).named("#0"), st.normal())).all()
+
+
+def test_temporaries_in_f32_for_a_half_precision_parameter():
+    """`float()` of a bfloat16 parameter is a temporary; of a float32 one it is the parameter."""
+    for dtype, name in ((torch.bfloat16, "#0"), (torch.float32, "weight")):
+        layer = nn.Linear(20, 30, dtype=dtype)
+        with stt.replay(layer, 1), torch.no_grad():
+            layer.weight.copy_(layer.weight.float().normal_())
+        expected = torch.from_numpy(st.tensor((30, 20), st.Key(1).named(name), st.normal()))
+        assert torch.equal(layer.weight, expected.to(dtype))

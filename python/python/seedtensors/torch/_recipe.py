@@ -8,7 +8,8 @@ import torch
 
 from .. import _fill
 from .._core import Init, Recipe, TensorSpec
-from ._replay import Owner, replay
+from ._owner import Owner, overlap
+from ._replay import replay
 
 
 def recipe(
@@ -101,14 +102,9 @@ def _init_of(owner: Owner, piece) -> tuple[Init, int | None]:
     init, padding = None, None
     why = "no code of the model writes to it"
     for write in owner.writes:
-        low = [max(pair) for pair in zip(write.start, piece.start, strict=True)]
-        high = [
-            min(a + b, c + d)
-            for a, b, c, d in zip(write.start, write.extent, piece.start, piece.extent, strict=True)
-        ]
-        if any(first >= end for first, end in zip(low, high, strict=True)):
+        low, size = overlap((write.start, write.extent), (piece.start, piece.extent))
+        if any(n <= 0 for n in size):
             continue
-        size = [end - first for first, end in zip(low, high, strict=True)]
         if size == list(piece.extent):
             init, padding = write.init, None
             why = f"{write.operation} computes its values"

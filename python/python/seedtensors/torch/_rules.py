@@ -11,7 +11,7 @@ import torch
 from .. import _fill, _initialisers
 from .._core import Key, Recipe
 from ._names import own_classes, stored
-from ._replay import Owner, _fill_owner, _tensors
+from ._owner import Owner, fill_owner, owned_tensors
 
 
 def init_(
@@ -48,7 +48,7 @@ def init_(
     own = getattr(getattr(model, "config", None), "to_dict", None)
     settings = config if config is not None else own() if callable(own) else None
     key = key if key is not None else Key(seed)
-    tensors = {name: t for name, t in _tensors(model).items() if t.is_floating_point()}
+    tensors = {name: t for name, t in owned_tensors(model).items() if t.is_floating_point()}
     with own_classes(model):
         pieces = stored(model, tensors)
     entries, places = [], {}
@@ -69,10 +69,10 @@ def _fill_by_spec(tensor, piece, key, spec):
     options = {"layout": spec.layout, "groups": spec.groups, "transposed": spec.transposed, "fans": spec.fans}
     owner = Owner(spec.name, tensor, [piece])
     with torch.utils._python_dispatch._disable_current_modes(), torch.no_grad():
-        _fill_owner(owner, key, spec.init, piece.start, piece.extent, **options)
+        fill_owner(owner, key, spec.init, piece.start, piece.extent, **options)
         if spec.padding is not None:
             row = list(piece.start)
             row[piece.dims[0]] += spec.padding - piece.origin[0]
             extent = [1 if dim == piece.dims[0] else size for dim, size in enumerate(piece.extent)]
-            _fill_owner(owner, key, _initialisers.zeros(), row, extent)
+            fill_owner(owner, key, _initialisers.zeros(), row, extent)
 
