@@ -32,7 +32,7 @@ impl KernelNumbers {
     ///
     /// [`Error::BadParameter`](crate::Error::BadParameter).
     pub fn new(fill: &Fill, dtype: Dtype) -> Result<Option<Self>> {
-        let Kernel::Elementwise(kind, coefficients) = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())? else {
+        let Kernel::Elementwise(kind, coefficients) = Kernel::of(fill, dtype, fill.arithmetic())? else {
             return Ok(None);
         };
         let selection = fill.selection();

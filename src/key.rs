@@ -48,8 +48,7 @@ impl Key {
     ///
     /// # Panics
     ///
-    /// Where the keys take more than `isize::MAX` bytes. If memory is too short for them, the process ends. Both are
-    /// the rules of `Vec`.
+    /// It panics if the keys take more than `isize::MAX` bytes. If memory runs out, the process ends, as with any `Vec`.
     #[must_use]
     pub fn split(self, n: usize) -> Vec<Self> {
         (0..n as u64).map(|i| self.fold_in(i)).collect()

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::file_kind::{SNIFFED, file_kind};
-use crate::format::{MOST_DIMS, check_name};
+use crate::format::{MOST_DIMS, check_name, stored};
 use crate::header_error::{HeaderError, LARGEST};
 use crate::json::{Any, Once};
 
@@ -120,6 +120,12 @@ impl Header {
 }
 
 impl Entry {
+    /// A tensor that no file has yet, for [`by_rules`](crate::by_rules). None for a dtype that no file can hold.
+    #[must_use]
+    pub fn without_bytes(name: String, dtype: seedtensors::Dtype, shape: Vec<u64>) -> Option<Self> {
+        stored(dtype).map(|dtype| Self { name, dtype, shape, begin: 0, end: 0 })
+    }
+
     /// The end of its bytes, which must begin at `next` and lie within `size` bytes of values.
     fn check(&self, next: u64, size: u64) -> Result<u64, HeaderError> {
         let Self { dtype, begin, end, .. } = *self;

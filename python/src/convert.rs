@@ -1,9 +1,11 @@
 //! Python's values as the library's, and the library's errors as Python's.
 
+use std::str::FromStr;
+
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
-use seedtensors::{Dtype, Error, Fans, Layout, Shape};
+use seedtensors::{Dtype, Error, Fans, Shape, UnknownName};
 use toml::{Table, Value};
 
 /// Bad input is a `ValueError` with the library's sentence, a lack of memory a `MemoryError`.
@@ -27,7 +29,12 @@ pub(crate) fn raise_all(error: &dyn std::error::Error) -> PyErr {
 
 /// A dtype by its name: "f32", "f16" or "bf16".
 pub(crate) fn dtype(name: &str) -> PyResult<Dtype> {
-    name.parse().map_err(|error: seedtensors::UnknownName| PyValueError::new_err(error.to_string()))
+    named(name)
+}
+
+/// A value of the library by its name.
+fn named<T: FromStr<Err = UnknownName>>(name: &str) -> PyResult<T> {
+    name.parse().map_err(|error: UnknownName| PyValueError::new_err(error.to_string()))
 }
 
 /// A shape, and the properties of its layer: (dims, layout, groups, transposed, fans).
@@ -37,8 +44,7 @@ pub(crate) struct ShapeArguments(Vec<u64>, String, u64, bool, Option<(u64, u64)>
 impl ShapeArguments {
     pub(crate) fn shape(&self) -> PyResult<Shape> {
         let Self(dims, layout, groups, transposed, fans) = self;
-        let layout: Layout =
-            layout.parse().map_err(|error: seedtensors::UnknownName| PyValueError::new_err(error.to_string()))?;
+        let layout = named(layout)?;
         let shape = Shape::new(dims).map_err(|error| raise(&error))?;
         let shape = shape.with_layout(layout).with_groups(*groups).with_transposed(*transposed);
         Ok(match *fans {

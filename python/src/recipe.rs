@@ -106,17 +106,12 @@ impl Recipe {
         rules: &str,
         config: Option<&str>,
     ) -> PyResult<(Self, Vec<String>)> {
-        let entry = |(name, shape, dtype_name): (String, Vec<u64>, String)| -> PyResult<Entry> {
-            let dtype = match dtype(&dtype_name)? {
-                seedtensors::Dtype::F16 => safetensors::Dtype::F16,
-                seedtensors::Dtype::BF16 => safetensors::Dtype::BF16,
-                _ => safetensors::Dtype::F32,
-            };
-            Ok(Entry { name, dtype, shape, begin: 0, end: 0 })
+        let entry = |(name, shape, dtype_name): (String, Vec<u64>, String)| {
+            let entry = Entry::without_bytes(name, dtype(&dtype_name)?, shape);
+            entry.ok_or_else(|| PyValueError::new_err(format!("a file cannot hold {dtype_name}")))
         };
         let entries = tensors.into_iter().map(entry).collect::<PyResult<Vec<_>>>()?;
-        let config = config.map(serde_json::from_str::<checkpoint::Config>).transpose();
-        let config = config.map_err(|error| PyValueError::new_err(format!("the config: {error}")))?;
+        let config = config.map(parse_config).transpose()?;
         let made = checkpoint::by_rules(|| entries.iter(), rules, config.as_ref(), None);
         let made = made.map_err(|error| raise_all(&error))?;
         Ok((Self(made.recipe), made.left_out))
@@ -126,8 +121,7 @@ impl Recipe {
     #[staticmethod]
     #[pyo3(signature = (config, style = "hf"))]
     fn from_config(py: Python<'_>, config: &str, style: &str) -> PyResult<Self> {
-        let config: checkpoint::Config =
-            serde_json::from_str(config).map_err(|error| PyValueError::new_err(format!("the config: {error}")))?;
+        let config = parse_config(config)?;
         let text = py.detach(|| checkpoint::render(&config, style, None)).map_err(|error| raise_all(&error))?;
         Self::parse(&text)
     }
@@ -148,6 +142,11 @@ impl Recipe {
     fn __repr__(&self) -> String {
         format!("<Recipe of {} tensors>", self.0.tensors.len())
     }
+}
+
+/// The text of a config.json.
+fn parse_config(text: &str) -> PyResult<checkpoint::Config> {
+    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("the config: {error}")))
 }
 
 /// Writes a checkpoint from a recipe, on every core of the CPU, with the bytes of `seedtensors init`. `rank` writes its
