@@ -18,7 +18,7 @@ ROUNDS = 9
 
 
 def rate(call, count):
-    """Seconds of one call, from as many as take a tenth of a second."""
+    """Millions of elements a second, from calls that take about a tenth of a second together."""
     repeats = max(1, int(0.1 * 300e6 / count))
     begin = time.perf_counter()
     for _ in range(repeats):

@@ -45,7 +45,7 @@ export class Fill {
    */
   constructor(key: Key, init: Init, shape: Shape);
   /** @internal */
-  constructor(key: Key, sampler: Sampler, whole: number, selection: Selection, arithmetic: Arithmetic);
+  constructor(key: Key, sampler: Sampler, whole: number, selection?: Selection, arithmetic?: Arithmetic);
   constructor(key: Key, given: Init | Sampler, whole: Shape | number, selection?: Selection, arithmetic: Arithmetic = "exact") {
     this.key = key;
     this.sampler = typeof whole === "number" ? (given as Sampler) : samplerOf(given as Init, whole);
@@ -60,7 +60,7 @@ export class Fill {
    */
   static fromSampler(key: Key, sampler: Sampler, elements: number): Fill {
     checkWhole("the number of elements", elements);
-    return new Fill(key, sampler, elements, { shard: undefined, start: 0, count: elements }, "exact");
+    return new Fill(key, sampler, elements);
   }
 
   /** The number of elements to fill. */

@@ -11,7 +11,10 @@ import { type Bounds, type Dispatch, PARAMS_SIZE, align, plan } from "./plan.ts"
 import { KINDS, type Sampler, type Work, workOf } from "./sampler.ts";
 import { SOURCE } from "./shaders.ts";
 
-/** A range of a buffer for a fill's elements. An odd number of 2-byte elements leaves the other 2 bytes of the last word unchanged. */
+/**
+ * A range of a buffer for a fill's elements. An odd number of 2-byte elements leaves the other 2 bytes of the last word
+ * unchanged.
+ */
 export interface Target {
   /** A buffer with usage `STORAGE`. */
   buffer: GPUBuffer;

@@ -77,13 +77,12 @@ def own_classes(model: torch.nn.Module):
 
 def stored(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, list[Stored]]:
     """The checkpoint tensors of each parameter and buffer, by the model's names."""
-    plain = {
-        name: [Stored(name, tuple(t.shape), (0,) * t.ndim, tuple(t.shape), tuple(range(t.ndim)), (0,) * t.ndim)]
-        for name, t in tensors.items()
-    }
     revert = _revert(model)
     if revert is None:
-        return plain
+        return {
+            name: [Stored(name, tuple(t.shape), (0,) * t.ndim, tuple(t.shape), tuple(range(t.ndim)), (0,) * t.ndim)]
+            for name, t in tensors.items()
+        }
     # the same shapes without memory: what transformers makes of them are views, by which the elements are known
     metas = {name: torch.empty(t.shape, device="meta", dtype=t.dtype) for name, t in tensors.items()}
     with _no_copies(), _Concatenations() as joined:
@@ -95,7 +94,8 @@ def stored(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str
         if storage in owners:
             _add_view(found, saved_name, tensor, owners[storage], metas)
         elif storage in joined.made:
-            _add_joined(found, saved_name, tensor, *joined.made[storage], owners, metas)
+            _, inputs, dim = joined.made[storage]
+            _add_joined(found, saved_name, tensor, inputs, dim, owners, metas)
         else:
             raise UnknownLayout(f"{saved_name}: transformers computes it from parameters in a way that has no boxes")
     for name, pieces in found.items():
@@ -170,7 +170,6 @@ class _Concatenations(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         if func is torch.ops.aten.cat.default:
             dim = (args[1] if len(args) > 1 else (kwargs or {}).get("dim", 0)) % out.ndim
-            # the output is kept, so that no other storage gets its address
-            self.made[out.untyped_storage()._cdata] = (list(args[0]), dim)
-            self.kept = [*getattr(self, "kept", []), out]
+            # with the output, so that no other storage gets its address
+            self.made[out.untyped_storage()._cdata] = (out, list(args[0]), dim)
         return out

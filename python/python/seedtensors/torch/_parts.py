@@ -50,20 +50,17 @@ def parts(tensor: torch.Tensor) -> list[Part]:
             indices[dim] = chunks[here] if here < len(chunks) else indices[dim][:0]
         else:
             raise ValueError(f"a parameter must be sharded or replicated, not {placement!r}")
-    runs = [_runs(values.tolist()) for values in indices]
+    runs = [_runs(values) for values in indices]
     return [Part(*map(list, zip(*box, strict=True))) if box else Part([], [], []) for box in itertools.product(*runs)]
 
 
-def _runs(indices: list[int]) -> list[tuple[int, int, int]]:
+def _runs(indices: torch.Tensor) -> list[tuple[int, int, int]]:
     """Runs of consecutive indices: (position, first index, length)."""
-    found: list[tuple[int, int, int]] = []
-    for position, index in enumerate(indices):
-        if found and index == found[-1][1] + found[-1][2]:
-            at, first, length = found[-1]
-            found[-1] = (at, first, length + 1)
-        else:
-            found.append((position, index, 1))
-    return found
+    if indices.numel() == 0:
+        return []
+    begins = [0, *((indices.diff() != 1).nonzero().flatten() + 1).tolist()]
+    ends = [*begins[1:], indices.numel()]
+    return [(at, int(indices[at]), end - at) for at, end in zip(begins, ends, strict=True)]
 
 
 def narrow(tensor: torch.Tensor, start: list[int], extent: list[int]) -> torch.Tensor:

@@ -9,13 +9,12 @@ from torch.distributed.tensor import DTensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from .._core import Init, Key
-from .._fill import shape_arguments
 from ._functions import DataAssignments, OtherGenerators, keyed_functions
-from ._memory import fill_box
+from ._init import fill_
 from ._names import box_of, own_classes, stored
 from ._operations import draw_of, is_copy_of_whole, is_random, is_view, made_by, written, written_init
 from ._owner import Owner, Write, box_values, fill_owner, owned_tensors, put, storage
-from ._parts import local, narrow, parts
+from ._parts import local
 from ._views import View, Views, is_dense, refresh, whole_view, write_back
 
 
@@ -155,10 +154,7 @@ class replay(TorchDispatchMode):
         path = self._path()
         number = self._temporaries.get(path, 0)
         self._temporaries[path] = number + 1
-        key, whole = self.key.named(f"{path}#{number}"), shape_arguments(tensor.shape)
-        with _disable_current_modes(), torch.no_grad():
-            for part in parts(tensor):
-                fill_box(narrow(local(tensor), part.at, part.extent), key, init, whole, part.start)
+        fill_(tensor, self.key.named(f"{path}#{number}"), init)
 
     def matrix(self, tensor: torch.Tensor, init: Init, operation: str) -> torch.Tensor:
         """As `draw`, for initialisers of whole matrices."""

@@ -75,4 +75,3 @@ def _fill_by_spec(tensor, piece, key, spec):
             row[piece.dims[0]] += spec.padding - piece.origin[0]
             extent = [1 if dim == piece.dims[0] else size for dim, size in enumerate(piece.extent)]
             fill_owner(owner, key, _initialisers.zeros(), row, extent)
-
