@@ -32,6 +32,8 @@ struct Params {
     @align(16) @size(96) coefficients: Coefficients,
     // shards: the dimensions that are divided by, the innermost first
     dims: array<Dim, 7>,
+    // structured matrices
+    matrix: Matrix,
 }
 
 // A dimension of a shard: its extent with the numbers that divide by it, and its stride in the tensor, (low, high).
@@ -231,6 +233,11 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
         let p = first_values(blocks);
         let q = last_values(blocks);
         found = vec4(p.a[first.z], p.b[second.z], q.a[third.z], q.b[fourth.z]);
+    }
+    if STRUCTURE != STRUCTURE_NONE {
+        let others = vec3(position) + vec3(1u, 2u, 3u);
+        let kept = vec4(is_kept(index), is_kept(locate(others.x)), is_kept(locate(others.y)), is_kept(locate(others.z)));
+        found = select(vec4(0u), found, kept);
     }
     if DTYPE == DTYPE_F32 {
         store_f32(position, found.x);

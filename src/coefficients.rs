@@ -121,6 +121,18 @@ pub(crate) fn normal(mean: f32, std: f32, dtype: Dtype, exact: bool) -> Result<C
     })
 }
 
+/// The coefficients of an orthogonal matrix, whose elements are multiplied by the gain. They are at least 2^-40 in
+/// magnitude, or 0.
+pub(crate) fn factor(gain: f64) -> Coefficients {
+    let gain = flush(round(gain));
+    let scale = if gain.abs() < SMALL_STD { SCALE_EXPONENT } else { 0 };
+    Coefficients {
+        scale: gain * power_of_two(scale),
+        scale_exponent: (scale as u32) << 23,
+        ..Coefficients::default()
+    }
+}
+
 /// The coefficients of a truncated normal, for a narrow or a wide window.
 pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype) -> Result<Truncated> {
     check_finite("truncated normal's mean", mean.into(), dtype)?;

@@ -14,9 +14,13 @@ mod interleave;
 pub(crate) mod inverse_normal;
 mod matrix;
 mod memory;
+mod orthogonal;
+mod permutation;
 mod philox;
+mod reflectors;
 pub(crate) mod sampler;
 mod simd;
+mod threads;
 pub(crate) mod vector;
 
 pub(crate) use memory::zeros;

@@ -17,12 +17,15 @@ mod form;
 mod guard;
 mod handle;
 mod info;
+pub(crate) mod matrix;
 mod open;
+mod orthogonal;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod probes;
 mod read;
 mod record;
+mod reflect_check;
 mod requirements;
 mod target;
 #[cfg(test)]

@@ -1,20 +1,21 @@
-//! Structured initialisers: eye, dirac, orthogonal, delta-orthogonal and sparse. cpu/matrix.rs computes their values.
+//! Structured initialisers: eye, dirac, orthogonal, delta-orthogonal and sparse. cpu/matrix.rs and gpu/matrix.rs compute
+//! their values.
 
 use crate::{Error, Layout, Result, Shape};
 
-/// The largest number of elements of a matrix that is computed whole. An orthogonal one of this size takes 180 GB.
-const MOST_WHOLE: u64 = 1 << 32;
+/// The largest number of elements of an orthogonal matrix: its work is their number times its smaller side.
+const MOST_ORTHOGONAL: u64 = 1 << 32;
+/// The largest number of rows of a sparse matrix, whose grid has coordinates of 16 bits.
+const MOST_SPARSE_ROWS: u64 = 1 << 31;
 
 /// A structured initialiser for one shape: eye, dirac, orthogonal, delta-orthogonal or sparse. Its elements do not each
 /// come from their own random word. Made by [`Init::sampler`](crate::Init::sampler).
 ///
-/// It is computed on the CPU and copied to the GPU's buffers. Eye, dirac and sparse have the same bits everywhere.
-/// Orthogonal and delta-orthogonal matrices come from exact normals, but by a decomposition in f64 whose order of sums
-/// depends on the vector unit and the number of threads. Their last bits may differ between machines: an f32 value by
-/// one unit in the last place.
+/// Its bits are the same everywhere, on the CPU and on the GPU, and any part of it has the whole's values.
 ///
-/// Orthogonal, delta-orthogonal and sparse matrices are computed whole for any part of them, and have at most 2^32
-/// elements. [`whole`](Self::whole) gives the number.
+/// A part of an eye, a dirac or a sparse matrix costs its share of the work. An orthogonal matrix has orthonormal
+/// vectors: the columns of a tall one, the rows of another. A part costs its share of the vectors, and the random
+/// numbers of the whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
     /// The kind of matrix and its dimensions.
@@ -34,8 +35,26 @@ pub(crate) enum Structure {
     Orthogonal { rows: u64, columns: u64 },
     /// An orthogonal matrix at the centre of a convolution's kernel.
     DeltaOrthogonal { kernel: ConvKernel },
-    /// Normals; in each column, `zeros` elements are set to 0.
-    Sparse { rows: u64, columns: u64, zeros: u64 },
+    /// Normals; in each column the rows whose place is below `zeros` are 0.
+    Sparse { grid: Grid, columns: u64, zeros: u32 },
+}
+
+/// The rows of a sparse matrix as points of a grid, for their permutations. Row r is the point (r / height, r % height).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Grid {
+    pub(crate) rows: u32,
+    /// Both sides are at most 2^16.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Grid {
+    /// The smallest grid that is nearly a square.
+    pub(crate) const fn new(rows: u32) -> Self {
+        let root = rows.isqrt();
+        let width = if root * root < rows { root + 1 } else { root };
+        Self { rows, width, height: if width == 0 { 0 } else { rows.div_ceil(width) } }
+    }
 }
 
 /// A convolution's weight: its channels, and the position of its kernel's centre.
@@ -46,11 +65,11 @@ pub(crate) struct ConvKernel {
     /// Input channels, those of one group.
     pub(crate) ins: u64,
     /// Elements of the kernel: the product of its dimensions.
-    field: u64,
+    pub(crate) field: u64,
     /// Row-major index of the centre within the kernel.
-    centre: u64,
+    pub(crate) centre: u64,
     /// The order of channels and kernel in the weight.
-    layout: Layout,
+    pub(crate) layout: Layout,
 }
 
 impl ConvKernel {
@@ -74,14 +93,6 @@ impl ConvKernel {
         Ok(Self { outs, ins, field, centre, layout: shape.layout() })
     }
 
-    /// The index of the element that joins an input and an output at the centre.
-    pub(crate) const fn index(&self, out: u64, input: u64) -> u64 {
-        match self.layout {
-            Layout::OutIn => (out * self.ins + input) * self.field + self.centre,
-            Layout::InOut => (self.centre * self.ins + input) * self.outs + out,
-        }
-    }
-
     /// The output and the input that the element of this index joins, if it is at the centre.
     pub(crate) const fn channels(&self, index: u64) -> Option<(u64, u64)> {
         let (position, out, input) = match self.layout {
@@ -93,13 +104,13 @@ impl ConvKernel {
     }
 }
 
-/// Refuses a matrix of too many elements to be computed whole.
-fn check_whole(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
+/// Refuses an orthogonal matrix of too many elements.
+fn check_orthogonal(what: &str, count: Option<u64>, shape: &Shape) -> Result<()> {
     match count {
         // a count that does not fit in 64 bits comes as none
-        Some(..=MOST_WHOLE) => Ok(()),
+        Some(..=MOST_ORTHOGONAL) => Ok(()),
         _ => Err(Error::bad(
-            &format!("{what} is computed whole, with at most {MOST_WHOLE} elements"),
+            &format!("{what} needs a matrix of at most {MOST_ORTHOGONAL} elements"),
             format!("shape {:?}", shape.dims()),
         )),
     }
@@ -133,7 +144,7 @@ impl Matrix {
             [rows, rest @ ..] if !rest.is_empty() => (*rows, shape.elements().checked_div(*rows).unwrap_or(0)),
             dims => return Err(Error::bad("orthogonal needs at least 2 dimensions", format!("shape {dims:?}"))),
         };
-        check_whole("orthogonal", Some(shape.elements()), shape)?;
+        check_orthogonal("orthogonal", Some(shape.elements()), shape)?;
         Ok(Self { structure: Structure::Orthogonal { rows, columns }, gain })
     }
 
@@ -146,7 +157,7 @@ impl Matrix {
                 kernel.outs,
             ));
         }
-        check_whole("delta_orthogonal", kernel.ins.checked_mul(kernel.outs), shape)?;
+        check_orthogonal("delta_orthogonal", kernel.ins.checked_mul(kernel.outs), shape)?;
         Ok(Self { structure: Structure::DeltaOrthogonal { kernel }, gain })
     }
 
@@ -155,11 +166,15 @@ impl Matrix {
         if !(0.0..=1.0).contains(&sparsity) {
             return Err(Error::bad("sparse's sparsity must be from 0 to 1", format!("{sparsity:?}")));
         }
-        check_whole("sparse", Some(shape.elements()), shape)?;
+        if rows > MOST_SPARSE_ROWS {
+            return Err(Error::bad(&format!("sparse needs at most {MOST_SPARSE_ROWS} rows"), rows));
+        }
         // PyTorch's `sparse_` rounds up, too
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the rows")]
-        let zeros = (sparsity * rows as f64).ceil() as u64;
-        Ok(Self { structure: Structure::Sparse { rows, columns, zeros: zeros.min(rows) }, gain: std })
+        let zeros = (sparsity * rows as f64).ceil() as u32;
+        #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+        let grid = Grid::new(rows as u32);
+        Ok(Self { structure: Structure::Sparse { grid, columns, zeros: zeros.min(grid.rows) }, gain: std })
     }
 
     pub(crate) const fn structure(&self) -> Structure {
@@ -175,23 +190,22 @@ impl Matrix {
     pub(crate) const fn elements(&self) -> u64 {
         // no product overflows: a shape without elements has no matrix, and the elements of others fit in 64 bits
         match self.structure {
-            Structure::Eye { rows, columns }
-            | Structure::Orthogonal { rows, columns }
-            | Structure::Sparse { rows, columns, .. } => rows * columns,
+            Structure::Eye { rows, columns } | Structure::Orthogonal { rows, columns } => rows * columns,
+            Structure::Sparse { grid, columns, .. } => grid.rows as u64 * columns,
             Structure::Dirac { kernel, .. } | Structure::DeltaOrthogonal { kernel } => {
                 kernel.outs * kernel.ins * kernel.field
             }
         }
     }
 
-    /// The number of elements that are computed for any part of the matrix, however small. It is 0 for eye and dirac,
-    /// whose elements follow from their indices.
+    /// The number of random numbers that are computed for any part of an orthogonal matrix, however small. It is 0 for
+    /// the other matrices, whose elements follow from their indices.
     ///
     /// ```
     /// use seedtensors::{Init, Sampler, Shape};
     ///
     /// let shape = Shape::new(&[1000, 20])?;
-    /// for (init, whole) in [(Init::Sparse { sparsity: 0.5, std: 1.0 }, 20_000), (Init::Eye { gain: 1.0 }, 0)] {
+    /// for (init, whole) in [(Init::Orthogonal { gain: 1.0 }, 20_000), (Init::Eye { gain: 1.0 }, 0)] {
     ///     let Sampler::Matrix(matrix) = init.sampler(&shape)? else { unreachable!() };
     ///     assert_eq!(matrix.whole(), whole);
     /// }
@@ -200,8 +214,8 @@ impl Matrix {
     #[must_use]
     pub const fn whole(&self) -> u64 {
         match self.structure {
-            Structure::Eye { .. } | Structure::Dirac { .. } => 0,
-            Structure::Orthogonal { rows, columns } | Structure::Sparse { rows, columns, .. } => rows * columns,
+            Structure::Eye { .. } | Structure::Dirac { .. } | Structure::Sparse { .. } => 0,
+            Structure::Orthogonal { rows, columns } => rows * columns,
             Structure::DeltaOrthogonal { kernel } => kernel.ins * kernel.outs,
         }
     }

@@ -158,23 +158,6 @@ impl Shard {
         index
     }
 
-    /// The element of the shard at an index of the whole, if the shard holds it.
-    pub(crate) fn element(&self, index: u64) -> Option<u64> {
-        let mut rest = index.checked_sub(self.first)?;
-        let mut element = 0;
-        // the outermost first: an inner dimension never reaches the stride of the next outer one
-        for dim in self.dims().iter().rev() {
-            // strides are at least 1
-            let step = rest / dim.stride;
-            if step >= dim.extent {
-                return None;
-            }
-            element = element * dim.extent + step;
-            rest -= step * dim.stride;
-        }
-        (rest < self.run && self.elements > 0).then(|| element * self.run + rest)
-    }
-
     /// A range of the shard's elements as runs: the index in the whole, and the number of elements.
     pub(crate) fn runs(&self, range: Range<u64>) -> impl Iterator<Item = (u64, u64)> {
         // one division per dimension here, for the first run; the next runs follow by additions
@@ -225,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn indices_elements_and_runs_say_the_same() {
+    fn indices_and_runs_say_the_same() {
         let shape = Shape::new(&[3, 5, 4, 6]).unwrap();
         let shard = shape.shard(&[1, 1, 0, 2], &[2, 3, 4, 3]).unwrap();
         let mut expected = Vec::new();
@@ -238,10 +221,6 @@ mod tests {
             let runs = shard.runs(range.start as u64..range.end as u64);
             let runs: Vec<u64> = runs.flat_map(|(index, count)| index..index + count).collect();
             assert_eq!(runs, expected[range]);
-        }
-        let elements: Vec<Option<u64>> = (0..360).map(|index| shard.element(index)).collect();
-        for (index, element) in elements.into_iter().enumerate() {
-            assert_eq!(element, expected.iter().position(|&e| e == index as u64).map(|e| e as u64), "{index}");
         }
     }
 }

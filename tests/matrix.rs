@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{assert_agrees, gpu};
+use common::{assert_agrees, gpu, gpus};
 use half::{bf16, f16};
-use seedtensors::{Dtype, Element, Fill, Init, Key, Layout, Shape, cpu};
+use rand_core::{Rng, SeedableRng};
+use seedtensors::{Dtype, Element, Fill, Init, Key, Layout, Philox, Shape, cpu};
 
 fn key() -> Key {
     Key::new(42).named("matrix")
@@ -60,10 +61,12 @@ fn orthogonal_rows_or_columns_are_orthonormal() {
         let values: Vec<f64> =
             filled::<f32>(Init::Orthogonal { gain: 1.5 }, &shape).into_iter().map(f64::from).collect();
         let defect = defect(&values, rows, columns, 1.5);
-        assert!(defect < 1e-6, "{dims:?}: {defect:e}");
+        assert!(defect < 1e-6 * 1.5 * 1.5, "{dims:?}: {defect:e}");
         // half precision is the f32 value rounded
         let halves = filled::<bf16>(Init::Orthogonal { gain: 1.5 }, &shape);
-        assert!(halves.iter().zip(&values).all(|(half, value)| *half == bf16::from_f64(*value)));
+        for (half, value) in halves.iter().zip(&values) {
+            assert_eq!(*half, bf16::from_f32(*value as f32), "{dims:?} {value:e}");
+        }
     }
 }
 
@@ -97,7 +100,7 @@ fn delta_orthogonal_is_orthogonal_at_its_centre_and_zero_elsewhere() {
     let values = filled::<f32>(Init::DeltaOrthogonal { gain: 2.0 }, &shape(&[outs, ins, 3, 4]));
     // the centre of JAX: (size - 1) / 2
     let centre: Vec<f64> = (0..96).map(|channel| f64::from(values[channel * 12 + 4 + 1])).collect();
-    assert!(defect(&centre, 12, 8, 2.0) < 1e-6);
+    assert!(defect(&centre, 12, 8, 2.0) < 1e-6 * 4.0);
     let zeros = values.iter().filter(|&&value| value == 0.0).count();
     assert_eq!(zeros, values.len() - 96);
     let in_out =
@@ -137,12 +140,15 @@ fn matrices_reach_the_gpu_with_their_neighbours_kept() {
     let gpu = gpu();
     let square = shape(&[33, 33]);
     let kernel = shape(&[9, 5, 3]);
+    let kernel_in_out = shape(&[3, 5, 9]).with_layout(Layout::InOut);
     for (init, shape) in [
         (Init::Eye { gain: 0.3 }, &square),
         (Init::Orthogonal { gain: 1.0 }, &square),
         (Init::Sparse { sparsity: 0.5, std: 1.0 }, &square),
         (Init::Dirac { groups: 3 }, &kernel),
+        (Init::Dirac { groups: 3 }, &kernel_in_out),
         (Init::DeltaOrthogonal { gain: 1.0 }, &kernel),
+        (Init::DeltaOrthogonal { gain: 1.0 }, &kernel_in_out),
     ] {
         let fill = Fill::new(key(), init, shape).unwrap();
         let to = |end: u64| fill.range(3..end).unwrap();
@@ -150,6 +156,78 @@ fn matrices_reach_the_gpu_with_their_neighbours_kept() {
         assert_agrees::<f16>(&gpu, &to(fill.elements() - 1), 4);
         assert_agrees::<bf16>(&gpu, &to(fill.elements()), 8);
         assert_agrees::<bf16>(&gpu, &to(4), 8);
+    }
+}
+
+/// Orthogonal matrices on the GPU in every form of the shaders: tall, wide and square, one panel and several, panels and
+/// blocks of rows that are not full, gains of either sign and tiny ones.
+#[test]
+fn orthogonal_matrices_agree_on_the_gpu() {
+    let of = |gain: f64, dims: &[u64]| Fill::new(key(), Init::Orthogonal { gain }, &shape(dims)).unwrap();
+    for gpu in gpus() {
+        for (gain, dims) in [
+            (1.0, &[1, 1][..]),
+            (1.0, &[1, 300]),
+            (-0.5, &[300, 1]),
+            (1.5, &[64, 64]),
+            (1.0, &[130, 129]),
+            (1.0, &[70, 400]),
+            (1e-30, &[17, 3, 3, 3]),
+        ] {
+            assert_agrees::<f32>(gpu, &of(gain, dims), 4);
+            assert_agrees::<bf16>(gpu, &of(gain, dims), 8);
+        }
+    }
+    let gpu = &gpus()[0];
+    assert_agrees::<f32>(gpu, &of(1.0, &[600, 500]), 0);
+    assert_agrees::<f32>(gpu, &of(1.0, &[500, 600]), 0);
+}
+
+/// Any rectangle of a matrix is that rectangle of the whole, on the CPU and on the GPU.
+#[test]
+fn parts_of_matrices_are_the_wholes() {
+    let gpu = gpu();
+    let cases = [
+        (Init::Eye { gain: 2.0 }, shape(&[40, 50])),
+        (Init::Sparse { sparsity: 0.4, std: 0.02 }, shape(&[101, 37])),
+        (Init::Orthogonal { gain: 1.0 }, shape(&[90, 150])),
+        (Init::Orthogonal { gain: 1.0 }, shape(&[150, 90])),
+        (Init::Orthogonal { gain: 1.0 }, shape(&[20, 9, 3, 5])),
+        (Init::Dirac { groups: 2 }, shape(&[8, 5, 3, 3])),
+        (Init::Dirac { groups: 2 }, shape(&[3, 3, 5, 8]).with_layout(Layout::InOut)),
+        (Init::DeltaOrthogonal { gain: 1.0 }, shape(&[12, 8, 3, 4])),
+        (Init::DeltaOrthogonal { gain: 1.0 }, shape(&[3, 4, 8, 12]).with_layout(Layout::InOut)),
+    ];
+    let mut random = Philox::seed_from_u64(5);
+    for (init, shape) in cases {
+        let fill = Fill::new(key(), init, &shape).unwrap();
+        let whole: Vec<f32> = cpu::tensor(&fill).unwrap();
+        for case in 0..12 {
+            let bounds = |&dim: &u64| {
+                let start = u64::from(random.next_u32()) % dim;
+                (start, 1 + u64::from(random.next_u32()) % (dim - start))
+            };
+            let (start, extent): (Vec<u64>, Vec<u64>) = shape.dims().iter().map(bounds).unzip();
+            let shard = fill.shard(&shape.shard(&start, &extent).unwrap()).unwrap();
+            let part: Vec<f32> = cpu::tensor(&shard).unwrap();
+            let inside = |index: &usize| {
+                let mut rest = *index as u64;
+                shape.dims().iter().zip(start.iter().zip(&extent)).rev().all(|(dim, (start, extent))| {
+                    let coordinate = rest % dim;
+                    rest /= dim;
+                    (*start..start + extent).contains(&coordinate)
+                })
+            };
+            let expected: Vec<f32> = (0..whole.len()).filter(inside).map(|index| whole[index]).collect();
+            assert_eq!(part, expected, "{init:?} {shape:?} {start:?} {extent:?}");
+            if case < 4 {
+                assert_agrees::<f32>(&gpu, &shard, 4);
+                assert_agrees::<f16>(&gpu, &shard, 8);
+            }
+        }
+        // a range that begins and ends within rows
+        let range = fill.range(7..fill.elements() - 5).unwrap();
+        assert_eq!(cpu::tensor::<f32>(&range).unwrap(), whole[7..whole.len() - 5]);
     }
 }
 
@@ -239,16 +317,16 @@ fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
     let orthogonal = Init::Orthogonal { gain: 1.0 };
     assert_eq!(
         message(orthogonal, &[1 << 17, 1 << 16]),
-        "orthogonal is computed whole, with at most 4294967296 elements, not shape [131072, 65536]"
+        "orthogonal needs a matrix of at most 4294967296 elements, not shape [131072, 65536]"
     );
     let sparse = Init::Sparse { sparsity: 0.5, std: 1.0 };
     assert_eq!(
         message(sparse, &[1 << 40, 1]),
-        "sparse is computed whole, with at most 4294967296 elements, not shape [1099511627776, 1]"
+        "sparse needs at most 2147483648 rows, not 1099511627776"
     );
     assert_eq!(
         message(Init::DeltaOrthogonal { gain: 1.0 }, &[1 << 20, 1 << 20, 1]),
-        "delta_orthogonal is computed whole, with at most 4294967296 elements, not shape [1048576, 1048576, 1]"
+        "delta_orthogonal needs a matrix of at most 4294967296 elements, not shape [1048576, 1048576, 1]"
     );
     // shapes of no elements, whose other dimensions overflow
     for init in [orthogonal, Init::Dirac { groups: 1 }, Init::DeltaOrthogonal { gain: 1.0 }] {

@@ -27,6 +27,10 @@ pub(crate) trait Simd: Copy {
 
     /// A word in every lane.
     fn splat(self, word: u32) -> Self::Vector;
+    /// Loads `LANES` words.
+    fn load(self, words: &[u32]) -> Self::Vector;
+    /// Writes the words to a slice of `LANES` words.
+    fn store(self, a: Self::Vector, out: &mut [u32]);
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The low and the high words of the products.

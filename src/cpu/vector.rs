@@ -92,6 +92,24 @@ impl<U: Simd> Words<U> {
 }
 
 impl<U: Simd> Floats<U> {
+    /// A value in every lane of a unit's vector.
+    #[inline(always)]
+    pub(crate) fn splat(simd: U, value: f32) -> Self {
+        Self(simd, simd.splat(value.to_bits()))
+    }
+
+    /// Loads as many values as the unit has lanes.
+    #[inline(always)]
+    pub(crate) fn load(simd: U, values: &[f32]) -> Self {
+        Self(simd, simd.load(bytemuck::cast_slice(values)))
+    }
+
+    /// Writes the values to a slice of as many.
+    #[inline(always)]
+    pub(crate) fn store(self, out: &mut [f32]) {
+        self.0.store(self.1, bytemuck::cast_slice_mut(out));
+    }
+
     /// A value in every lane.
     #[inline(always)]
     pub(crate) fn all(self, value: f32) -> Self {

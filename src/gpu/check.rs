@@ -37,6 +37,8 @@ pub(super) struct Checks {
     forms: Vec<Form>,
     /// The kernels that were compared; no verdict changes later.
     verdicts: Mutex<HashMap<Checked, Verdict>>,
+    /// The comparison of an orthogonal matrix, once it was made.
+    reflect: Mutex<Option<Verdict>>,
 }
 
 /// The entry point of the checked pipelines. The others run the same functions.
@@ -45,7 +47,7 @@ const ENTRY: Entry = Entry::Slots { coordinates: None, even: true };
 impl Checks {
     /// The state before the first comparison.
     pub(super) fn new(forms: Vec<Form>) -> Self {
-        Self { forms, verdicts: Mutex::default() }
+        Self { forms, verdicts: Mutex::default(), reflect: Mutex::default() }
     }
 
     /// The form that is tried first.
@@ -55,7 +57,8 @@ impl Checks {
 
     /// Whether every comparison so far gave the CPU's bits.
     pub(super) fn is_exact(&self) -> bool {
-        self.verdicts().values().all(|verdict| matches!(verdict, Verdict::Exact(_)))
+        let is_exact = |verdict: &Verdict| matches!(verdict, Verdict::Exact(_));
+        self.verdicts().values().all(is_exact) && self.reflect_verdict().as_ref().is_none_or(is_exact)
     }
 
     /// The form in which a kernel that was checked runs.
@@ -84,6 +87,41 @@ impl Checks {
     fn verdicts(&self) -> MutexGuard<'_, HashMap<Checked, Verdict>> {
         // it only ever grows, so a panic of another thread leaves it whole
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The verdict on orthogonal matrices.
+    fn reflect_verdict(&self) -> MutexGuard<'_, Option<Verdict>> {
+        self.reflect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The form of the shaders of orthogonal matrices, which are compared at the first call. Refuses a device that
+    /// differs.
+    pub(super) fn reflect_form(&self, context: &Context) -> Result<Form> {
+        pollster::block_on(self.check_reflect(context))?;
+        match self.reflect_verdict().as_ref() {
+            Some(Verdict::Exact(form)) => Ok(*form),
+            Some(Verdict::Inexact(error)) => Err(error.clone()),
+            None => Err(Error::Wgpu("orthogonal matrices were not checked".to_owned())),
+        }
+    }
+
+    /// Compares an orthogonal matrix, in one form after the other until it does not differ.
+    async fn check_reflect(&self, context: &Context) -> Result<()> {
+        if self.reflect_verdict().is_some() {
+            return Ok(());
+        }
+        let mut last = None;
+        for &form in &self.forms {
+            last = Some(match super::reflect_check::difference(context, form).await? {
+                None => Verdict::Exact(form),
+                Some(error) => Verdict::Inexact(error),
+            });
+            if let Some(Verdict::Exact(_)) = last {
+                break;
+            }
+        }
+        *self.reflect_verdict() = last;
+        Ok(())
     }
 
     /// Compares the kernels that were not compared yet, and waits for the device. Refuses a kernel that differs.
@@ -120,7 +158,8 @@ impl Checks {
                 all.push(checked);
             }
         }
-        self.compare(context, all).await
+        self.compare(context, all).await?;
+        self.check_reflect(context).await
     }
 
     /// Compares kernels, in one form after the other until none differs.
@@ -256,7 +295,7 @@ fn steps<'a>(
                 u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
             let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: probe.dtype };
             let pipeline = context.pipeline(form, variant)?;
-            steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer));
+            steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer, None));
         }
         slot += comparison.bytes() / 16;
     }

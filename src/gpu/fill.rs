@@ -1,14 +1,19 @@
 //! Filling the caller's buffers, and buffers of the library's own.
 
 use super::handle::Gpu;
+use super::matrix::MatrixPlan;
+use super::orthogonal::{Orthogonal, Resources};
 use super::pipeline::Variant;
-use super::plan::{Bounds, plan};
+use super::plan::{Bounds, Dispatch, plan, plan_matrix};
 use super::record::Step;
 use super::target::Target;
+use crate::bits::round;
+use crate::coefficients::{Coefficients, constant, factor, normal};
 use crate::cpu::Filler;
 use crate::fill::Selection;
 use crate::kernel::{Kernel, KernelKind};
-use crate::{Arithmetic, Dtype, Error, Fill, Key, Matrix, Result, Sampler};
+use crate::matrix::Structure;
+use crate::{Dtype, Error, Fill, Key, Matrix, Result};
 
 /// A fill that was checked: its kernel, its elements and its target.
 struct Plan<'a> {
@@ -18,22 +23,40 @@ struct Plan<'a> {
     selection: Selection,
     /// The range of the buffer, which was checked.
     target: Target<'a>,
+    /// The steps of an orthogonal matrix.
+    orthogonal: Option<Orthogonal>,
 }
 
 impl<'a> Plan<'a> {
     /// Refuses parameters that the sampler refuses, and a target that does not fit.
-    fn new(fill: &Fill, target: &Target<'a>) -> Result<Self> {
+    fn new(fill: &Fill, target: &Target<'a>, bounds: Bounds) -> Result<Self> {
         target.check(fill.elements(), wgpu::BufferUsages::STORAGE)?;
         let kernel = Kernel::of(fill, target.dtype, fill.arithmetic())?;
-        Ok(Self { kernel, selection: *fill.selection(), target: *target })
+        let orthogonal = match &kernel {
+            Kernel::Matrix(matrix) if fill.elements() > 0 => Orthogonal::new(matrix, fill.selection(), bounds),
+            _ => None,
+        };
+        Ok(Self { kernel, selection: *fill.selection(), target: *target, orthogonal })
     }
 
-    /// The kernel and dtype that the device must have been checked for.
-    fn needed(&self) -> Option<(KernelKind, Dtype)> {
-        match self.kernel {
-            // a fill of nothing needs no check, and a matrix is computed on the CPU
-            Kernel::Elementwise(kind, _) if self.selection.count > 0 => Some((kind, self.target.dtype)),
-            _ => None,
+    /// The kernels and dtypes that the device must have been checked for.
+    fn needed(&self) -> Vec<(KernelKind, Dtype)> {
+        let dtype = self.target.dtype;
+        match &self.kernel {
+            // a fill of nothing needs no check
+            _ if self.selection.count == 0 => vec![],
+            Kernel::Elementwise(kind, _) => vec![(*kind, dtype)],
+            Kernel::Matrix(matrix) => match matrix.structure() {
+                Structure::Eye { .. } | Structure::Dirac { .. } => vec![(KernelKind::Constant, dtype)],
+                Structure::Sparse { .. } => vec![(KernelKind::Normal, dtype)],
+                // the normals, zeros for the vectors and around a kernel's centre, and the scaling of the elements
+                Structure::Orthogonal { .. } | Structure::DeltaOrthogonal { .. } => vec![
+                    (KernelKind::NormalCentred, Dtype::F32),
+                    (KernelKind::Constant, Dtype::F32),
+                    (KernelKind::Constant, dtype),
+                    (KernelKind::Normal, dtype),
+                ],
+            },
         }
     }
 }
@@ -114,48 +137,111 @@ impl Gpu {
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
         // First every check, then the steps, then the recording: an error of any fill leaves the encoder as it was.
         self.context.check_lost()?;
-        let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target)).collect::<Result<Vec<_>>>()?;
+        let bounds = self.bounds();
+        let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target, bounds)).collect::<Result<Vec<_>>>()?;
         self.record(encoder, &plans)
     }
 
     /// Checks the plans' kernels and records their steps.
     fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>]) -> Result<()> {
-        self.checks.check(&self.context, plans.iter().filter_map(Plan::needed))?;
-        let bounds = Bounds::from(&self.context.device.limits());
+        self.checks.check(&self.context, plans.iter().flat_map(Plan::needed))?;
+        let orthogonal = || plans.iter().filter_map(|plan| plan.orthogonal);
+        // the orthogonal matrices follow one another, so one scratch buffer serves all of them
+        let scratch = match orthogonal().map(|orthogonal| orthogonal.scratch()).max() {
+            Some(bytes) => Some(self.context.buffer(bytes, wgpu::BufferUsages::STORAGE)?),
+            None => None,
+        };
         let mut steps = Vec::with_capacity(plans.len());
         for plan in plans {
-            self.steps(plan, bounds, &mut steps)?;
+            self.steps(plan, scratch.as_ref(), &mut steps)?;
         }
         if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps) }
     }
 
+    /// The limits that plans depend on.
+    fn bounds(&self) -> Bounds {
+        Bounds::from(&self.context.device.limits())
+    }
+
     /// Adds the steps of a fill: its dispatches, or a copy and a dispatch for half of a word.
-    fn steps<'a>(&self, plan: &Plan<'a>, bounds: Bounds, steps: &mut Vec<Step<'a>>) -> Result<()> {
-        let Plan { kernel, selection, target } = plan;
+    fn steps<'a>(&self, plan: &Plan<'a>, scratch: Option<&'a wgpu::Buffer>, steps: &mut Vec<Step<'a>>) -> Result<()> {
+        let Plan { kernel, selection, target, .. } = plan;
         match kernel {
             _ if selection.count == 0 => Ok(()),
             Kernel::Elementwise(kind, coefficients) => {
-                // `record` has checked the kernel, so this is its form or the error that it is not exact
-                let form = self.checks.form(*kind, target.dtype)?;
-                for dispatch in self::plan(selection, target.dtype, *coefficients, target.offset, bounds) {
-                    let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: target.dtype };
-                    let pipeline = self.context.pipeline(form, variant)?;
-                    steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer));
-                }
-                Ok(())
+                let dispatches = self::plan(selection, target.dtype, *coefficients, target.offset, self.bounds());
+                self.dispatches(*kind, target, dispatches, steps)
             }
-            Kernel::Matrix(matrix) => self.copy(matrix, selection, target, bounds, steps),
+            Kernel::Matrix(matrix) => self.matrix(matrix, plan, scratch, steps),
         }
     }
 
-    /// Adds the steps of a matrix, which the CPU computes: a copy of whole words, and a fill of the half word that may
-    /// be left.
+    /// Adds dispatches of an elementwise kernel.
+    fn dispatches<'a>(
+        &self,
+        kind: KernelKind,
+        target: &Target<'a>,
+        dispatches: Vec<Dispatch>,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<()> {
+        // `record` has checked the kernel, so this is its form or the error that it is not exact
+        let form = self.checks.form(kind, target.dtype)?;
+        for dispatch in dispatches {
+            let variant = Variant { entry: dispatch.entry, kind, dtype: target.dtype };
+            let pipeline = self.context.pipeline(form, variant)?;
+            steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer, None));
+        }
+        Ok(())
+    }
+
+    /// Adds the steps of a matrix.
+    fn matrix<'a>(
+        &self,
+        matrix: &Matrix,
+        plan: &Plan<'a>,
+        scratch: Option<&'a wgpu::Buffer>,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<()> {
+        let Plan { selection, target, orthogonal, .. } = plan;
+        let (bounds, dtype) = (self.bounds(), target.dtype);
+        let structure = MatrixPlan::new(matrix, selection.key);
+        let masked = |kind, coefficients, steps: &mut Vec<_>| {
+            let dispatches = plan_matrix(Some(&structure), selection, dtype, coefficients, target.offset, bounds);
+            self.dispatches(kind, target, dispatches, steps)
+        };
+        match matrix.structure() {
+            Structure::Eye { .. } | Structure::Dirac { .. } => {
+                masked(KernelKind::Constant, constant(round(matrix.gain()), dtype)?, steps)
+            }
+            Structure::Sparse { .. } => {
+                masked(KernelKind::Normal, normal(0.0, round(matrix.gain()), dtype, true)?, steps)
+            }
+            Structure::Orthogonal { .. } | Structure::DeltaOrthogonal { .. } => {
+                let (Some(orthogonal), Some(scratch)) = (orthogonal, scratch) else {
+                    return self.copy(matrix, selection, target, steps);
+                };
+                if let Structure::DeltaOrthogonal { .. } = matrix.structure() {
+                    let zeros = self::plan(selection, dtype, Coefficients::default(), target.offset, bounds);
+                    self.dispatches(KernelKind::Constant, target, zeros, steps)?;
+                }
+                let (coefficients, gain) = (normal(0.0, 1.0, Dtype::F32, true)?, factor(matrix.gain()));
+                let to = (selection, dtype, target.offset);
+                let commands = orthogonal.commands(&structure, to, coefficients, gain, bounds);
+                let reflect = self.checks.reflect_form(&self.context)?;
+                let form = |kind, dtype| self.checks.form(kind, dtype);
+                let context = &self.context;
+                Resources { context, form: &form, reflect, target: target.buffer, dtype, scratch }.steps(commands, steps)
+            }
+        }
+    }
+
+    /// Adds the steps of a matrix that is too large for the device's bindings. The CPU computes it: a copy of whole
+    /// words, and a fill of the half word that may be left.
     fn copy<'a>(
         &self,
         matrix: &Matrix,
         selection: &Selection,
         target: &Target<'a>,
-        bounds: Bounds,
         steps: &mut Vec<Step<'a>>,
     ) -> Result<()> {
         // `Plan::new` asked for STORAGE; a copy needs this one as well
@@ -171,11 +257,11 @@ impl Gpu {
         // a copy writes whole words and would overwrite the neighbour, so one element of a constant is filled
         if let &[low, high] = half {
             let value = target.dtype.half_value(u16::from_ne_bytes([low, high]));
-            let kernel = Kernel::new(&Sampler::Constant { value }, target.dtype, Arithmetic::Exact)?;
-            self.checks.check(&self.context, [(KernelKind::Constant, target.dtype)].into_iter())?;
             let selection = Selection::run(selection.key, 0, 1);
-            let target = target.at(target.offset + whole.len() as u64);
-            self.steps(&Plan { kernel, selection, target }, bounds, steps)?;
+            let at = target.offset + whole.len() as u64;
+            let dispatches =
+                self::plan(&selection, target.dtype, constant(value, target.dtype)?, at, self.bounds());
+            self.dispatches(KernelKind::Constant, target, dispatches, steps)?;
         }
         Ok(())
     }
@@ -225,6 +311,7 @@ impl Gpu {
             kernel: Kernel::words(),
             selection: Selection::run(key, start, count),
             target: Target::new(&buffer, Dtype::F32),
+            orthogonal: None,
         };
         let mut encoder = self.context.encoder()?;
         self.record(&mut encoder, &[plan])?;

@@ -130,7 +130,9 @@ impl Form {
             include_str!("../../shaders/sampler.wgsl"),
             include_str!("../../shaders/dtype.wgsl"),
             include_str!("../../shaders/shard.wgsl"),
+            include_str!("../../shaders/matrix.wgsl"),
             include_str!("../../shaders/fill.wgsl"),
+            include_str!("../../shaders/reflectors.wgsl"),
         ]
         .join("\n")
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::form::Form;
+use super::matrix::Structure;
 use crate::Dtype;
 use crate::kernel::KernelKind;
 
@@ -15,8 +16,24 @@ pub(crate) enum Entry {
     Slots { coordinates: Option<Coordinates>, even: bool },
     /// Word by word. `straddle` says that half-precision words straddle blocks.
     Words { straddle: bool },
-    /// Element by element, from any indices of a tensor.
-    Scattered { coordinates: Coordinates },
+    /// Element by element, from any indices of a tensor: a shard's, and those of a structured matrix.
+    Scattered { coordinates: Option<Coordinates>, structure: Structure },
+    /// Elements of an orthogonal matrix whose vectors were computed.
+    Orthogonal { coordinates: Option<Coordinates>, structure: Structure },
+    /// A step of the computation of vectors, in shaders/reflectors.wgsl.
+    Reflect(Reflect),
+}
+
+/// A step of the computation of orthonormal vectors, for one panel of reflectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reflect {
+    Squares,
+    Heads,
+    Vectors,
+    Gram,
+    Sides,
+    Solve,
+    Update,
 }
 
 /// The arithmetic that turns an element of a shard into an index of the tensor.
@@ -35,6 +52,14 @@ impl Entry {
             Self::Slots { .. } => "fill_slots",
             Self::Words { .. } => "fill_words",
             Self::Scattered { .. } => "fill_scattered",
+            Self::Orthogonal { .. } => "fill_orthogonal",
+            Self::Reflect(Reflect::Squares) => "reflect_squares",
+            Self::Reflect(Reflect::Heads) => "reflect_heads",
+            Self::Reflect(Reflect::Vectors) => "reflect_vectors",
+            Self::Reflect(Reflect::Gram) => "reflect_gram",
+            Self::Reflect(Reflect::Sides) => "reflect_sides",
+            Self::Reflect(Reflect::Solve) => "reflect_solve",
+            Self::Reflect(Reflect::Update) => "reflect_update",
         }
     }
 }
@@ -49,11 +74,22 @@ pub(crate) struct Variant {
 
 impl Variant {
     /// The shaders' overridable constants.
-    pub(crate) fn constants(self, form: Form) -> [(&'static str, f64); 7] {
-        let (coordinates, even, straddle) = match self.entry {
-            Entry::Slots { coordinates, even } => (coordinates, even, false),
-            Entry::Words { straddle } => (None, false, straddle),
-            Entry::Scattered { coordinates } => (Some(coordinates), false, false),
+    pub(crate) fn constants(self, form: Form) -> [(&'static str, f64); 9] {
+        let (mut even, mut straddle, mut structure) = (false, false, Structure::default());
+        let coordinates = match self.entry {
+            Entry::Slots { coordinates, even: is_even } => {
+                even = is_even;
+                coordinates
+            }
+            Entry::Words { straddle: is_straddling } => {
+                straddle = is_straddling;
+                None
+            }
+            Entry::Scattered { coordinates, structure: kind } | Entry::Orthogonal { coordinates, structure: kind } => {
+                structure = kind;
+                coordinates
+            }
+            Entry::Reflect(_) => None,
         };
         // WebGPU takes every overridable constant as f64, a bool as 0 or 1
         let flag = |flag| f64::from(u8::from(flag));
@@ -65,8 +101,33 @@ impl Variant {
             ("WIDE", flag(coordinates.is_some_and(|coordinates| coordinates.wide))),
             ("EVEN", flag(even)),
             ("STRADDLE", flag(straddle)),
+            ("STRUCTURE", f64::from(structure.kind as u32)),
+            ("FAR", flag(structure.far)),
             ("PRODUCTS", f64::from(form.products as u32)),
         ]
+    }
+}
+
+/// A layout of bind groups, and of the pipelines that take them. Pipelines share two of them, so that one bind group
+/// fits many.
+///
+/// Binding 0: the parameters, at a dynamic offset. Binding 1: the window of the buffer that is written. Binding 2: the
+/// source, a buffer that is read.
+struct Bindings {
+    group: wgpu::BindGroupLayout,
+    pipeline: wgpu::PipelineLayout,
+}
+
+impl Bindings {
+    fn new(device: &wgpu::Device, entries: &[wgpu::BindGroupLayoutEntry]) -> Self {
+        let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some("seedtensors"), entries };
+        let group = device.create_bind_group_layout(&descriptor);
+        let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("seedtensors"),
+            bind_group_layouts: &[Some(&group)],
+            immediate_size: 0,
+        });
+        Self { group, pipeline }
     }
 }
 
@@ -77,10 +138,8 @@ pub(super) type Source = fn(Form) -> String;
 pub(super) struct Pipelines {
     /// Gives the text of a form; tests give a changed one.
     source: Source,
-    /// The layout that all pipelines share, so that one bind group fits each of them.
-    layout: wgpu::PipelineLayout,
-    /// Binding 0: the parameters, at a dynamic offset. Binding 1: the buffer's window.
-    bindings: wgpu::BindGroupLayout,
+    /// The bindings of the pipelines, without and with a source.
+    bindings: [Bindings; 2],
     /// The parsed shader of each form.
     modules: Mutex<HashMap<Form, wgpu::ShaderModule>>,
     /// A pipeline for each entry point, kernel and dtype of a form.
@@ -90,23 +149,18 @@ pub(super) struct Pipelines {
 impl Pipelines {
     /// Makes the layouts. The caller captures wgpu's errors.
     pub(super) fn new(device: &wgpu::Device, source: Source) -> Self {
-        let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("seedtensors"),
-            entries: &[
-                binding(0, wgpu::BufferBindingType::Uniform, true),
-                binding(1, wgpu::BufferBindingType::Storage { read_only: false }, false),
-            ],
-        });
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("seedtensors"),
-            bind_group_layouts: &[Some(&bindings)],
-            immediate_size: 0,
-        });
-        Self { source, layout, bindings, modules: Mutex::default(), compiled: Mutex::default() }
+        let entries = [
+            binding(0, wgpu::BufferBindingType::Uniform, true),
+            binding(1, wgpu::BufferBindingType::Storage { read_only: false }, false),
+            binding(2, wgpu::BufferBindingType::Storage { read_only: true }, false),
+        ];
+        let bindings = [Bindings::new(device, &entries[..2]), Bindings::new(device, &entries)];
+        Self { source, bindings, modules: Mutex::default(), compiled: Mutex::default() }
     }
 
-    pub(super) const fn bindings(&self) -> &wgpu::BindGroupLayout {
-        &self.bindings
+    /// The layout of bind groups, with or without a source.
+    pub(super) const fn bindings(&self, has_source: bool) -> &wgpu::BindGroupLayout {
+        &self.bindings[has_source as usize].group
     }
 
     /// A pipeline that was compiled before.
@@ -123,12 +177,12 @@ impl Pipelines {
     pub(super) fn compile(&self, device: &wgpu::Device, form: Form, variant: Variant) -> wgpu::ComputePipeline {
         device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some("seedtensors"),
-            layout: Some(&self.layout),
+            layout: Some(&self.bindings[usize::from(matches!(variant.entry, Entry::Orthogonal { .. }))].pipeline),
             module: &self.module(device, form),
             entry_point: Some(variant.entry.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &variant.constants(form),
-                // the shaders have no workgroup memory
+                // the shaders write workgroup memory before they read it
                 zero_initialize_workgroup_memory: false,
             },
             cache: None,

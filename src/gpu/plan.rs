@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::matrix::{MatrixParams, MatrixPlan, Structure};
 use super::pipeline::{Coordinates, Entry};
 use crate::bits::words;
 use crate::coefficients::Coefficients;
@@ -68,6 +69,10 @@ pub(crate) struct Params {
     pub(crate) gap: [u32; 2],
     /// The coordinates that are divided by, the innermost first.
     pub(crate) dims: [Dim; MOST_COORDINATES],
+    /// The parameters of a structured matrix.
+    pub(crate) matrix: MatrixParams,
+    /// Padding: the size is a multiple of 16 bytes.
+    pub(crate) end: [u32; 2],
 }
 
 /// The `Dim` of shaders/fill.wgsl.
@@ -138,6 +143,18 @@ pub(crate) fn plan(
     offset: u64,
     bounds: Bounds,
 ) -> Vec<Dispatch> {
+    plan_matrix(None, selection, dtype, coefficients, offset, bounds)
+}
+
+/// The dispatches that fill a selection of a structured matrix, or of a tensor without structure.
+pub(super) fn plan_matrix(
+    matrix: Option<&MatrixPlan>,
+    selection: &Selection,
+    dtype: Dtype,
+    coefficients: Coefficients,
+    offset: u64,
+    bounds: Bounds,
+) -> Vec<Dispatch> {
     // a multiple of the alignment, so that every window but the first begins where a binding may begin
     let window = bounds.binding.min(LARGEST_WINDOW) / bounds.alignment * bounds.alignment;
     let end = offset + selection.count * dtype.size();
@@ -149,10 +166,12 @@ pub(crate) fn plan(
         let limit = end.min(base + window);
         // half of a last word is written as a whole word, with the other half as it was
         let binding = base..limit.next_multiple_of(4);
-        let mut piece = Piece { selection, dtype, coefficients, offset, bounds, binding, dispatches: &mut dispatches };
-        match selection.shard {
+        let dispatches = &mut dispatches;
+        let mut piece = Piece { matrix, selection, dtype, coefficients, offset, bounds, binding, dispatches };
+        match &selection.shard {
+            shard if matrix.is_some() => piece.scattered(shard.as_ref(), at..limit),
             None => piece.range(at..limit),
-            Some(shard) => piece.shard(&shard, at..limit),
+            Some(shard) => piece.shard(shard, at..limit),
         }
         at = limit;
     }
@@ -161,6 +180,7 @@ pub(crate) fn plan(
 
 /// One window of a plan.
 struct Piece<'a> {
+    matrix: Option<&'a MatrixPlan>,
     selection: &'a Selection,
     dtype: Dtype,
     coefficients: Coefficients,
@@ -217,13 +237,13 @@ impl Piece<'_> {
         let in_words = |count: u64| (count * size).is_multiple_of(4);
         // slots where runs are whole blocks; else dispatches of their own for long runs; else single elements
         if shard.is_of_blocks() && slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
-            self.scattered(shard, range.start..slots.start);
+            self.scattered(Some(shard), range.start..slots.start);
             let blocks = self.element(slots.start) / 4..self.element(slots.end) / 4;
             let jump = self.jump(shard, &blocks);
-            let (coordinates, params) = self.coordinates(shard, blocks, 4);
+            let (coordinates, _, params) = self.coordinates(shard, blocks, 4);
             let params = Params { jump: words(jump.unwrap_or(0)), ..params };
             self.slots(slots.clone(), Entry::Slots { coordinates: Some(coordinates), even: jump.is_some() }, params);
-            self.scattered(shard, slots.end..range.end);
+            self.scattered(Some(shard), slots.end..range.end);
         } else if shard.run() >= LONG_RUN && in_words(shard.run()) && in_words(elements.start) {
             // each run has its own index, and `in_words` makes sure that it begins with a whole word
             let mut at = range.start;
@@ -232,21 +252,34 @@ impl Piece<'_> {
                 at += count * size;
             }
         } else {
-            self.scattered(shard, range);
+            self.scattered(Some(shard), range);
         }
     }
 
-    /// A range of a shard, element by element.
-    fn scattered(&mut self, shard: &Shard, range: Range<u64>) {
+    /// A range of a shard or of a structured matrix, element by element.
+    fn scattered(&mut self, shard: Option<&Shard>, range: Range<u64>) {
         let count = (range.end - range.start) / self.dtype.size();
         if count == 0 {
             return;
         }
         let first = self.element(range.start);
         // units of one element: `fill_scattered` locates each by itself
-        let (coordinates, params) = self.coordinates(shard, first..first + count, 1);
+        let (coordinates, indices, params) = match shard {
+            Some(shard) => {
+                let (coordinates, indices, params) = self.coordinates(shard, first..first + count, 1);
+                (Some(coordinates), indices, params)
+            }
+            None => {
+                let params = Params { block: self.block(first / 4), lead: small(first % 4), ..Params::default() };
+                (None, first..first + count, params)
+            }
+        };
         let params = Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
-        self.dispatch(Entry::Scattered { coordinates }, count.div_ceil(4), params);
+        let (entry, matrix) = match self.matrix {
+            Some(matrix) => matrix.entry(coordinates, &indices),
+            None => (Entry::Scattered { coordinates, structure: Structure::default() }, MatrixParams::default()),
+        };
+        self.dispatch(entry, count.div_ceil(4), Params { matrix, ..params });
     }
 
     /// The distance in the tensor, in blocks, between the four quarters of a shard's blocks. There is one where every
@@ -260,10 +293,11 @@ impl Piece<'_> {
         (together && quarter.is_multiple_of(row)).then(|| quarter / row * (dim.stride / 4))
     }
 
-    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor. A unit's number
+    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor, and the range of
+    /// the tensor that these are in, from the index that the shader counts from. A unit's number
     /// is divided into coordinates, the innermost first: as many as count at most `MOST_COUNTED` units. The next
     /// coordinate may overflow once within a window.
-    fn coordinates(&self, shard: &Shard, units: Range<u64>, unit: u64) -> (Coordinates, Params) {
+    fn coordinates(&self, shard: &Shard, units: Range<u64>, unit: u64) -> (Coordinates, Range<u64>, Params) {
         let first = units.start;
         // the run itself is the innermost coordinate, of stride 1, where it has more than one unit
         let run = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
@@ -301,9 +335,9 @@ impl Piece<'_> {
             }
         }
         // threads behind the last element work out one unit more
-        let wide =
-            (shard.index((units.end * unit).min(shard.elements()) - 1) - index) / unit >= u64::from(u32::MAX) - 8;
-        (Coordinates { count: small(count as u64), wide }, params)
+        let last = shard.index((units.end * unit).min(shard.elements()) - 1);
+        let wide = (last - index) / unit >= u64::from(u32::MAX) - 8;
+        (Coordinates { count: small(count as u64), wide }, index..last + 1, params)
     }
 
     /// A range of whole threads of `fill_slots`.

@@ -85,10 +85,10 @@ pub(crate) fn assert_words_agree(gpu: &Gpu, key: Key, start: u64, count: u64) {
 }
 
 /// Runs one thread of the library's shader text and `entry`, which reads and writes `io`, an array of
-/// `vec4<u32>` at binding 2.
+/// `vec4<u32>` at binding 3.
 pub(crate) fn run_shader(gpu: &Gpu, form: Form, body: &str, io: &[[u32; 4]]) -> Vec<[u32; 4]> {
     let entry = format!(
-        "@group(0) @binding(2) var<storage, read_write> io: array<vec4<u32>, {}>;
+        "@group(0) @binding(3) var<storage, read_write> io: array<vec4<u32>, {}>;
         @compute @workgroup_size(1) fn test_entry() {{ {body} }}",
         io.len()
     );
@@ -121,7 +121,7 @@ pub(crate) fn run_shader(gpu: &Gpu, form: Form, body: &str, io: &[[u32; 4]]) -> 
     let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &pipeline.get_bind_group_layout(0),
-        entries: &[wgpu::BindGroupEntry { binding: 2, resource: buffer.as_entire_binding() }],
+        entries: &[wgpu::BindGroupEntry { binding: 3, resource: buffer.as_entire_binding() }],
     });
     let mut encoder = device.create_command_encoder(&Default::default());
     {

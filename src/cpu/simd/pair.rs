@@ -55,6 +55,19 @@ impl<U: Simd> Simd for Pair<U> {
     }
 
     #[inline(always)]
+    fn load(self, words: &[u32]) -> Self::Vector {
+        let (first, second) = words.split_at(U::LANES);
+        [self.0.load(first), self.0.load(second)]
+    }
+
+    #[inline(always)]
+    fn store(self, a: Self::Vector, out: &mut [u32]) {
+        let (first, second) = out.split_at_mut(U::LANES);
+        self.0.store(a[0], first);
+        self.0.store(a[1], second);
+    }
+
+    #[inline(always)]
     fn mul_wide(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
         let ([low_0, high_0], [low_1, high_1]) = (self.0.mul_wide(a[0], b[0]), self.0.mul_wide(a[1], b[1]));
         [[low_0, low_1], [high_0, high_1]]

@@ -25,6 +25,16 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn load(self, words: &[u32]) -> u32 {
+        words[0]
+    }
+
+    #[inline(always)]
+    fn store(self, a: u32, out: &mut [u32]) {
+        out[0] = a;
+    }
+
+    #[inline(always)]
     fn add(self, a: u32, b: u32) -> u32 {
         a.wrapping_add(b)
     }

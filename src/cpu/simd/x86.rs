@@ -157,6 +157,18 @@ impl Simd for V4 {
     }
 
     #[inline(always)]
+    fn load(self, words: &[u32]) -> __m512i {
+        let (words, _) = words.as_chunks::<16>();
+        bytemuck::cast(words[0])
+    }
+
+    #[inline(always)]
+    fn store(self, a: __m512i, out: &mut [u32]) {
+        let (out, _) = out.as_chunks_mut::<16>();
+        out[0] = bytemuck::cast(a);
+    }
+
+    #[inline(always)]
     fn at_least(self, a: __m512i, b: __m512i) -> __mmask16 {
         self.avx512f._mm512_cmpge_epu32_mask(a, b)
     }
@@ -248,6 +260,18 @@ impl Simd for V3 {
     #[inline(always)]
     fn splat(self, word: u32) -> __m256i {
         self.avx._mm256_set1_epi32(word.cast_signed())
+    }
+
+    #[inline(always)]
+    fn load(self, words: &[u32]) -> __m256i {
+        let (words, _) = words.as_chunks::<8>();
+        bytemuck::cast(words[0])
+    }
+
+    #[inline(always)]
+    fn store(self, a: __m256i, out: &mut [u32]) {
+        let (out, _) = out.as_chunks_mut::<8>();
+        out[0] = bytemuck::cast(a);
     }
 
     #[inline(always)]

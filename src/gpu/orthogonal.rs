@@ -1,0 +1,265 @@
+//! Orthogonal matrices on the GPU: for each batch of vectors, panel by panel, the dispatches of shaders/reflectors.wgsl,
+//! and then the dispatches that write the batch's elements. cpu/reflectors.rs has the algorithm.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::context::Context;
+use super::form::Form;
+use super::matrix::MatrixPlan;
+use super::pipeline::{Entry, Reflect, Variant};
+use super::plan::{Bounds, Dispatch, plan, plan_matrix};
+use super::record::Step;
+use crate::coefficients::Coefficients;
+use crate::fill::Selection;
+use crate::kernel::KernelKind;
+use crate::matrix::{Matrix, Structure};
+use crate::{Dtype, Key, Result};
+
+/// Reflectors of a panel, and the sides of a workgroup's tile of sums. As in shaders/reflectors.wgsl.
+const PANEL: u32 = 64;
+/// Rows of a partial sum.
+const BLOCK: u32 = 128;
+/// The largest length of a vector: of 64 threads each there are at most 65,535 workgroups in a dimension.
+const LONGEST: u64 = 1 << 22;
+
+// tests/shaders.rs compares the offsets
+/// The `Panel` of shaders/reflectors.wgsl.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PanelParams {
+    /// The first reflector, which is also the first row.
+    pub(crate) first: u32,
+    pub(crate) reflectors: u32,
+    /// Elements of a vector.
+    pub(crate) length: u32,
+    /// The first vector of the batch, and the number of vectors.
+    pub(crate) start: u32,
+    pub(crate) vectors: u32,
+    /// 0, which no compiler of the shaders knows.
+    pub(crate) zero: u32,
+    /// The positions of the buffer's parts, in f32.
+    pub(crate) normals: u32,
+    pub(crate) squares: u32,
+    pub(crate) heads: u32,
+    pub(crate) gram: u32,
+    pub(crate) sides: u32,
+    pub(crate) strips: u32,
+}
+
+/// A step of an orthogonal matrix.
+pub(super) enum Command {
+    /// A fill of the scratch buffer with f32 of an elementwise kernel.
+    Scratch(KernelKind, Dispatch),
+    /// A step of a panel, with its workgroups in x and y.
+    Panel(Reflect, PanelParams, [u32; 2]),
+    /// The elements of a batch, from the scratch buffer to the target.
+    Write(Dispatch),
+}
+
+/// An orthogonal matrix on a device: its sizes, and the memory for the steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Orthogonal {
+    key: Key,
+    /// Elements of a vector, and the number of all vectors.
+    length: u32,
+    count: u32,
+    /// The vectors that are needed.
+    needed: [u32; 2],
+    /// Vectors that are computed at a time.
+    batch: u32,
+}
+
+impl Orthogonal {
+    /// The plan for a selection of an orthogonal matrix; none for another matrix, and where the device has no binding
+    /// that is large enough.
+    pub(super) fn new(matrix: &Matrix, selection: &Selection, bounds: Bounds) -> Option<Self> {
+        let (rows, columns) = match matrix.structure() {
+            Structure::Orthogonal { rows, columns } => (rows, columns),
+            Structure::DeltaOrthogonal { kernel } => (kernel.ins, kernel.outs),
+            _ => return None,
+        };
+        let (length, count) = (rows.max(columns), rows.min(columns));
+        let needed = match matrix.structure() {
+            Structure::Orthogonal { .. } if rows > columns => needed_columns(selection, columns),
+            Structure::Orthogonal { .. } => needed_rows(selection, columns),
+            _ => 0..count,
+        };
+        // the parts that do not depend on the batch, and those of each vector
+        let fixed = (length * u64::from(PANEL)) + length.div_ceil(BLOCK.into()) * u64::from(2 * PANEL) + 8192;
+        let each = length + u64::from(PANEL);
+        let words = bounds.binding.min(1 << 31) / 4;
+        let most = words.checked_sub(fixed)? / each / u64::from(PANEL) * u64::from(PANEL);
+        let batch = (needed.end - needed.start).min(most);
+        let small = |value: u64| u32::try_from(value).ok();
+        (batch > 0 && length <= LONGEST).then_some(())?;
+        Some(Self {
+            key: selection.key,
+            length: small(length)?,
+            count: small(count)?,
+            needed: [small(needed.start)?, small(needed.end)?],
+            batch: small(batch)?,
+        })
+    }
+
+    /// The bytes of the scratch buffer.
+    pub(super) const fn scratch(&self) -> u64 {
+        let params = self.params(self.batch);
+        4 * (params.strips as u64 + self.batch as u64 * self.length as u64)
+    }
+
+    /// The parameters of a batch of so many vectors.
+    const fn params(&self, vectors: u32) -> PanelParams {
+        let squares = PANEL * self.length;
+        let heads = squares + 2 * PANEL * self.length.div_ceil(BLOCK);
+        let gram = heads + 2 * PANEL;
+        let sides = gram + PANEL * PANEL;
+        // a multiple of 4, so that the scratch buffer is filled by whole slots
+        let strips = sides + PANEL * vectors;
+        PanelParams {
+            first: 0,
+            reflectors: 0,
+            length: self.length,
+            start: 0,
+            vectors,
+            zero: 0,
+            normals: 0,
+            squares,
+            heads,
+            gram,
+            sides,
+            strips,
+        }
+    }
+
+    /// The steps that write a selection's elements. `normal` are the coefficients of a standard normal, and `gain` those
+    /// of the elements.
+    pub(super) fn commands(
+        &self,
+        plan: &MatrixPlan,
+        target: (&Selection, Dtype, u64),
+        normal: Coefficients,
+        gain: Coefficients,
+        bounds: Bounds,
+    ) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let [first, end] = self.needed;
+        for start in (first..end).step_by(self.batch as usize) {
+            let params = PanelParams { start, ..self.params(self.batch.min(end - start)) };
+            self.compute(&params, normal, bounds, &mut commands);
+            let (selection, dtype, offset) = target;
+            let plan = plan.with_vectors(start, params.vectors, params.strips);
+            let dispatches = plan_matrix(Some(&plan), selection, dtype, gain, offset, bounds);
+            commands.extend(dispatches.into_iter().map(Command::Write));
+        }
+        commands
+    }
+
+    /// The steps that compute a batch of vectors.
+    fn compute(&self, params: &PanelParams, normal: Coefficients, bounds: Bounds, commands: &mut Vec<Command>) {
+        let fill = |kind, start: u64, count: u64, coefficients, at: u32| {
+            let selection = Selection::run(self.key, start, count);
+            let dispatches = plan(&selection, Dtype::F32, coefficients, 4 * u64::from(at), bounds);
+            dispatches.into_iter().map(|dispatch| Command::Scratch(kind, dispatch)).collect::<Vec<_>>()
+        };
+        let length = u64::from(self.length);
+        // a constant of 0
+        let zero = Coefficients::default();
+        commands.extend(fill(KernelKind::Constant, 0, u64::from(params.vectors) * length, zero, params.strips));
+        let last = (params.start + params.vectors - 1) / PANEL;
+        for first in (0..=last).rev().map(|panel| panel * PANEL) {
+            let reflectors = PANEL.min(self.count - first);
+            let (index, count) = (u64::from(first) * length, u64::from(reflectors) * length);
+            commands.extend(fill(KernelKind::NormalCentred, index, count, normal, params.normals));
+            // the vectors before the panel's are columns of the identity, which it leaves as they are
+            let skip = first.saturating_sub(params.start) / PANEL * PANEL;
+            let params = PanelParams {
+                first,
+                reflectors,
+                start: params.start + skip,
+                vectors: params.vectors - skip,
+                strips: params.strips + skip * self.length,
+                ..*params
+            };
+            let (rows, tiles) = (self.length - first, params.vectors.div_ceil(PANEL));
+            let blocks = rows.div_ceil(BLOCK);
+            commands.extend(
+                [
+                    (Reflect::Squares, [(blocks * (PANEL / 4)).div_ceil(64), 1]),
+                    (Reflect::Heads, [1, 1]),
+                    (Reflect::Vectors, [rows.div_ceil(64), PANEL]),
+                    (Reflect::Gram, [1, 1]),
+                    (Reflect::Sides, [tiles, 1]),
+                    (Reflect::Solve, [params.vectors.div_ceil(64), 1]),
+                    (Reflect::Update, [rows.div_ceil(PANEL), tiles]),
+                ]
+                .map(|(step, grid)| Command::Panel(step, params, grid)),
+            );
+        }
+    }
+}
+
+/// The rows of a selection's elements.
+fn needed_rows(selection: &Selection, columns: u64) -> Range<u64> {
+    let mut indices = selection.runs().into_iter().map(|(index, count)| index..index + count);
+    let first = indices.next().unwrap_or(0..0);
+    // runs are in ascending order
+    let last = indices.next_back().unwrap_or_else(|| first.clone());
+    first.start / columns..last.end.div_ceil(columns)
+}
+
+/// The columns of a selection's elements, and those between them.
+fn needed_columns(selection: &Selection, columns: u64) -> Range<u64> {
+    let mut needed = columns..0;
+    for (index, count) in selection.runs() {
+        let column = index % columns;
+        // a run over the end of a row begins the next one
+        let (start, end) = if column + count > columns { (0, columns) } else { (column, column + count) };
+        needed = needed.start.min(start)..needed.end.max(end);
+    }
+    needed
+}
+
+/// The buffers of a fill, and the forms of its kernels.
+pub(super) struct Resources<'a, 'f> {
+    pub(super) context: &'f Context,
+    /// The form of an elementwise kernel.
+    pub(super) form: &'f dyn Fn(KernelKind, Dtype) -> Result<Form>,
+    /// The form of the steps of panels.
+    pub(super) reflect: Form,
+    pub(super) target: &'a wgpu::Buffer,
+    pub(super) dtype: Dtype,
+    pub(super) scratch: &'a wgpu::Buffer,
+}
+
+impl<'a> Resources<'a, '_> {
+    /// The commands with their pipelines and buffers.
+    pub(super) fn steps(&self, commands: Vec<Command>, steps: &mut Vec<Step<'a>>) -> Result<()> {
+        for command in commands {
+            steps.push(match command {
+                Command::Scratch(kind, dispatch) => {
+                    let pipeline = self.pipeline((self.form)(kind, Dtype::F32)?, dispatch.entry, kind, Dtype::F32)?;
+                    Step::Dispatch(Box::new(dispatch), pipeline, self.scratch, None)
+                }
+                Command::Panel(step, params, grid) => {
+                    // neither the kernel nor the dtype plays a part in it
+                    let pipeline =
+                        self.pipeline(self.reflect, Entry::Reflect(step), KernelKind::Words, Dtype::F32)?;
+                    Step::Reflect(params, grid, pipeline, self.scratch)
+                }
+                Command::Write(dispatch) => {
+                    // a normal's scaling and rounding
+                    let form = (self.form)(KernelKind::Normal, self.dtype)?;
+                    let pipeline = self.pipeline(form, dispatch.entry, KernelKind::Normal, self.dtype)?;
+                    Step::Dispatch(Box::new(dispatch), pipeline, self.target, Some(self.scratch))
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn pipeline(&self, form: Form, entry: Entry, kind: KernelKind, dtype: Dtype) -> Result<wgpu::ComputePipeline> {
+        self.context.pipeline(form, Variant { entry, kind, dtype })
+    }
+}
