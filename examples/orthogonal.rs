@@ -1,31 +1,66 @@
-//! Times orthogonal matrices and measures them: `cargo run --release --features orthogonal --example orthogonal`.
+//! Times orthogonal matrices and measures them, on the CPU and on the GPU: `cargo run --release --example orthogonal`.
 //!
 //! `scripts/bench/orthogonal.py` compares it with numpy's and PyTorch's QR.
-#![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "an example of known sizes, which prints")]
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::time::Instant;
 
-use faer::Mat;
-use seedtensors::{Fill, Init, Key, Result, Shape, cpu};
+use seedtensors::gpu::{Gpu, Select, Target};
+use seedtensors::{Dtype, Fill, Init, Key, Result, Shape, cpu};
+
+/// The median of three times of a call, in seconds.
+fn median(mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut times = [0.0; 3];
+    for time in &mut times {
+        let begin = Instant::now();
+        call()?;
+        *time = begin.elapsed().as_secs_f64();
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[1])
+}
+
+/// `max |QtQ - I|` over every 16th row with all rows, in f64.
+fn defect(q: &[f32], n: usize) -> f64 {
+    let rows: Vec<&[f32]> = q.chunks_exact(n).collect();
+    let mut worst = 0.0_f64;
+    for (i, a) in rows.iter().enumerate().step_by(16) {
+        for (j, b) in rows.iter().enumerate() {
+            let product: f64 = a.iter().zip(*b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            worst = worst.max((product - f64::from(u8::from(i == j))).abs());
+        }
+    }
+    worst
+}
 
 fn main() -> Result<()> {
-    for n in [2048, 4096] {
+    for n in [2048_u64, 4096] {
         let shape = Shape::new(&[n, n])?;
         let fill = Fill::new(Key::new(42).named("weight"), Init::Orthogonal { gain: 1.0 }, &shape)?;
-        let mut q = vec![0.0_f32; (n * n) as usize];
-        let mut times = Vec::new();
-        for _ in 0..3 {
-            let begin = Instant::now();
-            cpu::fill(&fill, &mut q)?;
-            times.push(begin.elapsed());
+        let mut q: Vec<f32> = cpu::tensor(&fill)?;
+        let time = median(|| cpu::fill(&fill, &mut q))?;
+        #[expect(clippy::cast_possible_truncation, reason = "a number of this example")]
+        let defect = defect(&q, n as usize);
+        println!("seedtensors {n} x {n}: {time:.2} s, max |QtQ - I| {defect:.2e}");
+        for shard in 0..8 {
+            let part = fill.shard(&shape.shard(&[shard * n / 8, 0], &[n / 8, n])?)?;
+            let mut out: Vec<f32> = cpu::tensor(&part)?;
+            let shard_time = median(|| cpu::fill(&part, &mut out))?;
+            println!("  rows of rank {shard} of 8: {shard_time:.3} s, {:.3} of the whole", shard_time / time);
         }
-        times.sort_unstable();
-        let n = n as usize;
-        let q = Mat::from_fn(n, n, |i, j| f64::from(q[i * n + j]));
-        let product = q.transpose() * &q;
-        let defect = |i: usize, j: usize| (product[(i, j)] - if i == j { 1.0 } else { 0.0 }).abs();
-        let worst = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| defect(i, j)).fold(0.0, f64::max);
-        println!("seedtensors {n} x {n}: {:.2} s, max |QtQ - I| {worst:.2e}", times[1].as_secs_f64());
+    }
+    // without a GPU the CPU's times are all there is
+    let Ok(gpu) = Gpu::open(&Select::Default) else { return Ok(()) };
+    for n in [2048_u64, 4096] {
+        let fill = Fill::new(Key::new(42).named("weight"), Init::Orthogonal { gain: 1.0 }, &Shape::new(&[n, n])?)?;
+        let buffer = gpu.tensor(&fill, Dtype::F32)?;
+        let time = median(|| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            gpu.fill(&mut encoder, &fill, &Target::new(&buffer, Dtype::F32))?;
+            gpu.queue().submit([encoder.finish()]);
+            gpu.read::<u32>(&buffer, 0, 1).map(drop)
+        })?;
+        println!("{} {n} x {n}: {time:.2} s", gpu.info().name);
     }
     Ok(())
 }

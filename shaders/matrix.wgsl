@@ -41,6 +41,8 @@ struct Matrix {
     vectors: u32,
     strips: u32,
     length: u32,
+    // sparse: shifts of a permutation
+    rounds: u32,
 }
 
 // The computed vectors of an orthogonal matrix.
@@ -102,8 +104,8 @@ fn shifted(number: u32, word: u32, bound: u32) -> u32 {
 
 // A word of the permutation of a column.
 fn shift_word(column: vec2<u32>, round: u32, value: u32) -> u32 {
-    // (8 column + round) 2^16 + value
-    let scaled = vec2(8u * column.x + round, (column.y << 3u) | (column.x >> 29u));
+    // (32 column + round) 2^16 + value
+    let scaled = vec2(32u * column.x + round, (column.y << 5u) | (column.x >> 27u));
     let index = vec2((scaled.x << 16u) | value, (scaled.y << 16u) | (scaled.x >> 16u));
     let counter = add_wide(params.matrix.offset, index);
     let blocks = Blocks(vec4(counter.x), vec4(counter.y), vec4(0u), vec4(0u));
@@ -117,7 +119,7 @@ fn place_of(row: u32, column: vec2<u32>) -> u32 {
     loop {
         var x = place / m.height;
         var y = place % m.height;
-        for (var round = 0u; round < 6u; round += 2u) {
+        for (var round = 0u; round < m.rounds; round += 2u) {
             x = shifted(x, shift_word(column, round, y), m.width);
             y = shifted(y, shift_word(column, round + 1u, x), m.height);
         }

@@ -15,6 +15,9 @@ const DEPTH: u32 = 16u;
 const SMALL: u32 = 0x2b800000u;
 const SMALL_SOLUTION: u32 = 0x21800000u;
 const SMALL_SIDE: u32 = 0x17800000u;
+// First guesses of the reciprocal square root and of 2 / x.
+const ROOT_MAGIC: u32 = 0x5f375a86u;
+const TWO_OVER_MAGIC: u32 = 0x7f7311c3u;
 
 struct Panel {
     // the first reflector, which is also the first row, and the number of reflectors
@@ -94,7 +97,7 @@ fn reflect_squares(@builtin(global_invocation_id) id: vec3<u32>) {
 // A square root to some units in the last place.
 fn square_root(square: vec4<f32>) -> vec4<f32> {
     let half = 0.5 * square;
-    var y = bitcast<vec4<f32>>(vec4(0x5f375a86u) - (bitcast<vec4<u32>>(square) >> vec4(1u)));
+    var y = bitcast<vec4<f32>>(vec4(ROOT_MAGIC) - (bitcast<vec4<u32>>(square) >> vec4(1u)));
     y = pin(y * pin(sub_mul(vec4(1.5), pin(half * y), y)));
     y = pin(y * pin(sub_mul(vec4(1.5), pin(half * y), y)));
     y = pin(y * pin(sub_mul(vec4(1.5), pin(half * y), y)));
@@ -104,7 +107,7 @@ fn square_root(square: vec4<f32>) -> vec4<f32> {
 // 2 / x.
 fn two_over(x: vec4<f32>) -> vec4<f32> {
     let half = 0.5 * x;
-    var y = bitcast<vec4<f32>>(vec4(0x7f7311c3u) - bitcast<vec4<u32>>(x));
+    var y = bitcast<vec4<f32>>(vec4(TWO_OVER_MAGIC) - bitcast<vec4<u32>>(x));
     y = pin(mul_add(y, pin(sub_mul(vec4(1.0), half, y)), y));
     y = pin(mul_add(y, pin(sub_mul(vec4(1.0), half, y)), y));
     y = pin(mul_add(y, pin(sub_mul(vec4(1.0), half, y)), y));

@@ -17,7 +17,7 @@ mod memory;
 mod orthogonal;
 mod permutation;
 mod philox;
-mod reflectors;
+pub(crate) mod reflectors;
 pub(crate) mod sampler;
 mod simd;
 mod threads;
@@ -33,15 +33,14 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 /// Fills `out` with the fill's elements, on the threads of rayon's current pool where the feature `rayon` is on.
 ///
-/// Allocates nothing, except for a [`Matrix`](crate::Matrix) that is computed whole. The values are those of a GPU
-/// fill, to the bit, where the arithmetic is exact.
+/// Allocates nothing, except for an orthogonal [`Matrix`](crate::Matrix). The values are those of a GPU fill, to the
+/// bit, where the arithmetic is exact.
 ///
 /// # Errors
 ///
 /// [`WrongLength`](Error::WrongLength) where `out` has not as many elements as the fill,
 /// [`BadParameter`](Error::BadParameter) for parameters that the sampler refuses in this dtype,
-/// [`NoMemory`](Error::NoMemory) for a matrix that is too large for it, and [`NeedsFeature`](Error::NeedsFeature) for
-/// an orthogonal matrix without the feature `orthogonal`.
+/// and [`NoMemory`](Error::NoMemory) for an orthogonal matrix that is too large for it.
 ///
 /// ```
 /// use half::bf16;
@@ -172,7 +171,7 @@ impl Filler {
     /// # Errors
     ///
     /// [`WrongLength`](Error::WrongLength) where `out` does not hold whole elements or more than there are from `start`
-    /// on, [`NoMemory`](Error::NoMemory) and [`NeedsFeature`](Error::NeedsFeature).
+    /// on, and [`NoMemory`](Error::NoMemory).
     pub fn fill_bytes(&self, start: u64, out: &mut [u8]) -> Result<()> {
         let size = self.dtype.size();
         let left = self.selection.count.saturating_sub(start);

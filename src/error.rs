@@ -104,9 +104,6 @@ pub enum Error {
     /// A text that names no dtype, mode, distribution, gain or layout.
     #[error(transparent)]
     UnknownName(#[from] UnknownName),
-    /// The library was built without this feature.
-    #[error("this needs the feature `{0}` of seedtensors: cargo add seedtensors --features {0}")]
-    NeedsFeature(&'static str),
     /// A slice, or a range of bytes, of another length than the fill has elements.
     #[error("a fill of {elements} elements needs a slice of {expected} {unit}, not of {found}")]
     WrongLength {

@@ -19,7 +19,7 @@ mod handle;
 mod info;
 pub(crate) mod matrix;
 mod open;
-mod orthogonal;
+pub(crate) mod orthogonal;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod probes;

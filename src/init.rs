@@ -96,14 +96,14 @@ pub enum Init {
     /// Orthonormal columns times `gain`, or rows where the first dimension is smaller than the product of the
     /// others: Q of a QR decomposition with the signs that make it uniform (Saxe, McClelland, Ganguli, "Exact
     /// solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013); at least 2
-    /// dimensions. Needs the feature `orthogonal`.
+    /// dimensions.
     Orthogonal {
         /// The factor; finite.
         gain: f64,
     },
     /// A convolution whose kernel's centre, at `(size - 1) / 2`, is an orthogonal matrix, and that is 0 elsewhere
     /// (Xiao and others, "Dynamical isometry and a mean field theory of CNNs", 2018); 3 to 5 dimensions, no fewer
-    /// outputs than inputs. Needs the feature `orthogonal`.
+    /// outputs than inputs.
     DeltaOrthogonal {
         /// The factor; finite.
         gain: f64,

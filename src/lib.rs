@@ -61,7 +61,6 @@
 //!   `seedtensors::wgpu`. burn 0.22 uses wgpu 30, too: give burn and [`gpu::Gpu::from_wgpu`] the same device. Without
 //!   this feature nothing of wgpu is built.
 //! - `rayon` (default): the CPU fills on every core. Without it, on the calling thread.
-//! - `orthogonal`: [`Init::Orthogonal`] and [`Init::DeltaOrthogonal`], by faer's QR decomposition.
 //! - `serde`: `Serialize` and `Deserialize` for initialisers, layers, shapes, samplers and dtypes, as recipes write
 //!   them.
 //!

@@ -46,14 +46,20 @@ pub(crate) struct Grid {
     /// Both sides are at most 2^16.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Shifts of a permutation, at most 28.
+    pub(crate) rounds: u32,
 }
 
 impl Grid {
     /// The smallest grid that is nearly a square.
-    pub(crate) const fn new(rows: u32) -> Self {
+    pub(crate) fn new(rows: u32) -> Self {
         let root = rows.isqrt();
         let width = if root * root < rows { root + 1 } else { root };
-        Self { rows, width, height: if width == 0 { 0 } else { rows.div_ceil(width) } }
+        let height = rows.checked_div(width).map_or(0, |height| height + u32::from(height * width < rows));
+        // Two shifts bring the places of two rows nearer to independent ones by a factor of the height. So many bring
+        // the probability of any two places to within 2^-14 of the uniform one.
+        let bits = height.max(2).ilog2();
+        Self { rows, width, height, rounds: 2 * 14_u32.div_ceil(bits) }
     }
 }
 

@@ -44,8 +44,7 @@ pub enum Sampler {
         /// 2^-126, and the dtype has a value there.
         high: f32,
     },
-    /// The values of a structured matrix, computed on the CPU. An orthogonal or a sparse matrix is computed whole,
-    /// whatever part of it is filled. A matrix cannot be serialised; serialise its initialiser and its shape.
+    /// The values of a structured matrix. A matrix cannot be serialised; serialise its initialiser and its shape.
     // a matrix depends on the shape, which a sampler does not store
     #[cfg_attr(feature = "serde", serde(skip))]
     Matrix(Matrix),

@@ -9,9 +9,12 @@ use crate::cpu::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STE
 use crate::cpu::inverse_normal::{
     CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
 };
+use crate::cpu::reflectors::{BLOCK, PANEL, ROOT_MAGIC, SMALL, SMALL_SIDE, SMALL_SOLUTION, TWO_OVER_MAGIC};
 use crate::cpu::sampler::window_quantile;
 use crate::cpu::vector::{lane, value};
 use crate::fill::Selection;
+use crate::gpu::matrix::{MatrixParams as Matrix, StructureKind};
+use crate::gpu::orthogonal::{PanelParams as Panel, TILE};
 use crate::gpu::pipeline::Variant;
 use crate::gpu::plan::{self, Bounds, Dim, Params};
 use crate::gpu::{Form, Products, probes};
@@ -107,6 +110,25 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),
         ("WORKGROUP_SIZE", plan::WORKGROUP_SIZE),
+        ("STRUCTURE_NONE", StructureKind::None as u32),
+        ("STRUCTURE_EYE", StructureKind::Eye as u32),
+        ("STRUCTURE_DIRAC_OUT_IN", StructureKind::DiracOutIn as u32),
+        ("STRUCTURE_DIRAC_IN_OUT", StructureKind::DiracInOut as u32),
+        ("STRUCTURE_SPARSE", StructureKind::Sparse as u32),
+        ("STRUCTURE_TALL", StructureKind::Tall as u32),
+        ("STRUCTURE_WIDE", StructureKind::Wide as u32),
+        ("STRUCTURE_DELTA_OUT_IN", StructureKind::DeltaOutIn as u32),
+        ("STRUCTURE_DELTA_IN_OUT", StructureKind::DeltaInOut as u32),
+        ("PANEL", PANEL as u32),
+        ("BLOCK", BLOCK as u32),
+        ("TILE", TILE),
+        // the shader alone loads factors step by step
+        ("DEPTH", 16),
+        ("ROOT_MAGIC", ROOT_MAGIC),
+        ("TWO_OVER_MAGIC", TWO_OVER_MAGIC),
+        ("SMALL", SMALL.to_bits()),
+        ("SMALL_SIDE", SMALL_SIDE.to_bits()),
+        ("SMALL_SOLUTION", SMALL_SOLUTION.to_bits()),
     ]
 }
 
@@ -174,7 +196,42 @@ pub fn structs() -> Vec<Layout> {
             carry,
             jump,
             coefficients,
-            dims
+            dims,
+            matrix
+        }),
+        layout!(Matrix {
+            inner,
+            middle,
+            at_inner,
+            at_middle,
+            at_outer,
+            centre,
+            group,
+            key,
+            offset,
+            zeros,
+            width,
+            height,
+            rows,
+            start,
+            vectors,
+            strips,
+            length,
+            rounds
+        }),
+        layout!(Panel {
+            first,
+            reflectors,
+            length,
+            start,
+            vectors,
+            zero,
+            normals,
+            squares,
+            heads,
+            gram,
+            sides,
+            strips
         }),
     ]
 }

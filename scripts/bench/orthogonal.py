@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times orthogonal matrices, and the QR of numpy and of PyTorch, in turn: each the median of three.
 
-    pip install numpy torch && cargo build --release --features orthogonal --example orthogonal && scripts/bench/orthogonal.py
+    pip install numpy torch && cargo build --release --example orthogonal && scripts/bench/orthogonal.py
 """
 
 import pathlib

@@ -9,9 +9,7 @@
 
 use super::fill::elements;
 use super::memory::reserve;
-use super::simd::Simd;
-#[cfg(target_arch = "x86_64")]
-use super::simd::{Pair, Scalar};
+use super::simd::{Pair, Scalar, Simd};
 use super::threads::for_each_chunk;
 use super::vector::Floats;
 use crate::coefficients::normal;
@@ -30,11 +28,15 @@ pub(crate) type Row = [f32; LANES];
 
 /// Elements of C and of reflectors below 2^-40 count as 0, and those of X below 2^-60. No product is then below 2^-100,
 /// and no sum is subnormal, because it is a multiple of its summands' last places.
-const SMALL: f32 = f32::from_bits(87 << 23);
+pub(crate) const SMALL: f32 = f32::from_bits(87 << 23);
 /// See `SMALL`.
-const SMALL_SOLUTION: f32 = f32::from_bits(67 << 23);
+pub(crate) const SMALL_SOLUTION: f32 = f32::from_bits(67 << 23);
 /// The right sides of the triangular system, before they are multiplied by at least 2^-34.
-const SMALL_SIDE: f32 = f32::from_bits(47 << 23);
+pub(crate) const SMALL_SIDE: f32 = f32::from_bits(47 << 23);
+/// A first guess of the reciprocal square root, within 3.5 %.
+pub(crate) const ROOT_MAGIC: u32 = 0x5F37_5A86;
+/// A first guess of 2 / x, within 5.1 %.
+pub(crate) const TWO_OVER_MAGIC: u32 = 0x7F73_11C3;
 
 /// The normals that the reflectors of a matrix come from: `count` vectors of `length` elements, row-major.
 #[derive(Clone, Copy)]
@@ -237,7 +239,7 @@ impl Panel {
 /// A square root to some units in the last place, of 0 or a number from 2^-80 to 2^40: three Newton steps for the
 /// reciprocal root.
 fn root(square: f32) -> f32 {
-    let mut y = f32::from_bits(0x5F37_5A86 - (square.to_bits() >> 1));
+    let mut y = f32::from_bits(ROOT_MAGIC - (square.to_bits() >> 1));
     for _ in 0..3 {
         y = y * (1.5 - ((0.5 * square) * y) * y);
     }
@@ -255,7 +257,7 @@ fn add_exactly([a, a_error]: [f32; 2], [b, b_error]: [f32; 2]) -> [f32; 2] {
 
 /// 2 / x to half a unit in the last place and a little more, for x from 2^-80 to 2^40.
 fn two_over(x: f32) -> f32 {
-    let mut y = f32::from_bits(0x7F73_11C3 - x.to_bits());
+    let mut y = f32::from_bits(TWO_OVER_MAGIC - x.to_bits());
     for _ in 0..3 {
         y = y + y * (1.0 - (0.5 * x) * y);
     }
@@ -416,5 +418,57 @@ fn solve<U: Simd>(simd: U, panel: &Panel, side: &mut [Row; PANEL]) {
         }
         let solution = without_small(rest, SMALL_SIDE) * panel.inverses[k];
         without_small(solution, SMALL_SOLUTION).store(&mut side[k]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panels on this processor's widest unit have the bits of single lanes, for either number of rows at a time.
+    #[test]
+    fn vector_units_agree() {
+        let lanes = Pair(Pair(Pair(Pair(Scalar))));
+        let normals = Normals { key: Key::new(42), count: 100, length: 301 };
+        let mut panel = Panel::reserve(&normals).unwrap();
+        for first in [64, 0] {
+            panel.set(&normals, first).unwrap();
+            let width = panel.width();
+            for (strip, expected) in panel.gram.chunks_exact(LANES * width).enumerate() {
+                // the part below the diagonal is not computed
+                let mut out = expected.to_vec();
+                out.chunks_exact_mut(width).for_each(|row| row[strip * LANES..].fill(f32::NAN));
+                Gram { panel: &panel, strip, out: &mut out }.run::<_, 4>(lanes);
+                assert!(out == expected, "products of strip {strip}");
+                Gram { panel: &panel, strip, out: &mut out }.run::<_, 8>(lanes);
+                assert!(out == expected, "products of strip {strip}, eight rows at a time");
+            }
+            let vectors: Vec<usize> = (first..first + 36).collect();
+            let length = normals.length.next_multiple_of(LANES);
+            let mut strips = vec![[0.0; LANES]; 3 * length];
+            panel.apply(&vectors, &mut strips, length);
+            // once more, now that no element is 0
+            let mut expected = strips.clone();
+            on_widest(Apply { panel: &panel, strips: &mut expected, length });
+            let mut found = strips.clone();
+            Apply { panel: &panel, strips: &mut found, length }.run::<_, 4>(lanes);
+            assert!(found == expected, "panel {first}");
+            Apply { panel: &panel, strips: &mut strips, length }.run::<_, 8>(lanes);
+            assert!(strips == expected, "panel {first}, eight rows at a time");
+        }
+    }
+
+    /// 20,000 squares over the whole range.
+    #[test]
+    fn square_roots_and_quotients_are_close() {
+        for i in 0..20_000_u32 {
+            let square = f32::from_bits(((47 + i % 120) << 23) | i.wrapping_mul(0x9e37_79b9) >> 9);
+            let (found, expected) = (f64::from(root(square)), f64::from(square).sqrt());
+            assert!((found / expected - 1.0).abs() < 2e-7, "{square:e}");
+            let (found, expected) = (f64::from(two_over(square)), 2.0 / f64::from(square));
+            // half a unit in the last place is at most 2^-24 of a number
+            assert!((found / expected - 1.0).abs() < 6.0e-8, "{square:e}");
+        }
+        assert_eq!(root(0.0), 0.0);
     }
 }

@@ -66,6 +66,10 @@ pub(crate) struct MatrixParams {
     /// Orthogonal: where they begin in the source, in f32, and the elements of each.
     pub(crate) strips: u32,
     pub(crate) length: u32,
+    /// Sparse: the shifts of a permutation.
+    pub(crate) rounds: u32,
+    /// Padding: the size is a multiple of 16 bytes.
+    pub(crate) end: u32,
 }
 
 /// A structured matrix, and the parameters that do not depend on the dispatch.
@@ -90,9 +94,9 @@ impl MatrixPlan {
             }
             matrix::Structure::Sparse { grid, columns, zeros } => {
                 let key = key.named("sparse");
-                let Grid { rows, width, height } = grid;
+                let Grid { rows, width, height, rounds } = grid;
                 let (key, offset) = (words(key.seed), words(key.offset));
-                let params = MatrixParams { key, offset, zeros, width, height, rows, ..params };
+                let params = MatrixParams { key, offset, zeros, width, height, rows, rounds, ..params };
                 Self { kind: StructureKind::Sparse, extents: [columns, u64::MAX], params }
             }
             matrix::Structure::Orthogonal { rows, columns } => {

@@ -12,15 +12,18 @@ use super::pipeline::{Entry, Reflect, Variant};
 use super::plan::{Bounds, Dispatch, plan, plan_matrix};
 use super::record::Step;
 use crate::coefficients::Coefficients;
+use crate::cpu::reflectors;
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::matrix::{Matrix, Structure};
 use crate::{Dtype, Key, Result};
 
-/// Reflectors of a panel, and the sides of a workgroup's tile of sums. As in shaders/reflectors.wgsl.
-const PANEL: u32 = 64;
+/// Reflectors of a panel.
+const PANEL: u32 = reflectors::PANEL as u32;
 /// Rows of a partial sum.
-const BLOCK: u32 = 128;
+const BLOCK: u32 = reflectors::BLOCK as u32;
+/// The sides of the tile of sums that a workgroup computes. Those of V^T V are one tile.
+pub(crate) const TILE: u32 = 64;
 /// The largest length of a vector: of 64 threads each there are at most 65,535 workgroups in a dimension.
 const LONGEST: u64 = 1 << 22;
 
@@ -182,7 +185,7 @@ impl Orthogonal {
                 strips: params.strips + skip * self.length,
                 ..*params
             };
-            let (rows, tiles) = (self.length - first, params.vectors.div_ceil(PANEL));
+            let (rows, tiles) = (self.length - first, params.vectors.div_ceil(TILE));
             let blocks = rows.div_ceil(BLOCK);
             commands.extend(
                 [
@@ -192,7 +195,7 @@ impl Orthogonal {
                     (Reflect::Gram, [1, 1]),
                     (Reflect::Sides, [tiles, 1]),
                     (Reflect::Solve, [params.vectors.div_ceil(64), 1]),
-                    (Reflect::Update, [rows.div_ceil(PANEL), tiles]),
+                    (Reflect::Update, [rows.div_ceil(TILE), tiles]),
                 ]
                 .map(|(step, grid)| Command::Panel(step, params, grid)),
             );

@@ -71,8 +71,6 @@ pub(crate) struct Params {
     pub(crate) dims: [Dim; MOST_COORDINATES],
     /// The parameters of a structured matrix.
     pub(crate) matrix: MatrixParams,
-    /// Padding: the size is a multiple of 16 bytes.
-    pub(crate) end: [u32; 2],
 }
 
 /// The `Dim` of shaders/fill.wgsl.

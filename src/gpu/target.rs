@@ -23,8 +23,8 @@ use crate::{Dtype, Error, Result};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Target<'a> {
-    /// A buffer of the same device with usage `STORAGE`, and `COPY_DST` for a [`Matrix`](crate::Matrix), which is
-    /// copied.
+    /// A buffer of the same device with usage `STORAGE`. An orthogonal [`Matrix`](crate::Matrix) that is too large for
+    /// the device's bindings is computed on the CPU and copied, and needs `COPY_DST`, too.
     pub buffer: &'a wgpu::Buffer,
     /// The byte of the first element; a multiple of 4. An odd number of half-precision elements leaves the other half
     /// of the last word as it is.

@@ -21,7 +21,7 @@ const MOST_COUNTED = 2 ** 30;
 const LARGEST_WINDOW = 2 ** 31 - 1;
 
 /** Bytes of `Params` in shaders/fill.wgsl. */
-export const PARAMS_SIZE = 400;
+export const PARAMS_SIZE = 512;
 
 /** The limits of a device that a plan depends on. */
 export interface Bounds {

@@ -6,6 +6,7 @@ import dtype from "../../shaders/dtype.wgsl?raw";
 import fill from "../../shaders/fill.wgsl?raw";
 import inverseNormal from "../../shaders/inverse_normal.wgsl?raw";
 import llvmpipe from "../../shaders/llvmpipe.wgsl?raw";
+import matrix from "../../shaders/matrix.wgsl?raw";
 import multiply from "../../shaders/multiply_u16.wgsl?raw";
 import philox from "../../shaders/philox.wgsl?raw";
 import pin from "../../shaders/pin.wgsl?raw";
@@ -15,5 +16,5 @@ import slot from "../../shaders/slot_u32.wgsl?raw";
 
 /** The complete WGSL module. */
 export const SOURCE: string = [
-  pin, llvmpipe, multiply, slot, philox, boxMuller, inverseNormal, sampler, dtype, shard, fill,
+  pin, llvmpipe, multiply, slot, philox, boxMuller, inverseNormal, sampler, dtype, shard, matrix, fill,
 ].join("\n");
