@@ -126,11 +126,7 @@ pub(crate) fn normal(mean: f32, std: f32, dtype: Dtype, exact: bool) -> Result<C
 pub(crate) fn factor(gain: f64) -> Coefficients {
     let gain = flush(round(gain));
     let scale = if gain.abs() < SMALL_STD { SCALE_EXPONENT } else { 0 };
-    Coefficients {
-        scale: gain * power_of_two(scale),
-        scale_exponent: (scale as u32) << 23,
-        ..Coefficients::default()
-    }
+    Coefficients { scale: gain * power_of_two(scale), scale_exponent: (scale as u32) << 23, ..Coefficients::default() }
 }
 
 /// The coefficients of a truncated normal, for a narrow or a wide window.

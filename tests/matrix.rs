@@ -309,10 +309,7 @@ fn a_small_part_of_a_huge_matrix_is_quick_or_refused() {
         "orthogonal needs a matrix of at most 4294967296 elements, not shape [131072, 65536]"
     );
     let sparse = Init::Sparse { sparsity: 0.5, std: 1.0 };
-    assert_eq!(
-        message(sparse, &[1 << 40, 1]),
-        "sparse needs at most 2147483648 rows, not 1099511627776"
-    );
+    assert_eq!(message(sparse, &[1 << 40, 1]), "sparse needs at most 2147483648 rows, not 1099511627776");
     assert_eq!(
         message(Init::DeltaOrthogonal { gain: 1.0 }, &[1 << 20, 1 << 20, 1]),
         "delta_orthogonal needs a matrix of at most 4294967296 elements, not shape [1048576, 1048576, 1]"

@@ -77,7 +77,10 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
         module.global_variables.iter().filter_map(|(_, v)| v.binding.map(|b| (b.group, b.binding))).collect();
     assert_eq!(bindings, [(0, 0), (0, 2), (0, 1), (0, 1), (0, 0), (0, 1)]);
     let overrides: Vec<_> = module.overrides.iter().map(|(_, o)| o.name.as_deref().unwrap()).collect();
-    assert_eq!(overrides, ["PRODUCTS", "SAMPLER", "DTYPE", "COORDINATES", "WIDE", "STRUCTURE", "FAR", "STRADDLE", "EVEN"]);
+    assert_eq!(
+        overrides,
+        ["PRODUCTS", "SAMPLER", "DTYPE", "COORDINATES", "WIDE", "STRUCTURE", "FAR", "STRADDLE", "EVEN"]
+    );
 }
 
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.

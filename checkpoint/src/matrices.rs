@@ -1,5 +1,5 @@
-//! Matrices that are computed whole: limits of the work, and a thread for it, so that a request to stop is answered
-//! meanwhile.
+//! Orthogonal matrices, whose parts take random numbers of the whole: limits of the work, and a thread for it, so that a
+//! request to stop is answered meanwhile.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -9,7 +9,6 @@ use std::time::Duration;
 use rayon::Yield;
 use seedtensors::Sampler;
 
-use crate::backend::Backend;
 use crate::recipe::Tensor;
 
 /// The most elements of a matrix that is computed like any other piece: it takes a few milliseconds.
@@ -24,8 +23,8 @@ const FREE: u64 = 1 << 22;
 /// A tensor that takes far more work and memory than its file holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "tensor {name:?} holds {held} elements of a matrix of {computed}, which is computed whole: a file may have \
-     {PER_ELEMENT} elements computed for each that it holds, and {FREE} more"
+    "tensor {name:?} holds {held} elements of an orthogonal matrix of {computed}, all of which are computed: a file may \
+     have {PER_ELEMENT} elements computed for each that it holds, and {FREE} more"
 )]
 #[non_exhaustive]
 pub struct TooMuchWork {
@@ -59,15 +58,14 @@ pub(crate) fn check_work<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> Resul
     Ok(())
 }
 
-/// Whether a tensor is computed by [`while_asking`]. Beside a GPU every matrix is, so that the number of threads, which
-/// can change the last bits of orthogonal matrices, is the same as without one.
-pub(crate) fn is_large(backend: &Backend, tensor: &Tensor) -> bool {
+/// Whether a tensor is computed by [`while_asking`].
+pub(crate) fn is_large(tensor: &Tensor) -> bool {
     let count = whole(tensor);
-    count > 0 && (count.max(tensor.elements()) > SMALL || !matches!(backend, Backend::Cpu))
+    count > 0 && count.max(tensor.elements()) > SMALL
 }
 
 /// Runs `compute` on a thread of its own and asks `go_on` meanwhile; none where that says no. The thread then continues
-/// until it is done, or the process ends: a decomposition cannot be interrupted.
+/// until it is done, or the process ends: the computation cannot be interrupted.
 pub(crate) fn while_asking<T: Send + 'static>(
     compute: impl Fn() -> T + Send + Sync + 'static,
     go_on: &dyn Fn() -> bool,

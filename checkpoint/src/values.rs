@@ -4,8 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-#[cfg(feature = "gpu")]
-use seedtensors::Sampler;
 use seedtensors::cpu::Filler;
 use seedtensors::{Arithmetic, Error, Fill, Key, Result};
 
@@ -25,7 +23,7 @@ const GPU_THREADS: usize = 3;
 /// A fill of many tensors: the seed and the arithmetic, and the backend that runs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
-    /// Fills everything but matrices, which the CPU computes.
+    /// Fills everything but orthogonal matrices, which the CPU computes.
     pub(crate) backend: &'a Backend,
     pub(crate) seed: u64,
     /// The arithmetic of normals.
@@ -97,13 +95,13 @@ impl Values<'_> {
             #[cfg(feature = "gpu")]
             Backend::Gpu(_) => GPU_PIECE,
         };
-        let (seed, arithmetic, backend) = (self.seed, self.arithmetic, self.backend);
-        // a matrix that is computed whole is one piece: each further piece would compute it again
+        let (seed, arithmetic) = (self.seed, self.arithmetic);
+        // an orthogonal matrix is one piece: each further piece would draw the numbers of the whole again
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
             // an error is kept in the piece, and returned when it is filled: this iterator cannot fail
             let prepared = Prepared::new(tensor, seed, arithmetic);
-            pieces(tensor, offset, most, is_large(backend, tensor), Content::Fill(Arc::new(prepared)))
+            pieces(tensor, offset, most, is_large(tensor), Content::Fill(Arc::new(prepared)))
         })
     }
 
@@ -138,7 +136,7 @@ impl Values<'_> {
         }?;
         for piece in large.into_inner().unwrap_or_else(PoisonError::into_inner) {
             let (seed, arithmetic, tensor) = (self.seed, self.arithmetic, piece.tensor.clone());
-            // a matrix comes from the CPU, whatever the backend
+            // it comes from the CPU, whatever the backend
             let compute = move || Values { backend: &Backend::Cpu, seed, arithmetic }.all_bytes(&tensor);
             // the caller asked to stop: it knows, and needs no error
             let Some(computed) = while_asking(compute, go_on) else { break };
@@ -181,9 +179,9 @@ impl Values<'_> {
     fn fill_range(&self, tensor: &Tensor, prepared: &Prepared, start: u64, out: &mut [u8]) -> Result<()> {
         let size = tensor.dtype.size();
         match self.backend {
-            // a matrix comes from the CPU anyway
+            // an orthogonal matrix comes from the CPU: it is one piece, and may be larger than a GPU's memory
             #[cfg(feature = "gpu")]
-            Backend::Gpu(gpu) if !matches!(prepared.fill.sampler(), Sampler::Matrix(_)) => {
+            Backend::Gpu(gpu) if whole(tensor) == 0 => {
                 let fill = prepared.fill.range(start..start + out.len() as u64 / size)?;
                 let buffer = gpu.tensor(&fill, tensor.dtype)?;
                 out.copy_from_slice(&gpu.read::<u8>(&buffer, 0, out.len() as u64)?);

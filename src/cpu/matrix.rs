@@ -64,7 +64,9 @@ fn set_zeros(key: Key, grid: Grid, columns: u64, zeros: u32, size: usize, select
             let permutation = Permutation::new(key, grid, column);
             for line in &lines {
                 let inside = column.checked_sub(line.column).filter(|&offset| offset < line.count);
-                if let Some(offset) = inside && permutation.place(line.row) < zeros {
+                if let Some(offset) = inside
+                    && permutation.place(line.row) < zeros
+                {
                     #[expect(clippy::cast_possible_truncation, reason = "a position in memory")]
                     out[(line.position + offset) as usize * size..][..size].fill(0);
                 }

@@ -39,6 +39,7 @@ impl Orthogonal {
     }
 
     /// Fills `out` with the elements of a selection that fits it.
+    #[expect(clippy::cast_possible_truncation, reason = "`vectors` asks for memory for as many")]
     pub(super) fn fill(&self, dtype: Dtype, selection: &Selection, out: &mut [u8]) -> Result<()> {
         // 0 has all bits 0 in every dtype
         out.fill(0);
@@ -110,6 +111,7 @@ impl Orthogonal {
     }
 
     /// Writes the selected elements of the computed vectors.
+    #[expect(clippy::cast_possible_truncation, reason = "indices of vectors in memory")]
     fn write(&self, computed: &Computed<'_>, dtype: Dtype, selection: &Selection, out: &mut [u8]) {
         let size = element_size(dtype);
         // rows of a wide matrix lie side by side in a strip, so a task takes as many of them
@@ -165,7 +167,8 @@ impl Computed<'_> {
         let first = *self.vectors.first()?;
         // mostly all vectors are consecutive
         let guess = vector.checked_sub(first)?;
-        let place = if self.vectors.get(guess) == Some(&vector) { guess } else { self.vectors.binary_search(&vector).ok()? };
+        let place =
+            if self.vectors.get(guess) == Some(&vector) { guess } else { self.vectors.binary_search(&vector).ok()? };
         Some(self.strips[place / LANES * self.padded + index][place % LANES])
     }
 }

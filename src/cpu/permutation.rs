@@ -22,7 +22,8 @@ impl Permutation {
             // even rounds shift x by a number that depends on y
             let sides = (grid.width, grid.height);
             let (shifted, other) = if round.is_multiple_of(2) { sides } else { (sides.1, sides.0) };
-            let index = |value: u32| (column.wrapping_mul(32).wrapping_add(round.into()) << 16).wrapping_add(value.into());
+            let index =
+                |value: u32| (column.wrapping_mul(32).wrapping_add(round.into()) << 16).wrapping_add(value.into());
             (0..other).map(|value| scaled(key.block(index(value))[0], shifted)).collect()
         };
         Self { grid, shifts: (0..grid.rounds).map(shifts).collect() }
@@ -48,9 +49,8 @@ impl Permutation {
 }
 
 /// A random word as a number below a bound.
-#[expect(clippy::cast_possible_truncation, reason = "below the bound")]
 const fn scaled(word: u32, bound: u32) -> u32 {
-    (word as u64 * bound as u64 >> 32) as u32
+    ((word as u64 * bound as u64) >> 32) as u32
 }
 
 /// A coordinate and a shift, both below the bound, added modulo the bound.

@@ -175,10 +175,10 @@ impl Panel {
     fn set_heads(&mut self) {
         let tails = self.tails();
         let (width, height) = (self.width(), BLOCK.min(self.rows()));
-        for k in 0..self.count {
+        for (k, tail) in tails.into_iter().enumerate().take(self.count) {
             let head = self.along[k / LANES * width + k][k % LANES];
             let negative = head < 0.0;
-            let square = tails[k] + head * head;
+            let square = tail + head * head;
             let length = root(square);
             // a vector of zeros has no direction: any reflector will do
             let head = match () {
@@ -187,7 +187,7 @@ impl Panel {
                 () => head + length,
             };
             self.signs[k] = if negative { 1.0 } else { -1.0 };
-            self.inverses[k] = two_over(tails[k] + head * head);
+            self.inverses[k] = two_over(tail + head * head);
             self.along[k / LANES * width + k][k % LANES] = head;
             self.across[k / LANES * height + k][k % LANES] = head;
         }

@@ -1,18 +1,15 @@
 //! Filling the caller's buffers, and buffers of the library's own.
 
 use super::handle::Gpu;
-use super::matrix::MatrixPlan;
-use super::orthogonal::{Orthogonal, Resources};
+use super::orthogonal::{Commands, Resources};
 use super::pipeline::Variant;
-use super::plan::{Bounds, Dispatch, plan, plan_matrix};
+use super::plan::{Bounds, Dispatch, plan};
 use super::record::Step;
 use super::target::Target;
-use crate::bits::round;
-use crate::coefficients::{Coefficients, constant, factor, normal};
+use crate::coefficients::constant;
 use crate::cpu::Filler;
 use crate::fill::Selection;
 use crate::kernel::{Kernel, KernelKind};
-use crate::matrix::Structure;
 use crate::{Dtype, Error, Fill, Key, Matrix, Result};
 
 /// A fill that was checked: its kernel, its elements and its target.
@@ -23,8 +20,8 @@ struct Plan<'a> {
     selection: Selection,
     /// The range of the buffer, which was checked.
     target: Target<'a>,
-    /// The steps of an orthogonal matrix.
-    orthogonal: Option<Orthogonal>,
+    /// The steps of a matrix; none for another kernel, and for a matrix that the CPU must compute.
+    matrix: Option<Commands>,
 }
 
 impl<'a> Plan<'a> {
@@ -32,32 +29,24 @@ impl<'a> Plan<'a> {
     fn new(fill: &Fill, target: &Target<'a>, bounds: Bounds) -> Result<Self> {
         target.check(fill.elements(), wgpu::BufferUsages::STORAGE)?;
         let kernel = Kernel::of(fill, target.dtype, fill.arithmetic())?;
-        let orthogonal = match &kernel {
-            Kernel::Matrix(matrix) if fill.elements() > 0 => Orthogonal::new(matrix, fill.selection(), bounds),
+        let selection = *fill.selection();
+        let matrix = match &kernel {
+            Kernel::Matrix(matrix) if selection.count > 0 => {
+                Commands::new(matrix, &selection, target.dtype, target.offset, bounds)?
+            }
             _ => None,
         };
-        Ok(Self { kernel, selection: *fill.selection(), target: *target, orthogonal })
+        Ok(Self { kernel, selection, target: *target, matrix })
     }
 
     /// The kernels and dtypes that the device must have been checked for.
-    fn needed(&self) -> Vec<(KernelKind, Dtype)> {
-        let dtype = self.target.dtype;
-        match &self.kernel {
+    fn needed(&self) -> impl Iterator<Item = (KernelKind, Dtype)> {
+        let kernel = match self.kernel {
             // a fill of nothing needs no check
-            _ if self.selection.count == 0 => vec![],
-            Kernel::Elementwise(kind, _) => vec![(*kind, dtype)],
-            Kernel::Matrix(matrix) => match matrix.structure() {
-                Structure::Eye { .. } | Structure::Dirac { .. } => vec![(KernelKind::Constant, dtype)],
-                Structure::Sparse { .. } => vec![(KernelKind::Normal, dtype)],
-                // the normals, zeros for the vectors and around a kernel's centre, and the scaling of the elements
-                Structure::Orthogonal { .. } | Structure::DeltaOrthogonal { .. } => vec![
-                    (KernelKind::NormalCentred, Dtype::F32),
-                    (KernelKind::Constant, Dtype::F32),
-                    (KernelKind::Constant, dtype),
-                    (KernelKind::Normal, dtype),
-                ],
-            },
-        }
+            Kernel::Elementwise(kind, _) if self.selection.count > 0 => Some((kind, self.target.dtype)),
+            _ => None,
+        };
+        kernel.into_iter().chain(self.matrix.iter().flat_map(|matrix| matrix.needed(self.target.dtype)))
     }
 }
 
@@ -74,7 +63,7 @@ impl Gpu {
     /// the range, [`Error::BadParameter`] for the sampler, [`Error::InexactDevice`] where the device failed the check
     /// of this sampler, [`Error::OtherDevice`] for an encoder or a buffer of another instance, [`Error::Wgpu`] for a
     /// buffer that is destroyed or another device's, and [`Error::DeviceLost`] or [`Error::OutOfMemory`]. For a matrix
-    /// also [`Error::NoMemory`], [`Error::NeedsFeature`] and [`Error::BufferTooLarge`]. On an error nothing was
+    /// also [`Error::NoMemory`] and [`Error::BufferTooLarge`]. On an error nothing was
     /// recorded.
     ///
     /// wgpu itself reports an encoder of another device of the same instance when that encoder is finished, and a
@@ -103,8 +92,8 @@ impl Gpu {
     }
 
     /// Records many fills into the caller's encoder, as if one after the other. Their dispatches share one compute
-    /// pass, the pipelines, the bind groups of each buffer and one buffer of parameters; a [`Matrix`] is copied, and
-    /// begins another pass. A whole model is then one submission.
+    /// pass, the pipelines, the bind groups of each buffer and one buffer of parameters; orthogonal matrices also share a
+    /// scratch buffer. A whole model is then one submission.
     ///
     /// # Errors
     ///
@@ -145,11 +134,10 @@ impl Gpu {
     /// Checks the plans' kernels and records their steps.
     fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>]) -> Result<()> {
         self.checks.check(&self.context, plans.iter().flat_map(Plan::needed))?;
-        let orthogonal = || plans.iter().filter_map(|plan| plan.orthogonal);
-        // the orthogonal matrices follow one another, so one scratch buffer serves all of them
-        let scratch = match orthogonal().map(|orthogonal| orthogonal.scratch()).max() {
-            Some(bytes) => Some(self.context.buffer(bytes, wgpu::BufferUsages::STORAGE)?),
-            None => None,
+        // the matrices follow one another, so one scratch buffer serves all of them
+        let scratch = match plans.iter().filter_map(|plan| Some(plan.matrix.as_ref()?.scratch)).max() {
+            Some(bytes @ 1..) => Some(self.context.buffer(bytes, wgpu::BufferUsages::STORAGE)?),
+            _ => None,
         };
         let mut steps = Vec::with_capacity(plans.len());
         for plan in plans {
@@ -165,14 +153,22 @@ impl Gpu {
 
     /// Adds the steps of a fill: its dispatches, or a copy and a dispatch for half of a word.
     fn steps<'a>(&self, plan: &Plan<'a>, scratch: Option<&'a wgpu::Buffer>, steps: &mut Vec<Step<'a>>) -> Result<()> {
-        let Plan { kernel, selection, target, .. } = plan;
-        match kernel {
+        let Plan { kernel, selection, target, matrix } = plan;
+        match (kernel, matrix) {
             _ if selection.count == 0 => Ok(()),
-            Kernel::Elementwise(kind, coefficients) => {
+            (Kernel::Elementwise(kind, coefficients), _) => {
                 let dispatches = self::plan(selection, target.dtype, *coefficients, target.offset, self.bounds());
                 self.dispatches(*kind, target, dispatches, steps)
             }
-            Kernel::Matrix(matrix) => self.matrix(matrix, plan, scratch, steps),
+            (Kernel::Matrix(_), Some(commands)) => {
+                let form = |kind, dtype| self.checks.form(kind, dtype);
+                let reflect = || self.checks.reflect_form(&self.context);
+                let (context, dtype) = (&self.context, target.dtype);
+                let resources =
+                    Resources { context, form: &form, reflect: &reflect, target: target.buffer, dtype, scratch };
+                resources.steps(&commands.steps, steps)
+            }
+            (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, steps),
         }
     }
 
@@ -192,47 +188,6 @@ impl Gpu {
             steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer, None));
         }
         Ok(())
-    }
-
-    /// Adds the steps of a matrix.
-    fn matrix<'a>(
-        &self,
-        matrix: &Matrix,
-        plan: &Plan<'a>,
-        scratch: Option<&'a wgpu::Buffer>,
-        steps: &mut Vec<Step<'a>>,
-    ) -> Result<()> {
-        let Plan { selection, target, orthogonal, .. } = plan;
-        let (bounds, dtype) = (self.bounds(), target.dtype);
-        let structure = MatrixPlan::new(matrix, selection.key);
-        let masked = |kind, coefficients, steps: &mut Vec<_>| {
-            let dispatches = plan_matrix(Some(&structure), selection, dtype, coefficients, target.offset, bounds);
-            self.dispatches(kind, target, dispatches, steps)
-        };
-        match matrix.structure() {
-            Structure::Eye { .. } | Structure::Dirac { .. } => {
-                masked(KernelKind::Constant, constant(round(matrix.gain()), dtype)?, steps)
-            }
-            Structure::Sparse { .. } => {
-                masked(KernelKind::Normal, normal(0.0, round(matrix.gain()), dtype, true)?, steps)
-            }
-            Structure::Orthogonal { .. } | Structure::DeltaOrthogonal { .. } => {
-                let (Some(orthogonal), Some(scratch)) = (orthogonal, scratch) else {
-                    return self.copy(matrix, selection, target, steps);
-                };
-                if let Structure::DeltaOrthogonal { .. } = matrix.structure() {
-                    let zeros = self::plan(selection, dtype, Coefficients::default(), target.offset, bounds);
-                    self.dispatches(KernelKind::Constant, target, zeros, steps)?;
-                }
-                let (coefficients, gain) = (normal(0.0, 1.0, Dtype::F32, true)?, factor(matrix.gain()));
-                let to = (selection, dtype, target.offset);
-                let commands = orthogonal.commands(&structure, to, coefficients, gain, bounds);
-                let reflect = self.checks.reflect_form(&self.context)?;
-                let form = |kind, dtype| self.checks.form(kind, dtype);
-                let context = &self.context;
-                Resources { context, form: &form, reflect, target: target.buffer, dtype, scratch }.steps(commands, steps)
-            }
-        }
     }
 
     /// Adds the steps of a matrix that is too large for the device's bindings. The CPU computes it: a copy of whole
@@ -259,8 +214,9 @@ impl Gpu {
             let value = target.dtype.half_value(u16::from_ne_bytes([low, high]));
             let selection = Selection::run(selection.key, 0, 1);
             let at = target.offset + whole.len() as u64;
-            let dispatches =
-                self::plan(&selection, target.dtype, constant(value, target.dtype)?, at, self.bounds());
+            let constant = constant(value, target.dtype)?;
+            let dispatches = self::plan(&selection, target.dtype, constant, at, self.bounds());
+            self.checks.check(&self.context, [(KernelKind::Constant, target.dtype)].into_iter())?;
             self.dispatches(KernelKind::Constant, target, dispatches, steps)?;
         }
         Ok(())
@@ -311,7 +267,7 @@ impl Gpu {
             kernel: Kernel::words(),
             selection: Selection::run(key, start, count),
             target: Target::new(&buffer, Dtype::F32),
-            orthogonal: None,
+            matrix: None,
         };
         let mut encoder = self.context.encoder()?;
         self.record(&mut encoder, &[plan])?;

@@ -87,7 +87,9 @@ impl MatrixPlan {
     pub(super) fn new(matrix: &matrix::Matrix, key: Key) -> Self {
         let params = MatrixParams::default();
         match matrix.structure() {
-            matrix::Structure::Eye { columns, .. } => Self { kind: StructureKind::Eye, extents: [columns, u64::MAX], params },
+            matrix::Structure::Eye { columns, .. } => {
+                Self { kind: StructureKind::Eye, extents: [columns, u64::MAX], params }
+            }
             matrix::Structure::Dirac { kernel, groups } => {
                 let params = MatrixParams { group: words((kernel.outs / groups).max(1)), ..params };
                 Self::convolution([StructureKind::DiracOutIn, StructureKind::DiracInOut], &kernel, params)

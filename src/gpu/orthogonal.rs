@@ -11,7 +11,8 @@ use super::matrix::MatrixPlan;
 use super::pipeline::{Entry, Reflect, Variant};
 use super::plan::{Bounds, Dispatch, plan, plan_matrix};
 use super::record::Step;
-use crate::coefficients::Coefficients;
+use crate::bits::round;
+use crate::coefficients::{Coefficients, constant, factor, normal};
 use crate::cpu::reflectors;
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
@@ -19,9 +20,11 @@ use crate::matrix::{Matrix, Structure};
 use crate::{Dtype, Key, Result};
 
 /// Reflectors of a panel.
-const PANEL: u32 = reflectors::PANEL as u32;
+#[expect(clippy::cast_possible_truncation, reason = "64")]
+pub(crate) const PANEL: u32 = reflectors::PANEL as u32;
 /// Rows of a partial sum.
-const BLOCK: u32 = reflectors::BLOCK as u32;
+#[expect(clippy::cast_possible_truncation, reason = "128")]
+pub(crate) const BLOCK: u32 = reflectors::BLOCK as u32;
 /// The sides of the tile of sums that a workgroup computes. Those of V^T V are one tile.
 pub(crate) const TILE: u32 = 64;
 /// The largest length of a vector: of 64 threads each there are at most 65,535 workgroups in a dimension.
@@ -51,8 +54,11 @@ pub(crate) struct PanelParams {
     pub(crate) strips: u32,
 }
 
-/// A step of an orthogonal matrix.
-pub(super) enum Command {
+/// A step of a structured matrix.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// A fill of the target with an elementwise kernel.
+    Target(KernelKind, Dispatch),
     /// A fill of the scratch buffer with f32 of an elementwise kernel.
     Scratch(KernelKind, Dispatch),
     /// A step of a panel, with its workgroups in x and y.
@@ -61,9 +67,67 @@ pub(super) enum Command {
     Write(Dispatch),
 }
 
+/// The steps of a structured matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct Commands {
+    /// The bytes of the scratch buffer; 0 where there is none.
+    pub(crate) scratch: u64,
+    pub(crate) steps: Vec<Command>,
+}
+
+impl Commands {
+    /// The steps that write a selection of a matrix from byte `offset` on; none for an orthogonal matrix that is too
+    /// large for the device's bindings.
+    pub(crate) fn new(
+        matrix: &Matrix,
+        selection: &Selection,
+        dtype: Dtype,
+        offset: u64,
+        bounds: Bounds,
+    ) -> Result<Option<Self>> {
+        let plan = MatrixPlan::new(matrix, selection.key);
+        let target = |plan, kind, coefficients| -> Vec<Command> {
+            let dispatches = plan_matrix(plan, selection, dtype, coefficients, offset, bounds);
+            dispatches.into_iter().map(|dispatch| Command::Target(kind, dispatch)).collect()
+        };
+        let gain = round(matrix.gain());
+        let steps = match matrix.structure() {
+            Structure::Eye { .. } | Structure::Dirac { .. } => {
+                target(Some(&plan), KernelKind::Constant, constant(gain, dtype)?)
+            }
+            // the gain of a sparse matrix is its std
+            Structure::Sparse { .. } => target(Some(&plan), KernelKind::Normal, normal(0.0, gain, dtype, true)?),
+            Structure::Orthogonal { .. } | Structure::DeltaOrthogonal { .. } => {
+                let Some(orthogonal) = Orthogonal::new(matrix, selection, bounds) else { return Ok(None) };
+                let mut steps = Vec::new();
+                if let Structure::DeltaOrthogonal { .. } = matrix.structure() {
+                    // all but the kernel's centre is 0
+                    steps = target(None, KernelKind::Constant, Coefficients::default());
+                }
+                let normal = normal(0.0, 1.0, Dtype::F32, true)?;
+                let to = (selection, dtype, offset);
+                steps.extend(orthogonal.commands(&plan, to, normal, factor(matrix.gain()), bounds));
+                return Ok(Some(Self { scratch: orthogonal.scratch(), steps }));
+            }
+        };
+        Ok(Some(Self { scratch: 0, steps }))
+    }
+
+    /// The kernels and dtypes that the device must have been checked for.
+    pub(super) fn needed(&self, dtype: Dtype) -> impl Iterator<Item = (KernelKind, Dtype)> {
+        self.steps.iter().filter_map(move |step| match step {
+            Command::Target(kind, _) => Some((*kind, dtype)),
+            Command::Scratch(kind, _) => Some((*kind, Dtype::F32)),
+            // a normal's scaling and rounding
+            Command::Write(_) => Some((KernelKind::Normal, dtype)),
+            Command::Panel(..) => None,
+        })
+    }
+}
+
 /// An orthogonal matrix on a device: its sizes, and the memory for the steps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Orthogonal {
+struct Orthogonal {
     key: Key,
     /// Elements of a vector, and the number of all vectors.
     length: u32,
@@ -77,7 +141,7 @@ pub(super) struct Orthogonal {
 impl Orthogonal {
     /// The plan for a selection of an orthogonal matrix; none for another matrix, and where the device has no binding
     /// that is large enough.
-    pub(super) fn new(matrix: &Matrix, selection: &Selection, bounds: Bounds) -> Option<Self> {
+    fn new(matrix: &Matrix, selection: &Selection, bounds: Bounds) -> Option<Self> {
         let (rows, columns) = match matrix.structure() {
             Structure::Orthogonal { rows, columns } => (rows, columns),
             Structure::DeltaOrthogonal { kernel } => (kernel.ins, kernel.outs),
@@ -107,7 +171,7 @@ impl Orthogonal {
     }
 
     /// The bytes of the scratch buffer.
-    pub(super) const fn scratch(&self) -> u64 {
+    const fn scratch(&self) -> u64 {
         let params = self.params(self.batch);
         4 * (params.strips as u64 + self.batch as u64 * self.length as u64)
     }
@@ -138,7 +202,7 @@ impl Orthogonal {
 
     /// The steps that write a selection's elements. `normal` are the coefficients of a standard normal, and `gain` those
     /// of the elements.
-    pub(super) fn commands(
+    fn commands(
         &self,
         plan: &MatrixPlan,
         target: (&Selection, Dtype, u64),
@@ -224,45 +288,57 @@ fn needed_columns(selection: &Selection, columns: u64) -> Range<u64> {
     needed
 }
 
-/// The buffers of a fill, and the forms of its kernels.
+/// The buffers of a matrix, and the forms of its kernels.
 pub(super) struct Resources<'a, 'f> {
     pub(super) context: &'f Context,
     /// The form of an elementwise kernel.
     pub(super) form: &'f dyn Fn(KernelKind, Dtype) -> Result<Form>,
     /// The form of the steps of panels.
-    pub(super) reflect: Form,
+    pub(super) reflect: &'f dyn Fn() -> Result<Form>,
     pub(super) target: &'a wgpu::Buffer,
     pub(super) dtype: Dtype,
-    pub(super) scratch: &'a wgpu::Buffer,
+    /// There is one where a command needs it.
+    pub(super) scratch: Option<&'a wgpu::Buffer>,
 }
 
 impl<'a> Resources<'a, '_> {
-    /// The commands with their pipelines and buffers.
-    pub(super) fn steps(&self, commands: Vec<Command>, steps: &mut Vec<Step<'a>>) -> Result<()> {
+    /// Adds the steps with their pipelines and buffers.
+    pub(super) fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
         for command in commands {
-            steps.push(match command {
-                Command::Scratch(kind, dispatch) => {
-                    let pipeline = self.pipeline((self.form)(kind, Dtype::F32)?, dispatch.entry, kind, Dtype::F32)?;
-                    Step::Dispatch(Box::new(dispatch), pipeline, self.scratch, None)
+            let step = match command {
+                Command::Target(kind, dispatch) => {
+                    Some(self.dispatch(*kind, self.dtype, dispatch, self.target, None)?)
+                }
+                Command::Scratch(kind, dispatch) => match self.scratch {
+                    Some(scratch) => Some(self.dispatch(*kind, Dtype::F32, dispatch, scratch, None)?),
+                    None => None,
+                },
+                // a normal's scaling and rounding
+                Command::Write(dispatch) => {
+                    Some(self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, self.scratch)?)
                 }
                 Command::Panel(step, params, grid) => {
                     // neither the kernel nor the dtype plays a part in it
-                    let pipeline =
-                        self.pipeline(self.reflect, Entry::Reflect(step), KernelKind::Words, Dtype::F32)?;
-                    Step::Reflect(params, grid, pipeline, self.scratch)
+                    let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
+                    let pipeline = self.context.pipeline((self.reflect)()?, variant)?;
+                    self.scratch.map(|scratch| Step::Reflect(*params, *grid, pipeline, scratch))
                 }
-                Command::Write(dispatch) => {
-                    // a normal's scaling and rounding
-                    let form = (self.form)(KernelKind::Normal, self.dtype)?;
-                    let pipeline = self.pipeline(form, dispatch.entry, KernelKind::Normal, self.dtype)?;
-                    Step::Dispatch(Box::new(dispatch), pipeline, self.target, Some(self.scratch))
-                }
-            });
+            };
+            steps.extend(step);
         }
         Ok(())
     }
 
-    fn pipeline(&self, form: Form, entry: Entry, kind: KernelKind, dtype: Dtype) -> Result<wgpu::ComputePipeline> {
-        self.context.pipeline(form, Variant { entry, kind, dtype })
+    fn dispatch(
+        &self,
+        kind: KernelKind,
+        dtype: Dtype,
+        dispatch: &Dispatch,
+        buffer: &'a wgpu::Buffer,
+        source: Option<&'a wgpu::Buffer>,
+    ) -> Result<Step<'a>> {
+        let variant = Variant { entry: dispatch.entry, kind, dtype };
+        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant)?;
+        Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
     }
 }

@@ -2,11 +2,9 @@
 
 use super::context::Context;
 use super::form::Form;
-use super::matrix::MatrixPlan;
-use super::orthogonal::{Orthogonal, Resources};
+use super::orthogonal::{Commands, Resources};
 use super::plan::Bounds;
 use super::probes::KEY;
-use crate::coefficients::{factor, normal};
 use crate::cpu::Filler;
 use crate::fill::Selection;
 use crate::kernel::Kernel;
@@ -22,17 +20,16 @@ pub(super) async fn difference(context: &Context, form: Form) -> Result<Option<E
     let selection = Selection::run(KEY, 0, matrix.elements());
     let bounds = Bounds::from(&context.device.limits());
     // a device without a binding of a megabyte computes no matrix
-    let Some(orthogonal) = Orthogonal::new(&matrix, &selection, bounds) else { return Ok(None) };
+    let Some(commands) = Commands::new(&matrix, &selection, Dtype::F32, 0, bounds)? else { return Ok(None) };
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let scratch = context.buffer(orthogonal.scratch(), usage)?;
+    let scratch = context.buffer(commands.scratch, usage)?;
     let target = context.buffer(4 * matrix.elements(), usage)?;
-    let plan = MatrixPlan::new(&matrix, KEY);
-    let (coefficients, gain) = (normal(0.0, 1.0, Dtype::F32, true)?, factor(matrix.gain()));
-    let commands = orthogonal.commands(&plan, (&selection, Dtype::F32, 0), coefficients, gain, bounds);
+    let (kernels, reflect) = (|_, _| Ok(form), || Ok(form));
+    let scratch = Some(&scratch);
     let resources =
-        Resources { context, form: &|_, _| Ok(form), reflect: form, target: &target, dtype: Dtype::F32, scratch: &scratch };
+        Resources { context, form: &kernels, reflect: &reflect, target: &target, dtype: Dtype::F32, scratch };
     let mut steps = Vec::new();
-    resources.steps(commands, &mut steps)?;
+    resources.steps(&commands.steps, &mut steps)?;
     let mut encoder = context.encoder()?;
     context.record(&mut encoder, &steps)?;
     context.submit(encoder)?;
