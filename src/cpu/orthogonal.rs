@@ -1,7 +1,8 @@
 //! Orthogonal matrices, by a product of Householder reflections (Stewart, "The efficient generation of random orthogonal
 //! matrices with an application to condition estimators", 1980; Mezzadri, "How to generate random matrices from the
 //! classical compact groups", 2007). The reflections come straight from normals, so nothing is factorised, and each
-//! column of a tall matrix and each row of another can be computed without the others.
+//! column of a tall matrix and each row of another can be computed without the others. docs/orthogonal.md defines every
+//! bit.
 
 use super::dtype::{block_size, element_size, store};
 use super::memory::{reserve, zeros};
