@@ -181,6 +181,16 @@ fn reflect_vectors(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
+// Adds products with one factor to sums.
+fn add_product(sum: vec4<f32>, factor: f32, factors: vec4<f32>) -> vec4<f32> {
+    return pin(mul_add(vec4(factor), factors, sum));
+}
+
+// Subtracts products with one factor from a rest.
+fn subtract_product(rest: vec4<f32>, factor: f32, factors: vec4<f32>) -> vec4<f32> {
+    return pin(sub_mul(rest, vec4(factor), factors));
+}
+
 // Adds the products of DEPTH pairs of factors to 4 x 4 sums.
 fn add_products(sums: array<vec4<f32>, 4>, x: u32, y: u32) -> array<vec4<f32>, 4> {
     var s = sums;
@@ -188,10 +198,10 @@ fn add_products(sums: array<vec4<f32>, 4>, x: u32, y: u32) -> array<vec4<f32>, 4
         let a = d * TILE + 4u * y;
         let b = d * TILE + 4u * x;
         let factors = vec4(right[b], right[b + 1u], right[b + 2u], right[b + 3u]);
-        s[0] = pin(mul_add(vec4(left[a]), factors, s[0]));
-        s[1] = pin(mul_add(vec4(left[a + 1u]), factors, s[1]));
-        s[2] = pin(mul_add(vec4(left[a + 2u]), factors, s[2]));
-        s[3] = pin(mul_add(vec4(left[a + 3u]), factors, s[3]));
+        s[0] = add_product(s[0], left[a], factors);
+        s[1] = add_product(s[1], left[a + 1u], factors);
+        s[2] = add_product(s[2], left[a + 2u], factors);
+        s[3] = add_product(s[3], left[a + 3u], factors);
     }
     return s;
 }
@@ -276,7 +286,7 @@ fn reflect_solve(@builtin(global_invocation_id) id: vec3<u32>) {
         var rest = vec4(scratch[at]);
         for (var below = panel.reflectors - 1u; below > k; below--) {
             let solution = scratch[panel.sides + below * panel.vectors + vector];
-            rest = pin(sub_mul(rest, vec4(solution), vec4(scratch[panel.gram + k * PANEL + below])));
+            rest = subtract_product(rest, scratch[panel.gram + k * PANEL + below], vec4(solution));
         }
         let solution = pin(without_small(rest, SMALL_SIDE) * scratch[panel.heads + PANEL + k]);
         scratch[at] = without_small(solution, SMALL_SOLUTION).x;

@@ -107,6 +107,31 @@ fn every_bare_operation_meets_a_barrier() {
     }
 }
 
+/// The functions of reflectors.wgsl that compute.
+const REFLECTIONS: [&str; 5] = ["add_exactly", "square_root", "two_over", "add_product", "subtract_product"];
+
+#[test]
+fn reflections_have_their_barriers() {
+    let source = Form::SAFEST.source();
+    let of = |source: &str, products| {
+        let module = naga::front::wgsl::parse_str(source).unwrap();
+        let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+        let parsed = (module, info);
+        let each = |name| {
+            let (graph, values) = trace::function(&parsed, source, name, products as u32);
+            assert!(values.len() >= 4, "{name}");
+            violations(&graph)
+        };
+        REFLECTIONS.map(each).map(|found| found.len())
+    };
+    for products in [Products::Pinned, Products::Fma] {
+        assert_eq!(of(&source, products), [0; 5], "{products:?}");
+    }
+    // without barriers every function breaks the rule; the last two have one product and one sum
+    let bare = of(&source.replace(PIN, "return x;"), Products::Pinned);
+    assert!(bare.iter().all(|&found| found > 0) && bare[..3].iter().all(|&found| found > 3), "{bare:?}");
+}
+
 const PIN: &str = "return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | vec4(zero));";
 
 /// Barriers that are exclusive ors with one word cancel in `root`, where truncated normals pass f_low = 0.

@@ -407,3 +407,16 @@ pub(crate) fn sampler(parsed: &(Module, ModuleInfo), source: &str, sampler: u32,
     let values = tracer.call("sample", vec![pair, coefficients]).expect("sample returns a pair").scalars();
     (tracer.graph, values)
 }
+
+/// The graph of a function of f32 vectors, scalars and structs, with an input for each scalar.
+pub(crate) fn function(parsed: &(Module, ModuleInfo), source: &str, name: &str, products: u32) -> (Graph, Vec<Node>) {
+    let mut tracer = Tracer::new(&parsed.0, &parsed.1, source, &[("PRODUCTS", products)]);
+    let hidden = tracer.leaf(Op::Hidden);
+    tracer.call("hide", vec![Value::Scalar(hidden)]);
+    let (_, function) = parsed.0.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name)).expect("a function");
+    let mut inputs = 0..;
+    let mut next = || Op::Input(inputs.next().unwrap_or_default());
+    let arguments = function.arguments.iter().map(|argument| tracer.built(argument.ty, &mut next)).collect();
+    let values = tracer.call(name, arguments).expect("a result").scalars();
+    (tracer.graph, values)
+}
