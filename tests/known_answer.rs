@@ -1,14 +1,13 @@
 //! Published values and PyTorch's, on the CPU and the GPU. The files' sources are named in them.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are known to fit")]
 
+#[cfg(feature = "gpu")]
 mod common;
 
-use common::{gpu, gpus};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
-use seedtensors::gpu::{Form, Gpu};
 use seedtensors::reference::{philox_bump, philox_round, philox4x32_10};
-use seedtensors::{Dtype, Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu};
+use seedtensors::{Fans, Fill, Gain, Init, Key, Layout, Mode, Philox, Sampler, Shape, VarianceScaling, cpu};
 use serde_json::Value;
 
 fn vectors(name: &str) -> Value {
@@ -73,31 +72,6 @@ fn published_philox_blocks_on_the_cpu() {
     }
 }
 
-#[test]
-fn published_philox_blocks_on_the_gpu() {
-    let gpu = gpu();
-    for form in [Form::SAFEST, Form::SAFEST_U64, Form::NVK] {
-        for v in published() {
-            assert_eq!(shader_philox(&gpu, form, &v), v.output, "{form}, {} rounds", v.rounds);
-        }
-    }
-}
-
-/// The shader's own functions, called from an entry point of this test.
-fn shader_philox(gpu: &Gpu, form: Form, v: &Published) -> [u32; 4] {
-    let rounds = match v.rounds {
-        10 => "c = philox4x32_10(c, k);".to_owned(),
-        n => "c = philox_round(c, k); k = philox_bump(k);".repeat(n as usize),
-    };
-    // in the third of the four blocks, the others empty
-    let body = format!(
-        "let lane = vec4(0u, 0u, 1u, 0u); var k = io[1].xy;
-        var c = Blocks(io[0].x * lane, io[0].y * lane, io[0].z * lane, io[0].w * lane);
-        {rounds} io[0] = vec4(c.x.z, c.y.z, c.z.z, c.w.z);"
-    );
-    common::run_shader(gpu, form, &body, &[v.counter, [v.key[0], v.key[1], 0, 0]])[0]
-}
-
 fn torch_cases() -> Vec<(Key, Value)> {
     let file = vectors("torch_stateless_philox.json");
     let cases: Vec<_> = file["cases"]
@@ -121,15 +95,6 @@ fn words_on_cpu(key: Key, count: usize) -> Vec<u32> {
     let mut words = vec![0; count];
     cpu::words(key, 0, &mut words);
     words
-}
-
-fn on_gpu(gpu: &Gpu, key: Key, sampler: Option<Sampler>, count: usize) -> Vec<u32> {
-    let count = count as u64;
-    let buffer = match sampler {
-        Some(sampler) => gpu.tensor(&Fill::from_sampler(key, sampler, count), Dtype::F32),
-        None => gpu.words(key, 0, count),
-    };
-    gpu.read(&buffer.unwrap(), 0, count).unwrap()
 }
 
 /// Words, derived keys and uniforms to the bit, normals within 2e-6. PyTorch's error is larger near radius 0, where none of
@@ -170,13 +135,6 @@ fn check_torch(fill: impl Fn(Key, Option<Sampler>, usize) -> Vec<u32>) {
 #[test]
 fn torch_values_on_the_cpu() {
     check_torch(on_cpu);
-}
-
-#[test]
-fn torch_values_on_the_gpu() {
-    for gpu in gpus() {
-        check_torch(|key, sampler, count| on_gpu(gpu, key, sampler, count));
-    }
 }
 
 #[test]
@@ -302,5 +260,56 @@ fn named_schemes_of_a_256_by_128_weight() {
     ];
     for (init, sampler) in cases {
         assert_eq!(init.sampler(&shape), Ok(sampler), "{init:?}");
+    }
+}
+
+/// The same answers on the GPU. scripts/test has every feature, and scripts/arm64 runs without this one.
+#[cfg(feature = "gpu")]
+mod on_the_gpu {
+    use seedtensors::Dtype;
+    use seedtensors::gpu::{Form, Gpu};
+
+    use super::common::{gpu, gpus, run_shader};
+    use super::*;
+
+    #[test]
+    fn published_philox_blocks_on_the_gpu() {
+        let gpu = gpu();
+        for form in [Form::SAFEST, Form::SAFEST_U64, Form::NVK] {
+            for v in published() {
+                assert_eq!(shader_philox(&gpu, form, &v), v.output, "{form}, {} rounds", v.rounds);
+            }
+        }
+    }
+
+    /// The shader's own functions, called from an entry point of this test.
+    fn shader_philox(gpu: &Gpu, form: Form, v: &Published) -> [u32; 4] {
+        let rounds = match v.rounds {
+            10 => "c = philox4x32_10(c, k);".to_owned(),
+            n => "c = philox_round(c, k); k = philox_bump(k);".repeat(n as usize),
+        };
+        // in the third of the four blocks, the others empty
+        let body = format!(
+            "let lane = vec4(0u, 0u, 1u, 0u); var k = io[1].xy;
+            var c = Blocks(io[0].x * lane, io[0].y * lane, io[0].z * lane, io[0].w * lane);
+            {rounds} io[0] = vec4(c.x.z, c.y.z, c.z.z, c.w.z);"
+        );
+        run_shader(gpu, form, &body, &[v.counter, [v.key[0], v.key[1], 0, 0]])[0]
+    }
+
+    fn on_gpu(gpu: &Gpu, key: Key, sampler: Option<Sampler>, count: usize) -> Vec<u32> {
+        let count = count as u64;
+        let buffer = match sampler {
+            Some(sampler) => gpu.tensor(&Fill::from_sampler(key, sampler, count), Dtype::F32),
+            None => gpu.words(key, 0, count),
+        };
+        gpu.read(&buffer.unwrap(), 0, count).unwrap()
+    }
+
+    #[test]
+    fn torch_values_on_the_gpu() {
+        for gpu in gpus() {
+            check_torch(|key, sampler, count| on_gpu(gpu, key, sampler, count));
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! A selection of elements, cut into chunks for the threads and into groups of blocks for the vector unit. Twin:
 //! shaders/fill.wgsl.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 use pulp::NullaryFnOnce;
+#[cfg(target_arch = "aarch64")]
+use pulp::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 #[cfg(feature = "rayon")]
@@ -12,7 +14,7 @@ use super::dtype::{block_size, element_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
 use super::sampler::sample;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 use super::simd::Pair;
 use super::simd::{Scalar, Simd};
 use super::vector::lane;
@@ -237,7 +239,7 @@ impl Blocks<'_> {
     /// compiled once, in this crate: it takes longer to compile than all the rest.
     fn fill(self, out: &mut [u8]) {
         // the widest first: benchmarks.md has AVX-512 at more than twice the rate of AVX2; two vectors at a time hide
-        // latency
+        // latency, on ARM, too
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(simd) = V4::try_new() {
@@ -246,6 +248,11 @@ impl Blocks<'_> {
             if let Some(simd) = V3::try_new() {
                 return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
             }
+        }
+        // the unit reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if let Some(simd) = Neon::try_new() {
+            return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
         }
         self.each_kind(Scalar, out);
     }
@@ -314,7 +321,7 @@ impl Blocks<'_> {
 }
 
 /// A function that pulp compiles for a vector unit.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 struct Vectorized<'a, U> {
     /// The unit, with both vectors of a pair.
     simd: U,
@@ -322,7 +329,7 @@ struct Vectorized<'a, U> {
     out: &'a mut [u8],
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 impl<U: Simd> NullaryFnOnce for Vectorized<'_, U> {
     type Output = ();
 
@@ -352,6 +359,8 @@ mod tests {
     /// Every vector unit of this processor gives the bits of one lane, also for counters that carry.
     #[test]
     fn vector_units_agree() {
+        #[cfg(target_arch = "aarch64")]
+        assert!(Neon::try_new().is_some(), "every 64-bit ARM processor has NEON, so that `fill` takes it");
         let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
         // an odd multiplier, so that the counters are all different and spread over 64 bits
         let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// Independent work in four steps.
 pub(crate) trait Interleave {
-    /// Whether there is any work.
+    /// Whether there is any work to be kept in place.
     const WORK: bool;
 
     /// Runs step `i`, of 0 to 3.

@@ -60,7 +60,7 @@ impl<'a, U: Simd> Rounds<'a, U> {
 }
 
 impl<U: Simd> Interleave for Rounds<'_, U> {
-    const WORK: bool = true;
+    const WORK: bool = U::INTERLEAVES;
 
     #[inline(always)]
     fn step(&mut self, i: usize) {

@@ -307,14 +307,18 @@ fn on_widest(task: impl Task) {
             return simd.vectorize(Vectorized::<_, _, 4>(Pair(simd), task));
         }
     }
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    if let Some(simd) = pulp::aarch64::Neon::try_new() {
+        return simd.vectorize(Vectorized::<_, _, 4>(Pair(Pair(simd)), task));
+    }
     task.run::<_, 4>(Pair(Pair(Pair(Pair(Scalar)))));
 }
 
 /// A task that pulp compiles for a vector unit.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 struct Vectorized<U, T, const R: usize>(U, T);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 impl<U: Simd, T: Task, const R: usize> pulp::NullaryFnOnce for Vectorized<U, T, R> {
     type Output = ();
 

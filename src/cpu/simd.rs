@@ -1,9 +1,12 @@
-//! The operations of a vector unit. [`Simd`] is implemented for AVX-512 and AVX2 (simd/x86.rs), for one lane
-//! (simd/scalar.rs), and for two vectors at a time (simd/pair.rs). cpu/vector.rs gives its vectors operators.
+//! The operations of a vector unit. [`Simd`] is implemented for AVX-512 and AVX2 (simd/x86.rs), for NEON
+//! (simd/neon.rs), for one lane (simd/scalar.rs), and for two vectors at a time (simd/pair.rs). cpu/vector.rs gives its
+//! vectors operators.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pair;
 mod scalar;
-// other processors have `Scalar` only
+// processors of other kinds have `Scalar` only
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -18,6 +21,9 @@ pub(crate) use scalar::Scalar;
 pub(crate) trait Simd: Copy {
     /// 32-bit words of a vector.
     const LANES: usize;
+    /// Whether other work stays between the steps of a square root (see cpu/interleave.rs). Where it does not, the
+    /// compiler may move it.
+    const INTERLEAVES: bool = true;
     /// `LANES` words, as integers or as the bits of f32.
     type Vector: Copy;
     /// A selection of lanes, in the form that the unit's blend takes.

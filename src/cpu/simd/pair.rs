@@ -19,6 +19,7 @@ macro_rules! on_both {
 
 impl<U: Simd> Simd for Pair<U> {
     const LANES: usize = 2 * U::LANES;
+    const INTERLEAVES: bool = U::INTERLEAVES;
     type Vector = [U::Vector; 2];
     type Mask = [U::Mask; 2];
     type U64s = [U::U64s; 2];
