@@ -18,6 +18,7 @@ mod guard;
 mod handle;
 mod info;
 pub(crate) mod matrix;
+mod matrix_steps;
 mod open;
 pub(crate) mod orthogonal;
 pub(crate) mod pipeline;
@@ -25,8 +26,10 @@ pub(crate) mod plan;
 pub(crate) mod probes;
 mod read;
 mod record;
+pub(crate) mod reflect;
 mod reflect_check;
 mod requirements;
+pub(crate) mod structure;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -13,10 +13,12 @@ use crate::cpu::reflectors::{ROOT_MAGIC, SMALL, SMALL_SIDE, SMALL_SOLUTION, TWO_
 use crate::cpu::sampler::window_quantile;
 use crate::cpu::vector::{lane, value};
 use crate::fill::Selection;
-use crate::gpu::matrix::{MatrixParams as Matrix, StructureKind};
-use crate::gpu::orthogonal::{self, Command, Commands, PanelParams as Panel};
+use crate::gpu::matrix::MatrixParams as Matrix;
+use crate::gpu::orthogonal::{Command, Commands};
 use crate::gpu::pipeline::{Entry, Variant};
 use crate::gpu::plan::{self, Bounds, Dim, Params};
+use crate::gpu::reflect::{self, PanelParams as Panel};
+use crate::gpu::structure::StructureKind;
 use crate::gpu::{Form, Products, probes};
 use crate::kernel::{Kernel, KernelKind};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
@@ -119,9 +121,9 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("STRUCTURE_WIDE", StructureKind::Wide as u32),
         ("STRUCTURE_DELTA_OUT_IN", StructureKind::DeltaOutIn as u32),
         ("STRUCTURE_DELTA_IN_OUT", StructureKind::DeltaInOut as u32),
-        ("PANEL", orthogonal::PANEL),
-        ("BLOCK", orthogonal::BLOCK),
-        ("TILE", orthogonal::TILE),
+        ("PANEL", reflect::PANEL),
+        ("BLOCK", reflect::BLOCK),
+        ("TILE", reflect::TILE),
         // the shader alone loads factors step by step
         ("DEPTH", 16),
         ("ROOT_MAGIC", ROOT_MAGIC),
@@ -342,8 +344,8 @@ pub fn matrix_steps(fill: &Fill, dtype: Dtype, form: Form) -> Result<(u64, Vec<M
         Command::Target(kind, d) => step(d.entry, *kind, dtype, bytemuck::bytes_of(&d.params), d.grid, false),
         Command::Scratch(kind, d) => step(d.entry, *kind, Dtype::F32, bytemuck::bytes_of(&d.params), d.grid, true),
         Command::Write(d) => step(d.entry, KernelKind::Normal, dtype, bytemuck::bytes_of(&d.params), d.grid, false),
-        Command::Panel(reflect, params, grid) => {
-            step(Entry::Reflect(*reflect), KernelKind::Words, Dtype::F32, bytemuck::bytes_of(params), *grid, true)
+        Command::Panel(kind, params, grid) => {
+            step(Entry::Reflect(*kind), KernelKind::Words, Dtype::F32, bytemuck::bytes_of(params), *grid, true)
         }
     };
     Ok((commands.scratch, commands.steps.iter().map(each).collect()))

@@ -23,8 +23,8 @@ const FREE: u64 = 1 << 22;
 /// A tensor that takes far more work and memory than its file holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "tensor {name:?} holds {held} elements of an orthogonal matrix of {computed}, all of which are computed: a file may \
-     have {PER_ELEMENT} elements computed for each that it holds, and {FREE} more"
+    "tensor {name:?} holds {held} elements of an orthogonal matrix of {computed}, and any part takes the random numbers \
+     of all: a file may have {PER_ELEMENT} elements computed for each that it holds, and {FREE} more"
 )]
 #[non_exhaustive]
 pub struct TooMuchWork {

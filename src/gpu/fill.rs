@@ -1,7 +1,8 @@
 //! Filling the caller's buffers, and buffers of the library's own.
 
 use super::handle::Gpu;
-use super::orthogonal::{Commands, Resources};
+use super::matrix_steps::Resources;
+use super::orthogonal::Commands;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, plan};
 use super::record::Step;

@@ -5,34 +5,10 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use super::pipeline::{Coordinates, Entry};
+use super::structure::{Structure, StructureKind};
 use crate::bits::words;
 use crate::matrix::{ConvKernel, Grid};
 use crate::{Key, Layout, matrix};
-
-/// The structure that a pipeline is compiled for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Structure {
-    pub(super) kind: StructureKind,
-    /// Whether coordinates need 64 bits.
-    pub(super) far: bool,
-}
-
-// tests/shaders.rs compares the numbers with those of the shaders
-/// The kind of a structure. The numbers are those of `STRUCTURE` in the shaders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u32)]
-pub(crate) enum StructureKind {
-    #[default]
-    None,
-    Eye,
-    DiracOutIn,
-    DiracInOut,
-    Sparse,
-    Tall,
-    Wide,
-    DeltaOutIn,
-    DeltaInOut,
-}
 
 /// The `Matrix` of shaders/matrix.wgsl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]

@@ -3,56 +3,19 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
-use super::context::Context;
-use super::form::Form;
 use super::matrix::MatrixPlan;
-use super::pipeline::{Entry, Reflect, Variant};
+use super::pipeline::Reflect;
 use super::plan::{Bounds, Dispatch, plan, plan_matrix};
-use super::record::Step;
+use super::reflect::{BLOCK, PANEL, PanelParams, TILE};
 use crate::bits::round;
 use crate::coefficients::{Coefficients, constant, factor, normal};
-use crate::cpu::reflectors;
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::matrix::{Matrix, Structure};
 use crate::{Dtype, Key, Result};
 
-/// Reflectors of a panel.
-#[expect(clippy::cast_possible_truncation, reason = "64")]
-pub(crate) const PANEL: u32 = reflectors::PANEL as u32;
-/// Rows of a partial sum.
-#[expect(clippy::cast_possible_truncation, reason = "128")]
-pub(crate) const BLOCK: u32 = reflectors::BLOCK as u32;
-/// The sides of the tile of sums that a workgroup computes. Those of V^T V are one tile.
-pub(crate) const TILE: u32 = 64;
 /// The largest length of a vector: of 64 threads each there are at most 65,535 workgroups in a dimension.
 const LONGEST: u64 = 1 << 22;
-
-// tests/shaders.rs compares the offsets
-/// The `Panel` of shaders/reflectors.wgsl.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct PanelParams {
-    /// The first reflector, which is also the first row.
-    pub(crate) first: u32,
-    pub(crate) reflectors: u32,
-    /// Elements of a vector.
-    pub(crate) length: u32,
-    /// The first vector of the batch, and the number of vectors.
-    pub(crate) start: u32,
-    pub(crate) vectors: u32,
-    /// 0, which no compiler of the shaders knows.
-    pub(crate) zero: u32,
-    /// The positions of the buffer's parts, in f32.
-    pub(crate) normals: u32,
-    pub(crate) squares: u32,
-    pub(crate) heads: u32,
-    pub(crate) gram: u32,
-    pub(crate) sides: u32,
-    pub(crate) strips: u32,
-}
 
 /// A step of a structured matrix.
 #[derive(Clone, Debug)]
@@ -286,59 +249,4 @@ fn needed_columns(selection: &Selection, columns: u64) -> Range<u64> {
         needed = needed.start.min(start)..needed.end.max(end);
     }
     needed
-}
-
-/// The buffers of a matrix, and the forms of its kernels.
-pub(super) struct Resources<'a, 'f> {
-    pub(super) context: &'f Context,
-    /// The form of an elementwise kernel.
-    pub(super) form: &'f dyn Fn(KernelKind, Dtype) -> Result<Form>,
-    /// The form of the steps of panels.
-    pub(super) reflect: &'f dyn Fn() -> Result<Form>,
-    pub(super) target: &'a wgpu::Buffer,
-    pub(super) dtype: Dtype,
-    /// There is one where a command needs it.
-    pub(super) scratch: Option<&'a wgpu::Buffer>,
-}
-
-impl<'a> Resources<'a, '_> {
-    /// Adds the steps with their pipelines and buffers.
-    pub(super) fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
-        for command in commands {
-            let step = match command {
-                Command::Target(kind, dispatch) => {
-                    Some(self.dispatch(*kind, self.dtype, dispatch, self.target, None)?)
-                }
-                Command::Scratch(kind, dispatch) => match self.scratch {
-                    Some(scratch) => Some(self.dispatch(*kind, Dtype::F32, dispatch, scratch, None)?),
-                    None => None,
-                },
-                // a normal's scaling and rounding
-                Command::Write(dispatch) => {
-                    Some(self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, self.scratch)?)
-                }
-                Command::Panel(step, params, grid) => {
-                    // neither the kernel nor the dtype plays a part in it
-                    let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
-                    let pipeline = self.context.pipeline((self.reflect)()?, variant)?;
-                    self.scratch.map(|scratch| Step::Reflect(*params, *grid, pipeline, scratch))
-                }
-            };
-            steps.extend(step);
-        }
-        Ok(())
-    }
-
-    fn dispatch(
-        &self,
-        kind: KernelKind,
-        dtype: Dtype,
-        dispatch: &Dispatch,
-        buffer: &'a wgpu::Buffer,
-        source: Option<&'a wgpu::Buffer>,
-    ) -> Result<Step<'a>> {
-        let variant = Variant { entry: dispatch.entry, kind, dtype };
-        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant)?;
-        Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
-    }
 }

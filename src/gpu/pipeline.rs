@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::form::Form;
-use super::matrix::Structure;
+use super::structure::Structure;
 use crate::Dtype;
 use crate::kernel::KernelKind;
 

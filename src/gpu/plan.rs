@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::matrix::{MatrixParams, MatrixPlan, Structure};
+use super::matrix::{MatrixParams, MatrixPlan};
 use super::pipeline::{Coordinates, Entry};
+use super::structure::Structure;
 use crate::bits::words;
 use crate::coefficients::Coefficients;
 use crate::fill::Selection;

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::context::Context;
 use super::guard::known;
-use super::orthogonal::PanelParams;
 use super::plan::{Dispatch, Params};
+use super::reflect::PanelParams;
 use crate::{Error, Result};
 
 /// One command of a fill.

@@ -2,7 +2,8 @@
 
 use super::context::Context;
 use super::form::Form;
-use super::orthogonal::{Commands, Resources};
+use super::matrix_steps::Resources;
+use super::orthogonal::Commands;
 use super::plan::Bounds;
 use super::probes::KEY;
 use crate::cpu::Filler;

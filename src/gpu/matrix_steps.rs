@@ -1,0 +1,65 @@
+//! The commands of structured matrices as steps: with pipelines and buffers.
+
+use super::context::Context;
+use super::form::Form;
+use super::orthogonal::Command;
+use super::pipeline::{Entry, Variant};
+use super::plan::Dispatch;
+use super::record::Step;
+use crate::kernel::KernelKind;
+use crate::{Dtype, Result};
+
+/// The buffers of a matrix, and the forms of its kernels.
+pub(super) struct Resources<'a, 'f> {
+    pub(super) context: &'f Context,
+    /// The form of an elementwise kernel.
+    pub(super) form: &'f dyn Fn(KernelKind, Dtype) -> Result<Form>,
+    /// The form of the steps of panels.
+    pub(super) reflect: &'f dyn Fn() -> Result<Form>,
+    pub(super) target: &'a wgpu::Buffer,
+    pub(super) dtype: Dtype,
+    /// There is one where a command needs it.
+    pub(super) scratch: Option<&'a wgpu::Buffer>,
+}
+
+impl<'a> Resources<'a, '_> {
+    /// Adds the steps with their pipelines and buffers.
+    pub(super) fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
+        for command in commands {
+            let step = match command {
+                Command::Target(kind, dispatch) => {
+                    Some(self.dispatch(*kind, self.dtype, dispatch, self.target, None)?)
+                }
+                Command::Scratch(kind, dispatch) => match self.scratch {
+                    Some(scratch) => Some(self.dispatch(*kind, Dtype::F32, dispatch, scratch, None)?),
+                    None => None,
+                },
+                // a normal's scaling and rounding
+                Command::Write(dispatch) => {
+                    Some(self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, self.scratch)?)
+                }
+                Command::Panel(step, params, grid) => {
+                    // neither the kernel nor the dtype plays a part in it
+                    let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
+                    let pipeline = self.context.pipeline((self.reflect)()?, variant)?;
+                    self.scratch.map(|scratch| Step::Reflect(*params, *grid, pipeline, scratch))
+                }
+            };
+            steps.extend(step);
+        }
+        Ok(())
+    }
+
+    fn dispatch(
+        &self,
+        kind: KernelKind,
+        dtype: Dtype,
+        dispatch: &Dispatch,
+        buffer: &'a wgpu::Buffer,
+        source: Option<&'a wgpu::Buffer>,
+    ) -> Result<Step<'a>> {
+        let variant = Variant { entry: dispatch.entry, kind, dtype };
+        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant)?;
+        Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
+    }
+}
