@@ -242,20 +242,23 @@ fn ranges_at_their_extremes() {
 
 /// The limits that the shaders need, and the least of each.
 type Limit = (&'static str, u64, fn(&mut Limits, u64));
-const LIMITS: [Limit; 12] = [
+const LIMITS: [Limit; 13] = [
     ("max_bind_groups", 1, |limits, value| limits.max_bind_groups = value as u32),
-    ("max_bindings_per_bind_group", 2, |limits, value| limits.max_bindings_per_bind_group = value as u32),
+    ("max_bindings_per_bind_group", 3, |limits, value| limits.max_bindings_per_bind_group = value as u32),
     ("max_dynamic_uniform_buffers_per_pipeline_layout", 1, |limits, value| {
         limits.max_dynamic_uniform_buffers_per_pipeline_layout = value as u32;
     }),
-    ("max_storage_buffers_per_shader_stage", 1, |limits, value| {
+    ("max_storage_buffers_per_shader_stage", 2, |limits, value| {
         limits.max_storage_buffers_per_shader_stage = value as u32;
     }),
     ("max_uniform_buffers_per_shader_stage", 1, |limits, value| {
         limits.max_uniform_buffers_per_shader_stage = value as u32;
     }),
-    ("max_uniform_buffer_binding_size", 400, |limits, value| limits.max_uniform_buffer_binding_size = value),
+    ("max_uniform_buffer_binding_size", 512, |limits, value| limits.max_uniform_buffer_binding_size = value),
     ("max_storage_buffer_binding_size", 2 << 20, |limits, value| limits.max_storage_buffer_binding_size = value),
+    ("max_compute_workgroup_storage_size", 8192, |limits, value| {
+        limits.max_compute_workgroup_storage_size = value as u32;
+    }),
     ("max_compute_workgroup_size_x", 256, |limits, value| limits.max_compute_workgroup_size_x = value as u32),
     ("max_compute_workgroup_size_y", 1, |limits, value| limits.max_compute_workgroup_size_y = value as u32),
     ("max_compute_workgroup_size_z", 1, |limits, value| limits.max_compute_workgroup_size_z = value as u32),

@@ -14,8 +14,8 @@ use crate::kernel::KernelKind;
 use crate::matrix::{Matrix, Structure};
 use crate::{Dtype, Key, Result};
 
-/// The largest length of a vector: of 64 threads each there are at most 65,535 workgroups in a dimension.
-const LONGEST: u64 = 1 << 22;
+/// Rows or vectors of a workgroup, at least.
+const WORKGROUP: u64 = 64;
 
 /// A step of a structured matrix.
 #[derive(Clone, Debug)]
@@ -120,10 +120,11 @@ impl Orthogonal {
         let fixed = (length * u64::from(PANEL)) + length.div_ceil(BLOCK.into()) * u64::from(2 * PANEL) + 8192;
         let each = length + u64::from(PANEL);
         let words = bounds.binding.min(1 << 31) / 4;
-        let most = words.checked_sub(fixed)? / each / u64::from(PANEL) * u64::from(PANEL);
+        let longest = WORKGROUP * u64::from(bounds.workgroups);
+        let most = (words.checked_sub(fixed)? / each).min(longest) / WORKGROUP * WORKGROUP;
         let batch = (needed.end - needed.start).min(most);
         let small = |value: u64| u32::try_from(value).ok();
-        (batch > 0 && length <= LONGEST).then_some(())?;
+        (batch > 0 && length <= longest).then_some(())?;
         Some(Self {
             key: selection.key,
             length: small(length)?,

@@ -12,6 +12,8 @@ use crate::{Error, Result};
 
 /// Bytes of a storage binding: the fills of a device's check lie in one binding.
 pub(super) const LEAST_BINDING: u64 = 2 << 20;
+/// Bytes of workgroup memory: two tiles of 16 x 64 f32 in shaders/reflectors.wgsl.
+const WORKGROUP_STORAGE: u64 = 8192;
 /// Workgroups of a dispatch in each of two dimensions: a window below 2^31 bytes has at most 2^28 threads.
 const LEAST_WORKGROUPS: u64 = 1 << 10;
 /// WebGPU's default for the alignment of bindings, which it lets no device exceed.
@@ -19,19 +21,20 @@ const MOST_ALIGNMENT: u64 = 256;
 
 /// Refuses limits below what the shaders need, which is nowhere above WebGPU's defaults.
 pub(super) fn check_limits(limits: &wgpu::Limits) -> Result<()> {
-    // uniform and storage buffer in one group, at one dynamic offset; workgroups in x only; grids in x and y
+    // a uniform and two storage buffers in one group, at one dynamic offset; workgroups in x only; grids in x and y
     let least = [
         ("max_bind_groups", limits.max_bind_groups.into(), 1),
-        ("max_bindings_per_bind_group", limits.max_bindings_per_bind_group.into(), 2),
+        ("max_bindings_per_bind_group", limits.max_bindings_per_bind_group.into(), 3),
         (
             "max_dynamic_uniform_buffers_per_pipeline_layout",
             limits.max_dynamic_uniform_buffers_per_pipeline_layout.into(),
             1,
         ),
-        ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage.into(), 1),
+        ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage.into(), 2),
         ("max_uniform_buffers_per_shader_stage", limits.max_uniform_buffers_per_shader_stage.into(), 1),
         ("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size, size_of::<Params>() as u64),
         ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, LEAST_BINDING),
+        ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size.into(), WORKGROUP_STORAGE),
         ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x.into(), WORKGROUP_SIZE.into()),
         ("max_compute_workgroup_size_y", limits.max_compute_workgroup_size_y.into(), 1),
         ("max_compute_workgroup_size_z", limits.max_compute_workgroup_size_z.into(), 1),
