@@ -14,8 +14,7 @@ use crate::cpu::sampler::window_quantile;
 use crate::cpu::vector::{lane, value};
 use crate::fill::Selection;
 use crate::gpu::matrix::MatrixParams as Matrix;
-use crate::gpu::orthogonal::{Command, Commands};
-use crate::gpu::pipeline::{Entry, Variant};
+use crate::gpu::pipeline::Variant;
 use crate::gpu::plan::{self, Bounds, Dim, Params};
 use crate::gpu::reflect::{self, PanelParams as Panel};
 use crate::gpu::structure::StructureKind;
@@ -304,49 +303,4 @@ pub fn coefficients(sampler: Option<&Sampler>, dtype: Dtype, arithmetic: Arithme
         Kernel::Elementwise(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
         Kernel::Matrix(_) => Err(no_shader(&kernel)),
     }
-}
-
-/// A step of a structured matrix on a device, for tools that run the shaders themselves.
-#[derive(Clone, Debug)]
-pub struct MatrixStep {
-    /// The entry point.
-    pub entry_point: &'static str,
-    /// The overridable constants.
-    pub constants: Vec<(&'static str, f64)>,
-    /// The bytes of the uniform buffer.
-    pub params: Vec<u8>,
-    /// Workgroups in x and y.
-    pub grid: [u32; 2],
-    /// Whether the step writes the scratch buffer, and not the target. A step that writes the target and whose entry
-    /// point is `fill_orthogonal` reads the scratch buffer.
-    pub writes_scratch: bool,
-}
-
-/// The steps of a matrix from the beginning of a buffer on, and the bytes of their scratch buffer, which may be 0.
-///
-/// # Errors
-///
-/// Those of [`Sampler::check`]; [`Error::BadParameter`] for an elementwise sampler.
-pub fn matrix_steps(fill: &Fill, dtype: Dtype, form: Form) -> Result<(u64, Vec<MatrixStep>)> {
-    let kernel = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())?;
-    let no_matrix = || Error::bad("these steps are of a matrix", format!("{kernel:?}"));
-    let Kernel::Matrix(matrix) = &kernel else { return Err(no_matrix()) };
-    let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
-    let commands = Commands::new(matrix, fill.selection(), dtype, 0, bounds)?.ok_or_else(no_matrix)?;
-    let step = |entry: Entry, kind, dtype, params: &[u8], grid, writes_scratch| MatrixStep {
-        entry_point: entry.name(),
-        constants: Variant { entry, kind, dtype }.constants(form).to_vec(),
-        params: params.to_vec(),
-        grid,
-        writes_scratch,
-    };
-    let each = |command: &Command| match command {
-        Command::Target(kind, d) => step(d.entry, *kind, dtype, bytemuck::bytes_of(&d.params), d.grid, false),
-        Command::Scratch(kind, d) => step(d.entry, *kind, Dtype::F32, bytemuck::bytes_of(&d.params), d.grid, true),
-        Command::Write(d) => step(d.entry, KernelKind::Normal, dtype, bytemuck::bytes_of(&d.params), d.grid, false),
-        Command::Panel(kind, params, grid) => {
-            step(Entry::Reflect(*kind), KernelKind::Words, Dtype::F32, bytemuck::bytes_of(params), *grid, true)
-        }
-    };
-    Ok((commands.scratch, commands.steps.iter().map(each).collect()))
 }
