@@ -108,3 +108,93 @@ pub(crate) trait Simd: Copy {
     /// holds two numbers, the first in the low half.
     fn transpose_halves(self, columns: [Self::Vector; 2], out: &mut [u8]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words at the ends of ranges: of integers, of f32 and of f16, and ties of f16. None is a NaN.
+    const WORDS: [u32; 16] = [
+        0,
+        1,
+        0xffff,
+        0x0080_0000,
+        0x3300_0000,
+        0x387f_e000,
+        0x3f7f_ffff,
+        0x3f80_1000,
+        0x4b00_0001,
+        0x477f_f000,
+        0x7f7f_ffff,
+        0x7f80_0000,
+        0x8000_0000,
+        0x8000_0001,
+        0xbf80_3000,
+        0xff7f_ffff,
+    ];
+
+    /// Words as a vector, in the unit's order.
+    fn vector<U: Simd>(simd: U, words: &[u32]) -> U::Vector {
+        let wide: Vec<u64> = words.iter().map(|&word| word.into()).collect();
+        simd.narrow(simd.load_u64s(&wide))
+    }
+
+    /// The words of a vector, in counting order.
+    fn lanes<U: Simd>(simd: U, vector: U::Vector) -> Vec<u32> {
+        let mut rows = vec![0; 16 * U::LANES];
+        simd.transpose([vector; 4], &mut rows);
+        rows.chunks_exact(16).map(|row| bytemuck::pod_read_unaligned(&row[..4])).collect()
+    }
+
+    /// What every operation gives for words `a` and `b`, one after the other. NaN are all the same.
+    fn results<U: Simd>(simd: U, a: &[u32], b: &[u32]) -> Vec<Vec<u32>> {
+        let wide: Vec<u64> = a.iter().zip(b).map(|(&a, &b)| u64::from(b) << 32 | u64::from(a)).collect();
+        let wide = simd.load_u64s(&wide);
+        let product = simd.mul_low(wide, 0xd251_1f53);
+        let (a, b) = (vector(simd, a), vector(simd, b));
+        let [one, two] = [1.0_f32, 2.0].map(|value| simd.splat(value.to_bits()));
+        let chosen = |mask| simd.select(mask, one, two);
+        let [low, high] = simd.mul_wide(a, b);
+        let words = [simd.add(a, b), simd.sub(a, b), low, high, simd.and(a, b), simd.or(a, b), simd.xor(a, b)];
+        let shifts = [simd.shl(a, 9), simd.shr(a, 9), simd.shr_signed(a, 9), chosen(simd.bit(a, 31))];
+        let compared = [chosen(simd.at_least(a, b)), chosen(simd.below_f32(a, b)), chosen(simd.bit(a, 0))];
+        let floats = [simd.add_f32(a, b), simd.sub_f32(a, b), simd.mul_f32(a, b), simd.to_f32(a), simd.to_f16(a)];
+        let wides = [product, simd.high(wide), simd.xor_high(wide, two, product)];
+        let narrowed = wides.map(|wide| simd.narrow(wide));
+        let others = [simd.narrow_high(wide), simd.narrow_high(product), simd.exact_mul_add_f32(a, two, one)];
+        let vectors = [&words[..], &shifts, &compared, &floats, &narrowed, &others].concat();
+        let nan = |word: u32| if f32::from_bits(word).is_nan() { f32::NAN.to_bits() } else { word };
+        vectors.into_iter().map(|vector| lanes(simd, vector).into_iter().map(nan).collect()).collect()
+    }
+
+    fn check<U: Simd>(simd: U, name: &str) {
+        let pairs: Vec<(u32, u32)> = WORDS.iter().flat_map(|&a| WORDS.map(|b| (a, b))).collect();
+        // 256 pairs are a multiple of every unit's lanes
+        for pairs in pairs.chunks_exact(U::LANES) {
+            let (a, b): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
+            let found = results(simd, &a, &b);
+            for (lane, &(a, b)) in pairs.iter().enumerate() {
+                for (i, expected) in results(Scalar, &[a], &[b]).iter().enumerate() {
+                    assert_eq!(found[i][lane], expected[0], "{name}, operation {i} of {a:#x} and {b:#x}");
+                }
+            }
+        }
+    }
+
+    /// Every operation of this processor's units gives the bits of one lane.
+    #[test]
+    fn operations_agree() {
+        check(Pair(Scalar), "two lanes");
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        check(Pair(pulp::aarch64::Neon::try_new().expect("64-bit ARM has NEON")), "NEON");
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                check(Pair(simd), "AVX2");
+            }
+            if let Some(simd) = pulp::x86::V4::try_new() {
+                check(Pair(simd), "AVX-512");
+            }
+        }
+    }
+}
