@@ -1,7 +1,7 @@
 //! f32 bits to the bytes of a dtype's elements, by rounding on bits. Twin: shaders/dtype.wgsl. The rounding to f16 is an
 //! operation of the vector unit: `to_f16` in cpu/simd.rs.
 
-use super::simd::Simd;
+use super::simd::{Scalar, Simd};
 use super::vector::Words;
 use crate::Dtype;
 
@@ -31,6 +31,13 @@ pub(crate) fn store<U: Simd>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mu
         Dtype::F16 => store_halves([a.to_f16(), b.to_f16(), c.to_f16(), d.to_f16()], out),
         Dtype::BF16 => store_halves([round_bf16(a), round_bf16(b), round_bf16(c), round_bf16(d)], out),
     }
+}
+
+/// The bytes of one element, which comes as f32 bits. An element of 2 bytes uses the first two.
+pub(crate) fn element_bytes(bits: Words<Scalar>, dtype: Dtype) -> [u8; 4] {
+    let mut block = [0; 4 * 4];
+    store([bits; 4], dtype, &mut block[..block_size(dtype)]);
+    [block[0], block[1], block[2], block[3]]
 }
 
 /// Writes 16-bit elements, which come in the low halves of words.

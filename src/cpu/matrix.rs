@@ -1,7 +1,7 @@
 //! The values of structured initialisers. Those of eye, dirac and sparse follow from an element's index;
 //! cpu/orthogonal.rs has the others.
 
-use super::dtype::{block_size, element_size, store};
+use super::dtype::{element_bytes, element_size};
 use super::fill::elements;
 use super::orthogonal::Orthogonal;
 use super::permutation::Permutation;
@@ -115,7 +115,7 @@ struct Target<'a> {
 impl Target<'_> {
     /// Sets the elements at the marked indices to a value, and all others to 0.
     fn mark(&mut self, value: f64, is_marked: impl Fn(u64) -> bool) {
-        let bytes = element_bytes(value, self.dtype);
+        let bytes = value_bytes(value, self.dtype);
         let marked = &bytes[..self.size];
         self.out.fill(0);
         self.each(|index, bytes| {
@@ -142,10 +142,7 @@ fn fill_normals(std: f32, dtype: Dtype, selection: &Selection, out: &mut [u8]) -
 }
 
 /// The bytes of a value that is rounded to f32, then to the dtype. An element of 2 bytes uses the first two.
-fn element_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
-    let mut block = [0; 16];
+fn value_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
     // the elementwise kernels' own code, so that a matrix is rounded and flushed as they are
-    let bits = flush(lane(round(value).to_bits()).as_f32(), 0);
-    store([bits; 4], dtype, &mut block[..block_size(dtype)]);
-    [block[0], block[1], block[2], block[3]]
+    element_bytes(flush(lane(round(value).to_bits()).as_f32(), 0), dtype)
 }

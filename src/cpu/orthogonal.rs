@@ -4,7 +4,7 @@
 //! column of a tall matrix and each row of another can be computed without the others. docs/orthogonal.md defines every
 //! bit.
 
-use super::dtype::{block_size, element_size, store};
+use super::dtype::{element_bytes, element_size};
 use super::memory::{reserve, zeros};
 use super::reflectors::{LANES, Normals, PANEL, Panel, Row, STRIPS};
 use super::sampler::flush;
@@ -42,8 +42,10 @@ impl Orthogonal {
     /// Fills `out` with the elements of a selection that fits it.
     #[expect(clippy::cast_possible_truncation, reason = "`vectors` asks for memory for as many")]
     pub(super) fn fill(&self, dtype: Dtype, selection: &Selection, out: &mut [u8]) -> Result<()> {
-        // 0 has all bits 0 in every dtype
-        out.fill(0);
+        if self.kernel.is_some() {
+            // all but the kernel's centre; 0 has all bits 0 in every dtype
+            out.fill(0);
+        }
         let (vectors, length) = (self.vectors(selection)?, self.rows.max(self.columns) as usize);
         let padded = length.next_multiple_of(LANES);
         let batch = (out.len() / size_of::<f32>() / padded).max(BATCH).next_multiple_of(LANES);
@@ -134,12 +136,9 @@ impl Orthogonal {
 
     /// The bytes of an element times the gain. One of 2 bytes uses the first two.
     fn bytes(&self, value: f32, dtype: Dtype) -> [u8; 4] {
-        let mut block = [0; 16];
         // the elementwise kernels' own code, so that a matrix is rounded and flushed as they are
         let Coefficients { scale, scale_exponent, .. } = self.coefficients;
-        let bits = flush(lane((value * scale).to_bits()).as_f32(), scale_exponent);
-        store([bits; 4], dtype, &mut block[..block_size(dtype)]);
-        [block[0], block[1], block[2], block[3]]
+        element_bytes(flush(lane((value * scale).to_bits()).as_f32(), scale_exponent), dtype)
     }
 }
 

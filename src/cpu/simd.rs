@@ -146,7 +146,7 @@ mod tests {
         rows.chunks_exact(16).map(|row| bytemuck::pod_read_unaligned(&row[..4])).collect()
     }
 
-    /// What every operation gives for words `a` and `b`, one after the other. NaN are all the same.
+    /// The results of every operation on words `a` and `b`. Each NaN is replaced by the same one.
     fn results<U: Simd>(simd: U, a: &[u32], b: &[u32]) -> Vec<Vec<u32>> {
         let wide: Vec<u64> = a.iter().zip(b).map(|(&a, &b)| u64::from(b) << 32 | u64::from(a)).collect();
         let wide = simd.load_u64s(&wide);

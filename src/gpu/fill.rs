@@ -129,11 +129,11 @@ impl Gpu {
         self.context.check_lost()?;
         let bounds = self.bounds();
         let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target, bounds)).collect::<Result<Vec<_>>>()?;
-        self.record(encoder, &plans)
+        self.record(encoder, &plans, bounds)
     }
 
     /// Checks the plans' kernels and records their steps.
-    fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>]) -> Result<()> {
+    fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>], bounds: Bounds) -> Result<()> {
         self.checks.check(&self.context, plans.iter().flat_map(Plan::needed))?;
         // the matrices follow one another, so one scratch buffer serves all of them
         let scratch = match plans.iter().filter_map(|plan| Some(plan.matrix.as_ref()?.scratch)).max() {
@@ -142,7 +142,7 @@ impl Gpu {
         };
         let mut steps = Vec::with_capacity(plans.len());
         for plan in plans {
-            self.steps(plan, scratch.as_ref(), &mut steps)?;
+            self.steps(plan, bounds, scratch.as_ref(), &mut steps)?;
         }
         if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps) }
     }
@@ -153,12 +153,18 @@ impl Gpu {
     }
 
     /// Adds the steps of a fill: its dispatches, or a copy and a dispatch for half of a word.
-    fn steps<'a>(&self, plan: &Plan<'a>, scratch: Option<&'a wgpu::Buffer>, steps: &mut Vec<Step<'a>>) -> Result<()> {
+    fn steps<'a>(
+        &self,
+        plan: &Plan<'a>,
+        bounds: Bounds,
+        scratch: Option<&'a wgpu::Buffer>,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<()> {
         let Plan { kernel, selection, target, matrix } = plan;
         match (kernel, matrix) {
             _ if selection.count == 0 => Ok(()),
             (Kernel::Elementwise(kind, coefficients), _) => {
-                let dispatches = self::plan(selection, target.dtype, *coefficients, target.offset, self.bounds());
+                let dispatches = self::plan(selection, target.dtype, *coefficients, target.offset, bounds);
                 self.dispatches(*kind, target, dispatches, steps)
             }
             (Kernel::Matrix(_), Some(commands)) => {
@@ -169,7 +175,7 @@ impl Gpu {
                     Resources { context, form: &form, reflect: &reflect, target: target.buffer, dtype, scratch };
                 resources.steps(&commands.steps, steps)
             }
-            (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, steps),
+            (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, bounds, steps),
         }
     }
 
@@ -198,6 +204,7 @@ impl Gpu {
         matrix: &Matrix,
         selection: &Selection,
         target: &Target<'a>,
+        bounds: Bounds,
         steps: &mut Vec<Step<'a>>,
     ) -> Result<()> {
         // `Plan::new` asked for STORAGE; a copy needs this one as well
@@ -216,7 +223,7 @@ impl Gpu {
             let selection = Selection::run(selection.key, 0, 1);
             let at = target.offset + whole.len() as u64;
             let constant = constant(value, target.dtype)?;
-            let dispatches = self::plan(&selection, target.dtype, constant, at, self.bounds());
+            let dispatches = self::plan(&selection, target.dtype, constant, at, bounds);
             self.checks.check(&self.context, [(KernelKind::Constant, target.dtype)].into_iter())?;
             self.dispatches(KernelKind::Constant, target, dispatches, steps)?;
         }
@@ -271,7 +278,7 @@ impl Gpu {
             matrix: None,
         };
         let mut encoder = self.context.encoder()?;
-        self.record(&mut encoder, &[plan])?;
+        self.record(&mut encoder, &[plan], self.bounds())?;
         self.context.submit(encoder)?;
         Ok(buffer)
     }

@@ -7,7 +7,7 @@ use super::pipeline::{Entry, Variant};
 use super::plan::Dispatch;
 use super::record::Step;
 use crate::kernel::KernelKind;
-use crate::{Dtype, Result};
+use crate::{Dtype, Error, Result};
 
 /// The buffers of a matrix, and the forms of its kernels.
 pub(super) struct Resources<'a, 'f> {
@@ -25,29 +25,34 @@ pub(super) struct Resources<'a, 'f> {
 impl<'a> Resources<'a, '_> {
     /// Adds the steps with their pipelines and buffers.
     pub(super) fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
+        let mut reflect = None;
         for command in commands {
-            let step = match command {
-                Command::Target(kind, dispatch) => {
-                    Some(self.dispatch(*kind, self.dtype, dispatch, self.target, None)?)
+            steps.push(match command {
+                Command::Target(kind, dispatch) => self.dispatch(*kind, self.dtype, dispatch, self.target, None)?,
+                Command::Scratch(kind, dispatch) => {
+                    self.dispatch(*kind, Dtype::F32, dispatch, self.scratch()?, None)?
                 }
-                Command::Scratch(kind, dispatch) => match self.scratch {
-                    Some(scratch) => Some(self.dispatch(*kind, Dtype::F32, dispatch, scratch, None)?),
-                    None => None,
-                },
                 // a normal's scaling and rounding
                 Command::Write(dispatch) => {
-                    Some(self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, self.scratch)?)
+                    self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, Some(self.scratch()?))?
                 }
                 Command::Panel(step, params, grid) => {
+                    let form = match reflect {
+                        Some(form) => form,
+                        None => *reflect.insert((self.reflect)()?),
+                    };
                     // neither the kernel nor the dtype plays a part in it
                     let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
-                    let pipeline = self.context.pipeline((self.reflect)()?, variant)?;
-                    self.scratch.map(|scratch| Step::Reflect(*params, *grid, pipeline, scratch))
+                    Step::Reflect(*params, *grid, self.context.pipeline(form, variant)?, self.scratch()?)
                 }
-            };
-            steps.extend(step);
+            });
         }
         Ok(())
+    }
+
+    /// The scratch buffer.
+    fn scratch(&self) -> Result<&'a wgpu::Buffer> {
+        self.scratch.ok_or_else(|| Error::Wgpu("the steps of a matrix have no scratch buffer".to_owned()))
     }
 
     fn dispatch(

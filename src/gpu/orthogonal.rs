@@ -140,7 +140,7 @@ impl Orthogonal {
         4 * (params.strips as u64 + self.batch as u64 * self.length as u64)
     }
 
-    /// The parameters of a batch of so many vectors.
+    /// The parameters of a batch with this number of vectors.
     const fn params(&self, vectors: u32) -> PanelParams {
         let squares = PANEL * self.length;
         let heads = squares + 2 * PANEL * self.length.div_ceil(BLOCK);
