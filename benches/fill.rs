@@ -40,6 +40,8 @@ fn fills(count: u64) -> Vec<(&'static str, Fill)> {
         ("native-normal", normal.with_arithmetic(Arithmetic::Native)),
         ("he_normal", Fill::new(key(), Init::he_normal(), &shape).unwrap()),
         ("truncated", of(Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 })),
+        // PyTorch's bounds, which are values: the window holds the whole line but for 2^-7000
+        ("truncated-line", of(Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 })),
         ("constant", of(Sampler::Constant { value: 1.0 })),
     ]
 }

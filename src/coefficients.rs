@@ -3,8 +3,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::bits::{flush, power_of_two, round, words};
-use crate::window::{Narrow, Wide, Window};
+use crate::bits::{flush, power_of_two, round};
+use crate::window::{Narrow, Reach, SQRT_TAU, TWO_32, Wide, Window};
 use crate::{Dtype, Error, Result};
 
 /// The largest standard normal in magnitude: sqrt(66 ln 2), and a rounding error.
@@ -32,13 +32,15 @@ pub(crate) struct Coefficients {
     pub(crate) scale_exponent: u32,
     /// Constant: the value's f32 bits.
     pub(crate) bits: u32,
-    /// Truncated: all ones where the window is mirrored, to be xored with each word.
-    pub(crate) flip: u32,
-    /// Truncated: this field and the next three are those of [`Wide`].
-    pub(crate) centre: u32,
-    pub(crate) base: [u32; 2],
-    pub(crate) range: [u32; 2],
-    pub(crate) exponent: f32,
+    /// Wide windows: this field, `base`, `share` and `offset` are those of [`Wide`].
+    pub(crate) zero: u32,
+    /// Far windows: the probabilities are times 2^e. This is `e << 23`.
+    pub(crate) exponent: u32,
+    pub(crate) base: [f32; 2],
+    pub(crate) share: f32,
+    pub(crate) offset: f32,
+    /// Wide windows: 1/4, with a correction of what the rounding of `share` changes.
+    pub(crate) quarter: f32,
     /// Narrow windows: the window's middle minus `bias`, which is the middle rounded.
     pub(crate) residue: f32,
     /// Narrow windows: the fields of [`Narrow`]. `scale` and `shift` are `step` and `start` times std.
@@ -58,7 +60,7 @@ pub(crate) struct Coefficients {
 /// The coefficients of a truncated normal, and the kernel that they are for.
 pub(crate) enum Truncated {
     /// By the inverse of the distribution function.
-    Wide(Coefficients),
+    Wide(Reach, Coefficients),
     /// By a series about the window's middle.
     Narrow(Coefficients),
 }
@@ -143,7 +145,8 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
     let [low, high] = [low, high].map(|bound| if bound.is_infinite() { bound } else { flush(bound) });
     let mean = flush(mean);
     // the dtype's smallest and largest value in the window
-    let (bottom, top) = (-dtype.largest_to(-low), dtype.largest_to(high));
+    // a sum with 0 is not -0
+    let (bottom, top) = (0.0 - dtype.largest_to(-low), dtype.largest_to(high) + 0.0);
     if bottom > top {
         return Err(Error::bad(
             &format!("truncated normal's window must hold a value of {dtype}"),
@@ -175,26 +178,47 @@ pub(crate) fn truncated(mean: f32, std: f32, [low, high]: [f32; 2], dtype: Dtype
                     check_finite("truncated normal's least and greatest value", value, dtype)?;
                 }
             }
-            Ok(Truncated::Wide(wide_coefficients(&wide, mean, std, inside)))
+            let coefficients = wide_coefficients(&wide, mean, std, inside);
+            // the central kernel has no flush
+            let scaled = wide.reach == Reach::Central && coefficients.scale_exponent != 0;
+            Ok(Truncated::Wide(if scaled { Reach::Symmetric } else { wide.reach }, coefficients))
         }
     }
 }
 
 /// The coefficients of a wide window. `inside` has the bounds in the dtype.
 pub(crate) fn wide_coefficients(wide: &Wide, mean: f32, std: f32, inside: Coefficients) -> Coefficients {
+    // far probabilities are scaled to between 1/2 and 1, so that none is subnormal
+    let (mut exponent, mut unit) = (0, 1.0);
+    while wide.reach == Reach::Far && unit * (wide.share * TWO_32 + wide.base[1]) < 0.5 {
+        exponent += 1;
+        unit *= 2.0;
+    }
+    let share = round(wide.share * unit);
     Coefficients {
-        // the mirrored quantiles are negated; the words are flipped, so that word 0 still gives the least value
         scale: if wide.mirrored { -std } else { std },
         bias: mean,
-        flip: if wide.mirrored { u32::MAX } else { 0 },
-        centre: wide.centre,
-        base: words(wide.base),
-        range: words(wide.range),
-        // far below 2^24, so exact
-        exponent: wide.exponent as f32,
+        zero: wide.zero,
+        exponent: exponent << 23,
+        base: wide.base.map(|base| round(base * unit)),
+        share,
+        offset: round(wide.offset),
+        quarter: round(0.25 + correction(wide, f64::from(share))),
         ..inside
     }
     .scaled(window_scale(std, mean))
+}
+
+/// The correction of the centre's 1/4 for a share that was rounded, and for the rounding of [`SQRT_TAU`]. It is exact
+/// near the mean, where the distance from a half is the share times a number of words.
+fn correction(wide: &Wide, share: f64) -> f64 {
+    // the quantile is sqrt(2 pi) c + sqrt(2 pi)^3 / 6 c^3 + ..., and the centre has 1/4 - (q - q^2) for c^2
+    let slope = std::f64::consts::TAU.sqrt();
+    if wide.offset > 0.0 {
+        0.0
+    } else {
+        (slope * (wide.share / share) - f64::from(SQRT_TAU)) / (slope * std::f64::consts::TAU / 6.0)
+    }
 }
 
 /// The coefficients of a narrow window about its middle, which is a value and not in standard deviations.

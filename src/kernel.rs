@@ -4,6 +4,7 @@ use crate::bits::round;
 use crate::coefficients::{Coefficients, SMALL_STD, Truncated, constant, normal, truncated, uniform};
 use crate::fill::Arithmetic;
 use crate::matrix::{Matrix, Structure};
+use crate::window::Reach;
 use crate::{Dtype, Error, Fill, Result, Sampler};
 
 // tests/shaders.rs compares the numbers with those of the shaders
@@ -18,11 +19,19 @@ pub(crate) enum KernelKind {
     Normal,
     /// A normal by the device's own functions.
     NormalNative,
+    /// A truncated normal whose window reaches equally far to both sides of the mean: see [`window`](crate::window).
     Truncated,
-    /// A truncated normal whose window is narrow: see [`window`](crate::window).
+    /// One whose window is narrow.
     TruncatedNarrow,
     /// A normal of mean 0 without tiny values, which needs no bias and no flush. Initialisers ask for these.
     NormalCentred,
+    /// A truncated normal whose window reaches at most 2 standard deviations to both sides, without tiny values. It
+    /// needs no tail and no flush. Initialisers ask for these.
+    TruncatedCentral,
+    /// One whose window reaches farther to one side.
+    TruncatedSkewed,
+    /// One whose window is far from the mean.
+    TruncatedFar,
 }
 
 impl KernelKind {
@@ -35,7 +44,11 @@ impl KernelKind {
             Self::Uniform => "uniform",
             Self::Normal | Self::NormalCentred => "normal",
             Self::NormalNative => "native normal",
-            Self::Truncated | Self::TruncatedNarrow => "truncated normal",
+            Self::Truncated
+            | Self::TruncatedNarrow
+            | Self::TruncatedCentral
+            | Self::TruncatedSkewed
+            | Self::TruncatedFar => "truncated normal",
         }
     }
 }
@@ -74,7 +87,10 @@ impl Kernel {
             }
             // native arithmetic has no truncated normals of its own
             Sampler::TruncatedNormal { mean, std, low, high } => match truncated(mean, std, [low, high], dtype)? {
-                Truncated::Wide(coefficients) => (KernelKind::Truncated, coefficients),
+                Truncated::Wide(Reach::Symmetric, coefficients) => (KernelKind::Truncated, coefficients),
+                Truncated::Wide(Reach::Central, coefficients) => (KernelKind::TruncatedCentral, coefficients),
+                Truncated::Wide(Reach::Skewed, coefficients) => (KernelKind::TruncatedSkewed, coefficients),
+                Truncated::Wide(Reach::Far, coefficients) => (KernelKind::TruncatedFar, coefficients),
                 Truncated::Narrow(coefficients) => (KernelKind::TruncatedNarrow, coefficients),
             },
             Sampler::Matrix(matrix) => return Self::matrix(matrix, dtype),

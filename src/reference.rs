@@ -1,10 +1,9 @@
 //! The exact functions, one value at a time. They are for tests of other implementations, and for measuring errors.
 
-use crate::bits::words;
+use crate::bits::power_of_two;
 // the code of the CPU backend with vectors of one lane: there is no second version that could differ
 use crate::cpu::vector::{lane, value};
 use crate::cpu::{box_muller as normal, inverse_normal as quantile};
-use crate::window::CENTRE;
 
 pub use crate::philox::{philox_bump, philox_round, philox4x32_10};
 
@@ -55,16 +54,30 @@ pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
 /// assert_eq!(inverse_normal(7), -inverse_normal(!7));
 /// ```
 #[must_use]
-#[inline(always)]
 pub fn inverse_normal(p: u64) -> f32 {
-    let [low, high] = words(p);
-    value(quantile::signed_quantile(lane(high), lane(low), 64.0, CENTRE))
+    let above = p >> 63 == 1;
+    // above a half the complement is the upper tail: the + 1/2 makes the mirror exact
+    let tail = if above { !p } else { p };
+    let unit = power_of_two(-64);
+    // an f32 that is below a half: the + 1/2 counts only where it does not round
+    let of = |integer: u64| (integer as f32 + 0.5) * unit;
+    let q = of(tail);
+    let x = if q < quantile::TAIL {
+        far_quantile(q * power_of_two(64), 64)
+    } else {
+        // (2^63 - 1 - q) + 1/2 is the distance of q + 1/2 from a half, exactly
+        of(tail ^ (u64::MAX >> 1)) * value(quantile::centre_factor(lane(q.to_bits()).as_f32(), 0.25))
+    };
+    if above { x } else { -x }
 }
 
-/// The quantile at `(q + 1/2) 2^-exponent`, `q` below 2^63.
+/// The quantile above the mean at the tail's probability `q 2^-exponent`, between 2^-160 and 1/16.
+pub(crate) fn far_quantile(q: f32, exponent: u32) -> f32 {
+    value(quantile::far_quantile(lane(q.to_bits()).as_f32(), exponent << 23))
+}
+
+/// The quantile above the mean at the tail's probability `q`, between 2^-37 and 0.0228.
 #[cfg(feature = "gpu")]
-pub(crate) fn tail_quantile(q: u64, exponent: f32) -> f32 {
-    let [low, high] = words(q);
-    // with this centre every probability counts as a tail
-    value(quantile::upper_quantile(lane(high), lane(low), exponent, u32::MAX))
+pub(crate) fn tail_quantile(q: f32) -> f32 {
+    value(quantile::tail_quantile(lane(q.to_bits()).as_f32()))
 }

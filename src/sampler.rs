@@ -32,7 +32,8 @@ pub enum Sampler {
         std: f32,
     },
     /// A normal truncated to `[low, high]`, by the inverse of its distribution function. No value is drawn twice,
-    /// and none is moved to a bound. In every dtype the least and the greatest value are inside.
+    /// and none is moved to a bound. In every dtype the least and the greatest value are inside. A window below the mean
+    /// is the mirror image of the one above it.
     TruncatedNormal {
         /// The mean of the normal before truncation; finite.
         mean: f32,

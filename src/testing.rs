@@ -7,11 +7,11 @@ use std::ops::Range;
 use crate::coefficients::{Coefficients, wide_coefficients};
 use crate::cpu::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
 use crate::cpu::inverse_normal::{
-    CENTRE_BOTTOM, CENTRE_SHIFT, CENTRE_TOP, RECIPROCAL_MAGIC, SQRT_TAU, TAIL_BOTTOM, TAIL_SHIFT, TAIL_TOP,
+    CENTRE_BOTTOM, CENTRE_TOP, FAR_BOTTOM, FAR_TOP, LOG2, RECIPROCAL_MAGIC, RECIPROCAL_STEP, TAIL, TAIL_BOTTOM,
+    TAIL_TOP,
 };
 use crate::cpu::reflectors::{ROOT_MAGIC, SMALL, SMALL_SIDE, SMALL_SOLUTION, TWO_OVER_MAGIC};
 use crate::cpu::sampler::window_quantile;
-use crate::cpu::vector::{lane, value};
 use crate::fill::Selection;
 use crate::gpu::matrix::MatrixParams as Matrix;
 use crate::gpu::pipeline::Variant;
@@ -21,7 +21,7 @@ use crate::gpu::structure::StructureKind;
 use crate::gpu::{Form, Products, probes};
 use crate::kernel::{Kernel, KernelKind};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
-use crate::window::Window;
+use crate::window::{SQRT_TAU, Window};
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 pub use crate::gpu::family::Family;
@@ -43,10 +43,14 @@ pub fn constants() -> Vec<(&'static str, u32)> {
     let [log_2, log_3, log_4, log_5, log_6, log_7, log_8, log_9, log_10] = LOG.map(f32::to_bits);
     let [sin_1, sin_3, sin_5, sin_7] = SIN.map(f32::to_bits);
     let [cos_2, cos_4, cos_6, cos_8] = COS.map(f32::to_bits);
-    let [centre_top_0, centre_top_1, centre_top_2] = CENTRE_TOP.map(f32::to_bits);
-    let [centre_bottom_1, centre_bottom_2, centre_bottom_3] = CENTRE_BOTTOM.map(f32::to_bits);
-    let [tail_top_0, tail_top_1, tail_top_2, tail_top_3, tail_top_4] = TAIL_TOP.map(f32::to_bits);
-    let [tail_bottom_1, tail_bottom_2, tail_bottom_3, tail_bottom_4] = TAIL_BOTTOM.map(f32::to_bits);
+    let [centre_top_0, centre_top_1, centre_top_2, centre_top_3, centre_top_4] = CENTRE_TOP.map(f32::to_bits);
+    let [centre_bottom_1, centre_bottom_2, centre_bottom_3, centre_bottom_4] = CENTRE_BOTTOM.map(f32::to_bits);
+    let [log2_1, log2_2, log2_3, log2_4, log2_5, log2_6, log2_7, log2_8] = LOG2.map(f32::to_bits);
+    let [tail_top_0, tail_top_1, tail_top_2, tail_top_3, tail_top_4, tail_top_5] = TAIL_TOP.map(f32::to_bits);
+    let [tail_bottom_1, tail_bottom_2, tail_bottom_3] = TAIL_BOTTOM.map(f32::to_bits);
+    let [far_top_0, far_top_1, far_top_2, far_top_3, far_top_4, far_top_5, far_top_6] = FAR_TOP.map(f32::to_bits);
+    let [far_bottom_1, far_bottom_2, far_bottom_3, far_bottom_4, far_bottom_5, far_bottom_6] =
+        FAR_BOTTOM.map(f32::to_bits);
     vec![
         ("PHILOX_M0", PHILOX_M0),
         ("PHILOX_M1", PHILOX_M1),
@@ -77,24 +81,48 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("NATIVE_LOG", (-2.0 * std::f32::consts::LN_2).to_bits()),
         ("NATIVE_TURN", (std::f32::consts::TAU / 4_294_967_296.0).to_bits()),
         ("SQRT_TAU", SQRT_TAU.to_bits()),
-        ("CENTRE_SHIFT", CENTRE_SHIFT.to_bits()),
         ("CENTRE_TOP_0", centre_top_0),
         ("CENTRE_TOP_1", centre_top_1),
         ("CENTRE_TOP_2", centre_top_2),
+        ("CENTRE_TOP_3", centre_top_3),
+        ("CENTRE_TOP_4", centre_top_4),
         ("CENTRE_BOTTOM_1", centre_bottom_1),
         ("CENTRE_BOTTOM_2", centre_bottom_2),
         ("CENTRE_BOTTOM_3", centre_bottom_3),
-        ("TAIL_SHIFT", TAIL_SHIFT.to_bits()),
+        ("CENTRE_BOTTOM_4", centre_bottom_4),
+        ("LOG2_1", log2_1),
+        ("LOG2_2", log2_2),
+        ("LOG2_3", log2_3),
+        ("LOG2_4", log2_4),
+        ("LOG2_5", log2_5),
+        ("LOG2_6", log2_6),
+        ("LOG2_7", log2_7),
+        ("LOG2_8", log2_8),
         ("TAIL_TOP_0", tail_top_0),
         ("TAIL_TOP_1", tail_top_1),
         ("TAIL_TOP_2", tail_top_2),
         ("TAIL_TOP_3", tail_top_3),
         ("TAIL_TOP_4", tail_top_4),
+        ("TAIL_TOP_5", tail_top_5),
         ("TAIL_BOTTOM_1", tail_bottom_1),
         ("TAIL_BOTTOM_2", tail_bottom_2),
         ("TAIL_BOTTOM_3", tail_bottom_3),
-        ("TAIL_BOTTOM_4", tail_bottom_4),
+        ("FAR_TOP_0", far_top_0),
+        ("FAR_TOP_1", far_top_1),
+        ("FAR_TOP_2", far_top_2),
+        ("FAR_TOP_3", far_top_3),
+        ("FAR_TOP_4", far_top_4),
+        ("FAR_TOP_5", far_top_5),
+        ("FAR_TOP_6", far_top_6),
+        ("FAR_BOTTOM_1", far_bottom_1),
+        ("FAR_BOTTOM_2", far_bottom_2),
+        ("FAR_BOTTOM_3", far_bottom_3),
+        ("FAR_BOTTOM_4", far_bottom_4),
+        ("FAR_BOTTOM_5", far_bottom_5),
+        ("FAR_BOTTOM_6", far_bottom_6),
+        ("TAIL", TAIL.to_bits()),
         ("RECIPROCAL_MAGIC", RECIPROCAL_MAGIC),
+        ("RECIPROCAL_STEP", RECIPROCAL_STEP.to_bits()),
         // numbers of enums, which the shaders compare overridable constants with
         ("PRODUCTS_PINNED", Products::Pinned as u32),
         ("PRODUCTS_FMA", Products::Fma as u32),
@@ -107,6 +135,9 @@ pub fn constants() -> Vec<(&'static str, u32)> {
         ("SAMPLER_TRUNCATED", KernelKind::Truncated as u32),
         ("SAMPLER_TRUNCATED_NARROW", KernelKind::TruncatedNarrow as u32),
         ("SAMPLER_NORMAL_CENTRED", KernelKind::NormalCentred as u32),
+        ("SAMPLER_TRUNCATED_CENTRAL", KernelKind::TruncatedCentral as u32),
+        ("SAMPLER_TRUNCATED_SKEWED", KernelKind::TruncatedSkewed as u32),
+        ("SAMPLER_TRUNCATED_FAR", KernelKind::TruncatedFar as u32),
         ("DTYPE_F32", Dtype::F32 as u32),
         ("DTYPE_F16", Dtype::F16 as u32),
         ("DTYPE_BF16", Dtype::BF16 as u32),
@@ -133,10 +164,16 @@ pub fn constants() -> Vec<(&'static str, u32)> {
     ]
 }
 
-/// The quantile at `(q + 1/2) 2^-exponent`, with `q` below 2^63 scaled as in a far window, for measuring its error.
+/// The quantile above the mean at the tail's probability `q 2^-exponent`, as in a far window, for measuring its error.
 #[must_use]
-pub fn tail_quantile(q: u64, exponent: u32) -> f32 {
-    crate::reference::tail_quantile(q, exponent as f32)
+pub fn far_quantile(q: f32, exponent: u32) -> f32 {
+    crate::reference::far_quantile(q, exponent)
+}
+
+/// The quantile above the mean at the tail's probability `q`, as in a window with tails.
+#[must_use]
+pub fn tail_quantile(q: f32) -> f32 {
+    crate::reference::tail_quantile(q)
 }
 
 /// The quantiles of words in a wide window, in standard deviations; none where the window is empty or narrow.
@@ -145,7 +182,7 @@ pub fn window_quantiles(low: f64, high: f64) -> Option<impl Fn(u32) -> f32> {
     let Some(Window::Wide(wide)) = Window::new(low, high) else { return None };
     // mean 0 and std 1, without bounds of a dtype: the quantile as it is
     let c = wide_coefficients(&wide, 0.0, 1.0, Coefficients::default());
-    Some(move |w| value(window_quantile(lane(w ^ c.flip), &c)) * c.scale)
+    Some(move |w| window_quantile(wide.reach, w, &c) * c.scale)
 }
 
 /// A struct's name, its members' names and offsets in bytes, and its size.
@@ -168,11 +205,12 @@ pub fn structs() -> Vec<Layout> {
             bottom,
             scale_exponent,
             bits,
-            flip,
-            centre,
-            base,
-            range,
+            zero,
             exponent,
+            base,
+            share,
+            offset,
+            quarter,
             residue,
             shift,
             start,

@@ -1,12 +1,9 @@
 //! The window of a truncated normal, in standard deviations. It is computed on the host in f64 by additions,
 //! subtractions, multiplications and divisions alone, so that every host gets the same numbers.
 
-/// The boundary between the quantile's centre and its tails: 0.1 * 2^32, for the high words of 64-bit probabilities.
-pub(crate) const CENTRE: u32 = 0x1999_999a;
-
 /// Windows whose width times `max(1, |middle|)`, in standard deviations, is at most this are narrow.
 const NARROW: f64 = 1.0 / 16.0;
-/// A window whose nearer tail has a smaller probability than this is far out: its integers are scaled.
+/// A window whose nearer end has a smaller probability beyond it is far out.
 const FAR: f64 = 1.0 / 16.0;
 /// The smallest probability of a window: f32's smallest normal number.
 const LEAST_MASS: f64 = f32::MIN_POSITIVE as f64;
@@ -20,19 +17,36 @@ pub(crate) enum Window {
     Narrow(Narrow),
 }
 
-/// The value of word `w` is the quantile of probability `base + w range 2^-32`, in units of 2^-exponent.
+/// Word `w` stands for the probability of its share, `share` times w to w + 1, and its value is the quantile in the
+/// middle of that.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Wide {
-    /// Probability below the window, plus half a word's share of it.
-    pub(crate) base: u64,
-    /// Probability of the whole window.
-    pub(crate) range: u64,
-    /// 64, or more where the window is far out and its integers are scaled.
-    pub(crate) exponent: u32,
-    /// High words from this one on are near a half.
-    pub(crate) centre: u32,
-    /// Whether the window is mirrored, because it lies above the mean.
+    /// Part of the line that the window covers.
+    pub(crate) reach: Reach,
+    /// Probability of a word.
+    pub(crate) share: f64,
+    /// Probabilities below the middle of the first word, and above the middle of the last.
+    pub(crate) base: [f64; 2],
+    /// First word above the mean. In windows that hold the mean, it begins at a half: words near the mean are moved by
+    /// at most half a word, so that none is nearer to it than half a word.
+    pub(crate) zero: u32,
+    /// Distance of word `zero` from a half.
+    pub(crate) offset: f64,
+    /// Whether the window is below the mean: then it is the mirror image of this one.
     pub(crate) mirrored: bool,
+}
+
+/// The part of the line that a wide window covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Both sides of the mean equally, within 2 standard deviations of it.
+    Central,
+    /// Both sides of the mean equally.
+    Symmetric,
+    /// Any other window, down to a probability of 1/16 beyond it.
+    Skewed,
+    /// A window that lies farther out.
+    Far,
 }
 
 /// With `t` in (-1/2, 1/2), `y = start + step t` and `x = middle + y (1 + series[0] y + ...)`, in standard
@@ -57,43 +71,39 @@ impl Window {
             // in so narrow a window the density hardly changes: width times height is its probability
             return (density(middle) * (high - low) >= LEAST_MASS).then(|| Self::Narrow(Narrow::new(low, high)));
         }
-        // a window above the mean is computed as its mirror image below: there its probability is a small number with
-        // all its bits, here it would be the difference of two numbers near 1
-        let mirrored = low >= 0.0;
-        let (low, high) = if mirrored { (-high, -low) } else { (low, high) };
-        let (below, above) = (probability(low), probability(high));
-        if above - below < LEAST_MASS {
-            return None;
-        }
-        // far windows are scaled to between 2^62 and 2^63: the top bit stays 0, which means below a half
-        let mut exponent = 64;
-        let mut scale = TWO_64;
-        while above < FAR && above * scale < TWO_64 / 4.0 {
-            exponent += 1;
-            scale *= 2.0;
-        }
-        let range = integer((above - below) * scale);
-        // word w takes the middle of its share: w + 1/2, and half a share is range 2^-33
-        let base = integer(below * scale) + (range >> 33);
-        // no high word reaches the largest one, so all of a scaled window is tail
-        let centre = if exponent == 64 { CENTRE } else { u32::MAX };
-        Some(Self::Wide(Wide { base, range, exponent, centre, mirrored }))
+        Wide::new(low, high).map(Self::Wide)
     }
 }
 
 impl Wide {
+    fn new(low: f64, high: f64) -> Option<Self> {
+        // above the mean, so that probabilities beyond the window are small numbers with all their bits
+        let mirrored = high <= 0.0;
+        let (low, high) = if mirrored { (-high, -low) } else { (low, high) };
+        let (below, above) = (probability(low), probability(-high));
+        let mass = if low < 0.0 { 1.0 - below - above } else { probability(-low) - above };
+        if mass < LEAST_MASS {
+            return None;
+        }
+        let share = mass / TWO_32;
+        let reach = if low == -high {
+            if high <= CENTRAL { Reach::Central } else { Reach::Symmetric }
+        } else if low > 0.0 && probability(-low) < FAR {
+            Reach::Far
+        } else {
+            Reach::Skewed
+        };
+        // in a symmetric window exactly half of the words
+        let zero = if low < 0.0 { nearest_word(from_half(-low) / share) } else { 0 };
+        let offset = if low < 0.0 { 0.0 } else { from_half(low) };
+        let base = [below + share / 2.0, above + share / 2.0];
+        Some(Self { reach, share, base, zero, offset, mirrored })
+    }
+
     /// The quantiles of the first and the last word, in standard deviations: the smallest and the largest value.
     pub(crate) fn ends(&self) -> [f64; 2] {
-        // 2^-exponent by halving, which is exact; `powi` may differ between platforms
-        let unit = (0..self.exponent).fold(1.0, |unit, _| unit * 0.5);
-        let quantile = |p: u64| {
-            let x = quantile((p as f64 + 0.5) * unit);
-            if self.mirrored { -x } else { x }
-        };
-        // the last word is 2^32 - 1, one share before the end
-        let last = self.base.saturating_add(self.range - (self.range >> 32));
-        let (first, last) = (quantile(self.base), quantile(last));
-        if self.mirrored { [last, first] } else { [first, last] }
+        let [first, last] = [quantile(self.base[0]), -quantile(self.base[1])];
+        if self.mirrored { [-last, -first] } else { [first, last] }
     }
 }
 
@@ -137,18 +147,40 @@ impl Narrow {
     }
 }
 
-/// 2^64, which no integer type of 64 bits holds.
-const TWO_64: f64 = 18_446_744_073_709_551_616.0;
+/// sqrt(2 pi), the slope of the quantile at a half.
+pub(crate) const SQRT_TAU: f32 = 2.506_628_3;
+/// The number of words.
+pub(crate) const TWO_32: f64 = 4_294_967_296.0;
+/// The largest bound of a window without tails, with room for the rounding of bounds to f32.
+const CENTRAL: f64 = 2.000_01;
 
-/// A value below 2^64 rounded down; the probability 1 as the largest integer.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 2^64, and `as` saturates")]
-const fn integer(value: f64) -> u64 {
-    value as u64
+/// A number of words, rounded to nearest.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 on, and `as` saturates")]
+const fn nearest_word(words: f64) -> u32 {
+    (words + 0.5) as u32
 }
 
 /// The standard normal's distribution function, to 2^-45 of itself below 0.
 pub(crate) fn probability(x: f64) -> f64 {
     if x > 0.0 { 1.0 - tail(x) } else { tail(-x) }
+}
+
+/// The probability that a standard normal is between 0 and x, for x at or above 0.
+fn from_half(x: f64) -> f64 {
+    if x >= 2.0 {
+        return 0.5 - tail(x);
+    }
+    // the integral from 0: x + x^3/3 + x^5/(3 5) + ..., times the density (Abramowitz and Stegun 26.2.11)
+    let mut term = x;
+    let mut sum = 0.0;
+    let mut odd = 1.0;
+    // a smaller term does not change the sum any more
+    while term > sum * 1e-17 {
+        sum += term;
+        odd += 2.0;
+        term *= x * x / odd;
+    }
+    density(x) * sum
 }
 
 /// The probability that a standard normal is above x, for x at or above 0.
@@ -157,17 +189,7 @@ fn tail(x: f64) -> f64 {
     if x > 40.0 {
         0.0
     } else if x < 2.0 {
-        // the integral from 0: x + x^3/3 + x^5/(3 5) + ..., times the density (Abramowitz and Stegun 26.2.11)
-        let mut term = x;
-        let mut sum = 0.0;
-        let mut odd = 1.0;
-        // a smaller term does not change the sum any more
-        while term > sum * 1e-17 {
-            sum += term;
-            odd += 2.0;
-            term *= x * x / odd;
-        }
-        0.5 - density(x) * sum
+        0.5 - from_half(x)
     } else {
         // 1/(x + 1/(x + 2/(x + 3/(x + ...)))), times the density (26.2.14)
         // from the innermost fraction outwards; the test shows that 199 levels suffice from 2 on

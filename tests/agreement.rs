@@ -9,7 +9,7 @@ use seedtensors::gpu::{Form, Gpu};
 use seedtensors::reference::{box_muller, radius};
 use seedtensors::{Arithmetic, Dtype, Element, Fill, Key, Sampler, cpu};
 
-const SAMPLERS: [Sampler; 8] = [
+const SAMPLERS: [Sampler; 11] = [
     Sampler::Constant { value: -0.1 },
     Sampler::Uniform { low: 0.0, high: 1.0 },
     Sampler::Uniform { low: -0.033, high: 0.1 },
@@ -18,6 +18,9 @@ const SAMPLERS: [Sampler; 8] = [
     Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
     Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: 0.05, high: f32::INFINITY },
     Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.3, high: 0.33 },
+    Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 },
+    Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: f32::NEG_INFINITY, high: 0.05 },
+    Sampler::TruncatedNormal { mean: 0.01, std: 0.02, low: f32::NEG_INFINITY, high: -0.1 },
 ];
 
 const fn truncated(mean: f32, std: f32, low: f32, high: f32) -> Sampler {

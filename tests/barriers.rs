@@ -83,7 +83,7 @@ fn samplers() -> Vec<(&'static str, u32)> {
         .into_iter()
         .filter(|(name, _)| name.starts_with("SAMPLER_") && *name != "SAMPLER_NORMAL_NATIVE")
         .collect();
-    assert_eq!(samplers.len(), 7);
+    assert_eq!(samplers.len(), 10);
     samplers
 }
 
@@ -134,7 +134,7 @@ fn reflections_have_their_barriers() {
 
 const PIN: &str = "return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | vec4(zero));";
 
-/// Barriers that are exclusive ors with one word cancel in `root`, where truncated normals pass f_low = 0.
+/// Barriers that are exclusive ors with one word could cancel: another may undo one.
 #[test]
 fn exclusive_ors_are_found_out() {
     let source = Form::SAFEST.source();

@@ -14,13 +14,16 @@ const CANARY: u32 = 0xa5a5_a5a5;
 const MARGIN: u64 = 4;
 
 /// The samplers, by their names in the tables. `native` has the parameters of `centred` and other arithmetic.
-const SAMPLERS: [(&str, Sampler); 8] = [
+const SAMPLERS: [(&str, Sampler); 10] = [
     ("constant", Sampler::Constant { value: -0.3 }),
     ("uniform", Sampler::Uniform { low: -0.1, high: 0.3 }),
     ("normal", Sampler::Normal { mean: 0.001, std: 0.02 }),
     ("centred", Sampler::Normal { mean: 0.0, std: 0.02 }),
     ("native", Sampler::Normal { mean: 0.0, std: 0.02 }),
-    ("truncated", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }),
+    // the window of PyTorch's and transformers' default, which is far outside of the values
+    ("truncated", Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 }),
+    ("central", Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 }),
+    ("skewed", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: -0.04, high: 0.1 }),
     ("tail", Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 8.0, high: f32::INFINITY }),
     ("narrow", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }),
 ];

@@ -17,12 +17,12 @@ pub(crate) enum Change {
     None,
     /// No barriers.
     Out,
-    /// Exclusive ors with one hidden word, the earlier barriers: two of them cancel.
+    /// Two exclusive ors with one hidden word, as the earlier barriers could follow each other: they cancel.
     Cancelling,
 }
 
-// the earlier barrier, `x ^ zero`: `(x ^ zero) ^ zero` is `x` (docs/compilers.md)
-const XOR: &str = "return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4(zero));";
+// two of the earlier barriers, `x ^ zero`: `(x ^ zero) ^ zero` is `x` (docs/compilers.md)
+const XOR: &str = "return bitcast<vec4<f32>>((bitcast<vec4<u32>>(x) ^ vec4(zero)) ^ vec4(zero));";
 
 impl Change {
     /// The functions of shaders/pin.wgsl that are rewritten, each with its new body.

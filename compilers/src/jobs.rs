@@ -18,7 +18,8 @@ use crate::emit::{Change, Text};
 /// pipeline.
 const BATCH: usize = 24;
 /// Samplers whose values must change on a compiler that fuses once the barriers are taken out.
-pub(crate) const FUSED: [&str; 5] = ["uniform", "normal", "centred", "truncated", "narrow"];
+pub(crate) const FUSED: [&str; 8] =
+    ["uniform", "normal", "centred", "truncated", "central", "skewed", "tail", "narrow"];
 
 /// A form of the shaders, and the change to its barriers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,7 +135,7 @@ fn wanted(case: &Case, form: Form) -> Vec<Shaders> {
     // these cases must differ from the CPU: they show that the comparison can fail (src/report.rs, `faults`)
     if slots && FUSED.contains(&case.sampler) {
         wanted.push(Shaders { form, change: Change::Out });
-        // two exclusive ors cancelled in the truncated normal (docs/compilers.md); SAFEST_U64 is a form whose products
+        // two exclusive ors cancelled in an earlier truncated normal (docs/compilers.md); SAFEST_U64 is a form whose products
         // are behind barriers
         if case.sampler == "truncated" {
             wanted.push(Shaders { form: Form::SAFEST_U64, change: Change::Cancelling });

@@ -14,14 +14,17 @@ enum Kind {
     TRUNCATED = 5,
     TRUNCATED_NARROW = 6,
     NORMAL_CENTRED = 7,
+    TRUNCATED_CENTRAL = 8,
+    TRUNCATED_SKEWED = 9,
+    TRUNCATED_FAR = 10,
 };
 
 // The layout of `Coefficients` in src/coefficients.rs, which says what each member means for each sampler.
 struct Coefficients {
     float scale, bias, top, bottom;
-    u32 scale_exponent, bits, flip, centre;
-    u64 base, range;
-    float exponent, residue, shift, start, step;
+    u32 scale_exponent, bits, zero, exponent;
+    float base[2];
+    float share, offset, quarter, residue, shift, start, step;
     float series_2, series_3, series_4, series_5;
     u32 end;
 };
@@ -44,17 +47,67 @@ DEVICE u32 uniform_value(u32 w, const Coefficients &c) {
 DEVICE u32 normal_value(float z, const Coefficients &c) { return flush(z * c.scale + c.bias, c.scale_exponent); }
 
 // Clamps a value to the window, which rounding may leave.
-DEVICE u32 inside(float value, const Coefficients &c) {
+DEVICE float clamped(float value, const Coefficients &c) {
     const float above = value < c.bottom ? c.bottom : value;
-    return flush(above > c.top ? c.top : above, c.scale_exponent);
+    return above > c.top ? c.top : above;
 }
 
-DEVICE u32 truncated_value(u32 w, const Coefficients &c) {
-    // the probability base + w range 2^-32, whose product has 96 bits
-    const u32 flipped = w ^ c.flip;
-    const u64 low = multiply_wide(flipped, (u32)c.range);
-    const u64 p = c.base + multiply_wide(flipped, (u32)(c.range >> 32)) + (low >> 32);
-    return inside(signed_quantile(p, c.exponent, c.centre) * c.scale + c.bias, c);
+// Clamps a value to the window and divides it by the scale.
+DEVICE u32 inside(float value, const Coefficients &c) { return flush(clamped(value, c), c.scale_exponent); }
+
+// A word as f32, rounded once.
+DEVICE float unsigned_float(u32 n) { return signed_float(n >> 16) * 65536.0f + signed_float(n & 0xffffu); }
+
+// The place of a word in a wide window.
+struct Place {
+    // the probability of the nearer tail
+    float q;
+    // the distance from a half, negative below the mean
+    float distance;
+};
+
+DEVICE Place symmetric_place(u32 w, const Coefficients &c) {
+    // the number of words from the nearer end has 31 bits: the upper half of the words is flipped
+    const u32 n = w ^ (u32)((int)w >> 31);
+    // flipping the top bit subtracts 2^31
+    return {signed_float(n) * c.share + c.base[0], (signed_float(w ^ 0x80000000u) + 0.5f) * c.share};
+}
+
+DEVICE Place skewed_place(u32 w, const Coefficients &c) {
+    const bool above = w >= c.zero;
+    // 33 bits with the sign, in two exact parts
+    const float high = signed_float((w >> 16) - (c.zero >> 16));
+    const float low = signed_float((w & 0xffffu) - (c.zero & 0xffffu)) + 0.5f;
+    const float distance = (high * 65536.0f + low) * c.share + c.offset;
+    return {unsigned_float(above ? ~w : w) * c.share + (above ? c.base[1] : c.base[0]), distance};
+}
+
+DEVICE u32 central_value(u32 w, const Coefficients &c) {
+    const Place place = symmetric_place(w, c);
+    const float v = place.q - place.q * place.q;
+    const float x = place.distance * centre_factor(v, quotient(centre_fraction(v)), c.quarter);
+    // no flush: see `KernelKind::TruncatedCentral`
+    return to_bits(clamped(x * c.scale + c.bias, c));
+}
+
+DEVICE u32 truncated_value(Place place, const Coefficients &c) {
+    // both branches for every element: most warps have elements of both
+    const float v = place.q - place.q * place.q;
+    const float l = negative_log2(place.q, 0u);
+    const Fraction centre = centre_fraction(v);
+    const Fraction tail = tail_fraction(l);
+    const bool is_tail = place.q < TAIL;
+    // one quotient for both
+    const float fraction = quotient({is_tail ? tail.top : centre.top, is_tail ? tail.bottom : centre.bottom});
+    const u32 sign = to_bits(place.distance) & 0x80000000u;
+    const float far = from_bits(to_bits(tail_quantile(l, fraction)) | sign);
+    const float x = is_tail ? far : place.distance * centre_factor(v, fraction, c.quarter);
+    return inside(x * c.scale + c.bias, c);
+}
+
+DEVICE u32 far_value(u32 w, const Coefficients &c) {
+    const float q = unsigned_float(~w) * c.share + c.base[1];
+    return inside(far_quantile(q, c.exponent) * c.scale + c.bias, c);
 }
 
 DEVICE u32 narrow_value(u32 w, const Coefficients &c) {
@@ -92,7 +145,15 @@ DEVICE Words sample(Words w, const Coefficients &c) {
         return {to_bits(z.x * c.scale), to_bits(z.y * c.scale), to_bits(z.z * c.scale), to_bits(z.w * c.scale)};
     }
     case TRUNCATED:
-        return {truncated_value(w.x, c), truncated_value(w.y, c), truncated_value(w.z, c), truncated_value(w.w, c)};
+        return {truncated_value(symmetric_place(w.x, c), c), truncated_value(symmetric_place(w.y, c), c),
+                truncated_value(symmetric_place(w.z, c), c), truncated_value(symmetric_place(w.w, c), c)};
+    case TRUNCATED_CENTRAL:
+        return {central_value(w.x, c), central_value(w.y, c), central_value(w.z, c), central_value(w.w, c)};
+    case TRUNCATED_SKEWED:
+        return {truncated_value(skewed_place(w.x, c), c), truncated_value(skewed_place(w.y, c), c),
+                truncated_value(skewed_place(w.z, c), c), truncated_value(skewed_place(w.w, c), c)};
+    case TRUNCATED_FAR:
+        return {far_value(w.x, c), far_value(w.y, c), far_value(w.z, c), far_value(w.w, c)};
     case TRUNCATED_NARROW:
         return {narrow_value(w.x, c), narrow_value(w.y, c), narrow_value(w.z, c), narrow_value(w.w, c)};
     }

@@ -7,9 +7,9 @@ lowest power first, a fraction's highest power of the denominator first.
 """
 
 import numpy
-from mpmath import cos, erfinv, log, mp, mpf, pi, sin, sqrt
+from mpmath import cos, erfinv, log, mp, mpf, ncdf, pi, sin, sqrt
 from scipy.optimize import linprog
-from scipy.special import log_ndtr
+from scipy.special import ndtri_exp
 
 mp.prec = 120
 
@@ -114,23 +114,24 @@ def fit_fraction(name, x, target, top_degree, bottom_degree, weight):
     print(f"{name}: error 2^{numpy.log2(error):.2f}", {key: str(numpy.float32(value)) for key, value in fixed.items()})
 
 
-def quantile_of_radius(r):
-    """The x with P(-x) = exp(-r^2 / 2), by Newton's steps on the logarithm."""
-    x = numpy.maximum(r - 1, 0.1)
-    for _ in range(60):
-        slope = -numpy.exp(-x * x / 2 - log_ndtr(-x)) / numpy.sqrt(2 * numpy.pi)
-        x = x - (log_ndtr(-x) + r * r / 2) / slope
-    return x
-
-
-# the quantile near a half, x = sqrt(2 pi) c + c^3 fraction(0.16 - c^2), relative to x
-squares = numpy.array(nodes(1e-4, (0.5 - 0.1) ** 2 * 1.0001))
+# the quantile within 2.001 std, x = c (sqrt(2 pi) + c^2 fraction(1/4 - c^2)), relative to x
+squares = numpy.array(nodes(1e-4, float(ncdf(2.001) - mpf(1) / 2) ** 2, 300))
 centres = numpy.sqrt(squares)
 quantiles = [sqrt(2) * erfinv(2 * mpf(c)) for c in centres]
 slope = mpf(float(numpy.float32(numpy.sqrt(2 * numpy.pi))))
 target = numpy.array([float((x / mpf(c) - slope) / mpf(v)) for x, c, v in zip(quantiles, centres, squares)])
 quantiles = numpy.array([float(x) for x in quantiles])
-fit_fraction("CENTRE", 0.16 - squares, target, 2, 3, squares / (quantiles / centres))
-# in the tails, x = r - 7/8 - fraction(r), relative to x
-radii = numpy.array(nodes(numpy.sqrt(-2 * numpy.log(0.1)) * 0.9999, 15, 500))
-fit_fraction("TAIL", radii, radii - 0.875 - quantile_of_radius(radii), 4, 4, 1 / quantile_of_radius(radii))
+fit_fraction("CENTRE", 0.25 - squares, target, 4, 4, squares / (quantiles / centres))
+# -log2(1 + f) / f, its error times f: that of the logarithm itself
+fit("LOG2", list(range(8)), lambda f: -log(1 + f) / f / log(2), lambda f: f, [f for f in nodes(-1 / 3, 1 / 3) if abs(f) > 1e-5])
+
+
+def fit_tail(name, largest, least, main, top_degree, bottom_degree):
+    """The quantile of probability 2^-l, less main(l), relative to it."""
+    logs = numpy.array(nodes(-numpy.log2(largest), least, 400))
+    quantiles = -ndtri_exp(-logs * numpy.log(2))
+    fit_fraction(name, logs, quantiles - main(logs), top_degree, bottom_degree, 1 / quantiles)
+
+
+fit_tail("TAIL", 0.0229, 37, lambda l: l / 4, 5, 3)
+fit_tail("FAR", 0.0626, 160.5, lambda l: l / 8 + 1, 6, 6)

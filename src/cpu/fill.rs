@@ -13,11 +13,9 @@ use rayon::prelude::*;
 use super::dtype::{block_size, element_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
-use super::sampler::sample;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-use super::simd::Pair;
-use super::simd::{Scalar, Simd};
-use super::vector::lane;
+use super::sampler::{WithTails, centre_values, sample, tail_value};
+use super::simd::{Pair, Scalar, Simd};
+use super::vector::{Words, lane};
 use crate::bits::words;
 use crate::coefficients::Coefficients;
 use crate::fill::Selection;
@@ -30,6 +28,8 @@ const BLOCKS: usize = 64;
 const GROUP: usize = 4 * BLOCKS;
 /// Elements that one task of the thread pool fills: about 10 microseconds of work, so that waking a thread pays.
 const CHUNK: usize = 64 * GROUP;
+/// Lanes of the widest vector: two pairs of AVX-512.
+const WIDEST: usize = 64;
 /// The size of the largest element in bytes.
 const LARGEST: usize = 4;
 
@@ -268,7 +268,10 @@ impl Blocks<'_> {
                 Blocks { kind: KernelKind::Normal, ..self }.each(simd, out)
             }
             KernelKind::NormalCentred => Blocks { kind: KernelKind::NormalCentred, ..self }.each(simd, out),
-            KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each(simd, out),
+            KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each_group(simd, out),
+            KernelKind::TruncatedSkewed => Blocks { kind: KernelKind::TruncatedSkewed, ..self }.each_group(simd, out),
+            KernelKind::TruncatedCentral => Blocks { kind: KernelKind::TruncatedCentral, ..self }.each(simd, out),
+            KernelKind::TruncatedFar => Blocks { kind: KernelKind::TruncatedFar, ..self }.each(simd, out),
             KernelKind::TruncatedNarrow => Blocks { kind: KernelKind::TruncatedNarrow, ..self }.each(simd, out),
         }
     }
@@ -297,6 +300,32 @@ impl Blocks<'_> {
         store(sample(self.kind, rounds.blocks(), self.coefficients, &mut Nothing), self.dtype, last);
     }
 
+    /// Works group by group, for kernels with tails. A tail takes longer than the centre and is rare, so a group's tails
+    /// are gathered and computed together.
+    #[inline(always)]
+    fn each_group<U: Simd>(self, simd: U, out: &mut [u8]) {
+        let keys = round_keys(simd, words(self.key.seed));
+        let mut values = [0; GROUP];
+        let mut tails = Tails::new();
+        for (group, out) in out.chunks_exact_mut(BLOCKS * block_size(self.dtype)).enumerate() {
+            for (i, values) in values.chunks_exact_mut(4 * U::LANES).enumerate() {
+                let mut rounds = Rounds::new(simd, self.counters.vector(simd, group * BLOCKS + i * U::LANES), &keys);
+                rounds.finish();
+                tails.push(
+                    4 * i * U::LANES,
+                    centre_values(self.kind, Words::four(rounds.blocks()), self.coefficients),
+                    values,
+                );
+            }
+            tails.finish(simd, self.coefficients, &mut values);
+            let vectors = out.chunks_exact_mut(U::LANES * block_size(self.dtype));
+            for (values, out) in values.chunks_exact(4 * U::LANES).zip(vectors) {
+                let word = |i: usize| Words::load(simd, &values[i * U::LANES..]);
+                store([word(0), word(1), word(2), word(3)], self.dtype, out);
+            }
+        }
+    }
+
     /// For processors without a vector unit that this crate knows: simple loops, which the compiler may vectorise.
     #[inline(always)]
     fn each_lane(self, out: &mut [u8]) {
@@ -317,6 +346,56 @@ impl Blocks<'_> {
                 store([a[i], b[i], c[i], d[i]].map(lane), self.dtype, out);
             }
         }
+    }
+}
+
+/// The tails of a group.
+struct Tails {
+    /// Probabilities of the tails, with the signs of their quantiles.
+    signed: [u32; GROUP],
+    /// The places of their values in the group.
+    places: [usize; GROUP],
+    /// The number of tails.
+    count: usize,
+    /// Room for a vector.
+    vector: [u32; WIDEST],
+}
+
+impl Tails {
+    const fn new() -> Self {
+        Self { signed: [0; GROUP], places: [0; GROUP], count: 0, vector: [0; WIDEST] }
+    }
+
+    /// Stores values from the `first`th of the group on, and keeps their tails.
+    #[inline(always)]
+    fn push<U: Simd>(&mut self, first: usize, found: WithTails<Pair<U>>, out: &mut [u32]) {
+        found.values.store(out);
+        // the lanes of a pair can be more than the bits of a u64
+        for ((i, signed), tail) in found.signed.halves().into_iter().enumerate().zip(found.tail.halves()) {
+            let mut lanes = tail.bits();
+            if lanes != 0 {
+                signed.store(&mut self.vector);
+            }
+            while lanes != 0 {
+                let lane = lanes.trailing_zeros() as usize;
+                self.signed[self.count] = self.vector[lane];
+                self.places[self.count] = first + i * U::LANES + lane;
+                self.count += 1;
+                lanes &= lanes - 1;
+            }
+        }
+    }
+
+    /// Computes the tails and stores their values in the group.
+    #[inline(always)]
+    fn finish<U: Simd>(&mut self, simd: U, coefficients: &Coefficients, values: &mut [u32; GROUP]) {
+        for (signed, places) in self.signed.chunks_exact(U::LANES).zip(self.places[..self.count].chunks(U::LANES)) {
+            tail_value(Words::load(simd, signed), coefficients).store(&mut self.vector);
+            for (place, value) in places.iter().zip(&self.vector) {
+                values[*place] = *value;
+            }
+        }
+        self.count = 0;
     }
 }
 
@@ -345,8 +424,9 @@ mod tests {
     use crate::kernel::Kernel;
     use crate::{Arithmetic, Sampler};
 
-    // one for each kernel: the third is centred, the fourth is not, the sixth is far out, the last is narrow
-    const SAMPLERS: [Sampler; 7] = [
+    // one for each kernel: the third is centred, the fourth is not, the fifth is central, then come a far window, a narrow
+    // one, the whole line and half of it
+    const SAMPLERS: [Sampler; 9] = [
         Sampler::Constant { value: 0.3 },
         Sampler::Uniform { low: -0.1, high: 0.7 },
         Sampler::Normal { mean: 0.0, std: 1.0 },
@@ -354,6 +434,8 @@ mod tests {
         Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
         Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 3.0, high: f32::INFINITY },
         Sampler::TruncatedNormal { mean: 0.5, std: 1.0, low: 0.4, high: 0.41 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: 0.0, high: 2.0 },
     ];
 
     /// Every vector unit of this processor gives the bits of one lane, also for counters that carry.

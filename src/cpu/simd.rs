@@ -39,8 +39,6 @@ pub(crate) trait Simd: Copy {
     fn store(self, a: Self::Vector, out: &mut [u32]);
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// The low and the high words of the products.
-    fn mul_wide(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2];
     fn and(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn or(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn xor(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -53,6 +51,8 @@ pub(crate) trait Simd: Copy {
     /// Lanes where a bit is 1. Bit 0 is the lowest.
     fn bit(self, a: Self::Vector, bit: u32) -> Self::Mask;
     fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
+    /// The mask as bits, the first lane's the lowest.
+    fn mask_bits(self, mask: Self::Mask) -> u64;
 
     // f32 in the same vectors: reinterpreting costs nothing, and the samplers change between the two all the time
     fn add_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -154,8 +154,7 @@ mod tests {
         let (a, b) = (vector(simd, a), vector(simd, b));
         let [one, two] = [1.0_f32, 2.0].map(|value| simd.splat(value.to_bits()));
         let chosen = |mask| simd.select(mask, one, two);
-        let [low, high] = simd.mul_wide(a, b);
-        let words = [simd.add(a, b), simd.sub(a, b), low, high, simd.and(a, b), simd.or(a, b), simd.xor(a, b)];
+        let words = [simd.add(a, b), simd.sub(a, b), simd.and(a, b), simd.or(a, b), simd.xor(a, b)];
         let shifts = [simd.shl(a, 9), simd.shr(a, 9), simd.shr_signed(a, 9), chosen(simd.bit(a, 31))];
         let compared = [chosen(simd.at_least(a, b)), chosen(simd.below_f32(a, b)), chosen(simd.bit(a, 0))];
         let floats = [simd.add_f32(a, b), simd.sub_f32(a, b), simd.mul_f32(a, b), simd.to_f32(a), simd.to_f16(a)];
@@ -173,6 +172,9 @@ mod tests {
         for pairs in pairs.chunks_exact(U::LANES) {
             let (a, b): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
             let found = results(simd, &a, &b);
+            let below = simd.below_f32(simd.load(&a), simd.load(&b));
+            let bits = pairs.iter().rev().fold(0, |bits, &(a, b)| 2 * bits + u64::from(f32::from_bits(a) < f32::from_bits(b)));
+            assert_eq!(simd.mask_bits(below), bits, "{name}, the bits of a mask");
             for (lane, &(a, b)) in pairs.iter().enumerate() {
                 for (i, expected) in results(Scalar, &[a], &[b]).iter().enumerate() {
                     assert_eq!(found[i][lane], expected[0], "{name}, operation {i} of {a:#x} and {b:#x}");

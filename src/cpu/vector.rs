@@ -32,6 +32,22 @@ impl<U: Simd> Words<Pair<U>> {
     }
 }
 
+impl<U: Simd> Words<Pair<Pair<U>>> {
+    /// Four vectors as one of four times the lanes.
+    #[inline(always)]
+    pub(crate) fn four([a, b, c, d]: [Words<U>; 4]) -> Self {
+        Self::pair(Words::pair(a, b), Words::pair(c, d))
+    }
+
+    /// The four vectors.
+    #[inline(always)]
+    pub(crate) fn quarters(self) -> [Words<U>; 4] {
+        let [first, second] = self.halves();
+        let ([a, b], [c, d]) = (first.halves(), second.halves());
+        [a, b, c, d]
+    }
+}
+
 // a pair's f32 have the same bits as its words, so the words' method does
 impl<U: Simd> Floats<Pair<U>> {
     /// The two vectors of a pair.
@@ -39,6 +55,15 @@ impl<U: Simd> Floats<Pair<U>> {
     pub(crate) fn halves(self) -> [Floats<U>; 2] {
         let [first, second] = self.bits().halves();
         [first.as_f32(), second.as_f32()]
+    }
+}
+
+impl<U: Simd> Mask<Pair<U>> {
+    /// The two masks of a pair.
+    #[inline(always)]
+    pub(crate) fn halves(self) -> [Mask<U>; 2] {
+        let Self(Pair(simd), [first, second]) = self;
+        [Mask(simd, first), Mask(simd, second)]
     }
 }
 
@@ -53,6 +78,18 @@ impl<U: Simd> Words<U> {
     #[inline(always)]
     pub(crate) fn as_f32(self) -> Floats<U> {
         Floats(self.0, self.1)
+    }
+
+    /// Loads words, one for each lane.
+    #[inline(always)]
+    pub(crate) fn load(simd: U, words: &[u32]) -> Self {
+        Self(simd, simd.load(words))
+    }
+
+    /// Stores the words.
+    #[inline(always)]
+    pub(crate) fn store(self, words: &mut [u32]) {
+        self.0.store(self.1, words);
     }
 
     /// Converts f32 bits to f16 bits, in the low halves. See [`Simd::to_f16`].
@@ -70,13 +107,6 @@ impl<U: Simd> Words<U> {
     #[inline(always)]
     pub(crate) fn shr_signed(self, bits: u32) -> Self {
         Self(self.0, self.0.shr_signed(self.1, bits))
-    }
-
-    /// The low and the high words of the products with one word.
-    #[inline(always)]
-    pub(crate) fn mul_wide(self, word: u32) -> [Self; 2] {
-        let [low, high] = self.0.mul_wide(self.1, self.0.splat(word));
-        [Self(self.0, low), Self(self.0, high)]
     }
 
     #[inline(always)]
@@ -140,6 +170,12 @@ impl<U: Simd> Floats<U> {
 }
 
 impl<U: Simd> Mask<U> {
+    /// The lanes as bits, the first one's the lowest.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u64 {
+        self.0.mask_bits(self.1)
+    }
+
     #[inline(always)]
     pub(crate) fn words(self, yes: Words<U>, no: Words<U>) -> Words<U> {
         Words(self.0, self.0.select(self.1, yes.1, no.1))

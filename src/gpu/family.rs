@@ -15,11 +15,15 @@ pub enum Family {
     Normal,
     /// A mean of 0; the parameter is the std.
     Centred,
-    /// Truncated at -1 and 8 std, of mean 2 std; the parameter is the std, of at most 20 bits, so that the window is
-    /// always the same.
+    /// Truncated at 2 std from the mean, which is 2 std; the parameter is the std, of at most 20 bits, so that the window
+    /// is always the same.
+    Central,
+    /// Truncated at 4 std from the mean, which is 2 std. The parameter is the std, of at most 20 bits.
     Truncated,
+    /// Truncated at -1 and 8 std from the mean, which is 2 std. The parameter is the std, of at most 20 bits.
+    Skewed,
     /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most
-    /// 20 bits.
+    /// 20 bits. From k = 2 on the window is far.
     Tail(u8),
     /// Truncated about 1 std above the mean, so narrowly that the quantile's series is used; the parameter is the std,
     /// of at most 20 bits.
@@ -31,19 +35,18 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Words,
         Self::Constant,
         Self::Uniform,
         Self::Normal,
         Self::Centred,
+        Self::Central,
         Self::Truncated,
-        Self::Tail(4),
+        Self::Skewed,
         Self::Tail(1),
+        Self::Tail(4),
         Self::Tail(2),
-        Self::Tail(3),
-        Self::Tail(5),
-        Self::Tail(6),
         Self::Tail(8),
         Self::Narrow,
         Self::NarrowResidue,
@@ -57,7 +60,9 @@ impl Family {
             Self::Uniform => 0.3,
             Self::Normal | Self::Centred => 0.02,
             // about 0.03, with few bits: the products with small whole numbers below are then exact
-            Self::Truncated | Self::Tail(_) | Self::Narrow => f32::from_bits(0x3cf5_c280),
+            Self::Central | Self::Truncated | Self::Skewed | Self::Tail(_) | Self::Narrow => {
+                f32::from_bits(0x3cf5_c280)
+            }
             Self::NarrowResidue => 0.001_7,
         }
     }
@@ -72,7 +77,9 @@ impl Family {
             Self::Uniform => Sampler::Uniform { low: -0.1, high: parameter },
             Self::Normal => Sampler::Normal { mean: 0.001, std },
             Self::Centred => Sampler::Normal { mean: 0.0, std },
-            Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            Self::Central => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: 0.0, high: 4.0 * std },
+            Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: -2.0 * std, high: 6.0 * std },
+            Self::Skewed => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
             // bounds count from the mean, which is 2 std
             Self::Tail(least) => {
                 let least = least as f32 + 2.0;

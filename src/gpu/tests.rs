@@ -105,9 +105,15 @@ fn every_kernel_has_a_check() {
     assert!(gpu.is_exact());
     let narrow = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 0.4, high: 0.41 };
     let wide = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 };
+    let [line, skewed, far] = [(-9.0, 9.0), (-1.0, 9.0), (4.0, 9.0)].map(|(low, high)| Sampler::TruncatedNormal {
+        mean: 0.0,
+        std: 1.0,
+        low,
+        high,
+    });
     let biased = Sampler::Normal { mean: 0.5, std: 1.0 };
     // all samplers that a shader makes; a matrix has no kernel
-    for sampler in [Sampler::Constant { value: 0.5 }, UNIFORM, NORMAL, biased, wide, narrow] {
+    for sampler in [Sampler::Constant { value: 0.5 }, UNIFORM, NORMAL, biased, wide, line, skewed, far, narrow] {
         for &dtype in Dtype::ALL {
             for arithmetic in [Arithmetic::Exact, Arithmetic::Native] {
                 let kernel = crate::kernel::Kernel::new(&sampler, dtype, arithmetic).unwrap();

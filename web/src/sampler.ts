@@ -4,8 +4,7 @@
 import { type Dtype, MIN_POSITIVE, isFiniteIn, largestBelow, largestTo, powerOfTwo } from "./dtype.ts";
 import { bad } from "./error.ts";
 import { bound, finite, shown } from "./f32.ts";
-import { words } from "./key.ts";
-import { type Narrow, type Wide, probability, windowOf } from "./window.ts";
+import { type Narrow, TWO_32, type Wide, probability, windowOf } from "./window.ts";
 
 /**
  * The distribution of a tensor's values and its parameters. `samplerOf` makes one from an initialiser. Every number is
@@ -36,6 +35,10 @@ export const KINDS = {
   truncated_narrow: 6,
   /** A normal of mean 0 with no value below 2^-126, so that no value is flushed to 0. */
   normal_centred: 7,
+  /** A truncated normal at most 2 std to both sides of the mean, with no value below 2^-126. */
+  truncated_central: 8,
+  truncated_skewed: 9,
+  truncated_far: 10,
 } as const;
 
 /** The execution of a sampler: a kernel and its coefficients. */
@@ -56,12 +59,15 @@ export class Coefficients {
   scaleExponent = 0;
   /** Constant: the bits of its f32. */
   bits = 0;
-  /** Truncated normal: the mask that is xored with a word where the window is mirrored. */
-  flip = 0;
-  centre = 0;
-  base = 0n;
-  range = 0n;
+  /** Wide windows: the numbers of `Wide`. */
+  zero = 0;
+  /** Far windows: the probabilities are times 2^exponent. */
   exponent = 0;
+  base: readonly number[] = [0, 0];
+  share = 0;
+  offset = 0;
+  /** Wide windows: 1/4, with a correction of what the rounding of `share` changes. */
+  quarter = 0;
   /** Narrow window: the middle of the window minus `bias`. */
   residue = 0;
   shift = 0;
@@ -74,8 +80,9 @@ export class Coefficients {
     const floats = new Float32Array(view.buffer, offset, 24);
     const ints = new Uint32Array(view.buffer, offset, 24);
     floats.set([this.scale, this.bias, this.top, this.bottom]);
-    ints.set([this.scaleExponent << 23, this.bits, this.flip, this.centre, ...words(this.base), ...words(this.range)], 4);
-    floats.set([this.exponent, this.residue, this.shift, this.start, this.step, ...this.series], 12);
+    ints.set([this.scaleExponent << 23, this.bits, this.zero, this.exponent << 23], 4);
+    floats.set([...this.base, this.share, this.offset, this.quarter], 8);
+    floats.set([this.residue, this.shift, this.start, this.step, ...this.series], 13);
   }
 }
 
@@ -159,7 +166,8 @@ function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype):
   const [low, high] = windowBounds(given);
   const bounds = `[${shown(given.low)}, ${shown(given.high)}]`;
   // the least and the largest value of the dtype inside the window
-  const inside = { bottom: -largestTo(dtype, -low), top: largestTo(dtype, high) };
+  // a sum with 0 is not -0
+  const inside = { bottom: 0 - largestTo(dtype, -low), top: largestTo(dtype, high) + 0 };
   if (inside.bottom > inside.top) {
     throw bad(`truncated normal's window must hold a value of ${dtype}`, bounds);
   }
@@ -176,13 +184,23 @@ function truncated(given: Sampler & { kind: "truncated_normal" }, dtype: Dtype):
     finite("truncated normal's high", given.high, dtype);
     return { kind: "truncated_narrow", coefficients: narrow(window, low / 2 + high / 2, std, inside) };
   }
-  for (const end of ends(inStd(low), inStd(high))) {
+  for (const end of ends(window)) {
     const value = Math.min(Math.max(mean + std * end, low), high);
     if (!isFiniteIn(dtype, value)) {
       throw bad(`truncated normal's least and greatest value must be finite in ${dtype}`, value);
     }
   }
-  return { kind: "truncated", coefficients: wide(window, mean, std, inside) };
+  const coefficients = wide(window, mean, std, inside);
+  return { kind: wideKind(window, coefficients), coefficients };
+}
+
+/** The kernel of a wide window. */
+function wideKind({ reach }: Wide, { scaleExponent }: Coefficients): Work["kind"] {
+  // the central kernel has no flush
+  if (reach === "symmetric" || (reach === "central" && scaleExponent !== 0)) {
+    return "truncated";
+  }
+  return `truncated_${reach}`;
 }
 
 /** A truncated normal's bounds in f32, low below high. Either may be infinite. */
@@ -195,25 +213,48 @@ function windowBounds(given: { low: number; high: number }): [number, number] {
   return [flushed(low), flushed(high)];
 }
 
-/** The quantiles of the least and the greatest word in a window, in std, by bisection. */
-function ends(low: number, high: number): number[] {
-  const mirrored = low >= 0;
-  const [a, b] = mirrored ? [probability(-high), probability(-low)] : [probability(low), probability(high)];
-  return [powerOfTwo(-33), 1 - powerOfTwo(-33)].map((share) => {
+/** The quantiles of the first and the last word in a window, in std, by bisection. */
+function ends({ base, mirrored }: Wide): number[] {
+  const quantile = (p: number) => {
     let [from, to] = [-40, 40];
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 50; i++) {
       const middle = (from + to) / 2;
-      [from, to] = probability(middle) < a + share * (b - a) ? [middle, to] : [from, middle];
+      [from, to] = probability(middle) < p ? [middle, to] : [from, middle];
     }
-    return mirrored ? -from : from;
-  });
+    return to;
+  };
+  const [first, last] = [quantile(base[0]), -quantile(base[1])];
+  return mirrored ? [-last, -first] : [first, last];
 }
 
 function wide(window: Wide, mean: number, std: number, inside: Partial<Coefficients>): Coefficients {
-  const { base, range, exponent, centre, mirrored } = window;
-  const flip = mirrored ? 0xffffffff : 0;
-  const scaleExponent = windowScale(std, mean);
-  return scaled({ scale: mirrored ? -std : std, bias: mean, flip, centre, base, range, exponent, ...inside }, scaleExponent);
+  // far probabilities are scaled to between 1/2 and 1, so that none is subnormal
+  let [exponent, unit] = [0, 1];
+  while (window.reach === "far" && unit * (window.share * TWO_32 + window.base[1]) < 0.5) {
+    exponent += 1;
+    unit *= 2;
+  }
+  const share = Math.fround(window.share * unit);
+  const own = {
+    scale: window.mirrored ? -std : std,
+    bias: mean,
+    zero: window.zero,
+    exponent,
+    base: window.base.map((base) => Math.fround(base * unit)),
+    share,
+    offset: Math.fround(window.offset),
+    quarter: Math.fround(0.25 + correction(window, share)),
+  };
+  return scaled({ ...own, ...inside }, windowScale(std, mean));
+}
+
+/** sqrt(2 pi), and as the shader's f32. */
+const SLOPE = Math.sqrt(2 * Math.PI);
+const SQRT_TAU = Math.fround(SLOPE);
+
+/** The correction of the centre's 1/4 for a share that was rounded, and for the rounding of `SQRT_TAU`. */
+function correction(window: Wide, share: number): number {
+  return window.offset > 0 ? 0 : (SLOPE * (window.share / share) - SQRT_TAU) / ((SLOPE * (2 * Math.PI)) / 6);
 }
 
 function narrow(window: Narrow, middle: number, std: number, inside: Partial<Coefficients>): Coefficients {

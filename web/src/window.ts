@@ -5,23 +5,29 @@ import { powerOfTwo } from "./dtype.ts";
 
 /** Windows whose width times max(1, |middle|), in std, is at most this are narrow. */
 const NARROW = 1 / 16;
-/** A window whose nearer tail has a probability below this one lies far out, and its integers are scaled. */
+/** A window whose nearer end has a smaller probability beyond it is far out. */
 const FAR = 1 / 16;
 /** The least probability of a window: the smallest normal f32. */
 const LEAST_MASS = powerOfTwo(-126);
-/** The border between the centre, near probability 1/2, and the tails: 0.1 * 2^32. */
-const CENTRE = 0x1999999a;
-const TWO_64 = powerOfTwo(64);
+/** The largest bound of a window without tails. */
+const CENTRAL = 2.00001;
+/** The number of words. */
+export const TWO_32 = powerOfTwo(32);
 
-/** A wide window: word `w` gives the quantile of the probability `base + w range 2^-32`, in units of 2^-exponent. */
+/** A wide window: word `w` gives the quantile in the middle of its share. */
 export interface Wide {
   kind: "wide";
-  base: bigint;
-  range: bigint;
-  exponent: number;
-  /** The least high word of a probability in the centre. */
-  centre: number;
-  /** Whether the window is mirrored, because it lies above the mean. */
+  /** The part of the line that the window covers. */
+  reach: "central" | "symmetric" | "skewed" | "far";
+  /** The probability of a word. */
+  share: number;
+  /** The probabilities below the middle of the first word, and above the middle of the last. */
+  base: [number, number];
+  /** The first word above the mean. */
+  zero: number;
+  /** The distance of word `zero` from a half. */
+  offset: number;
+  /** Whether the window is below the mean: then it is the mirror image of this one. */
   mirrored: boolean;
 }
 
@@ -39,21 +45,25 @@ export function windowOf(low: number, high: number): Wide | Narrow | undefined {
   if ((high - low) * Math.max(Math.abs(middle), 1) <= NARROW) {
     return density(middle) * (high - low) >= LEAST_MASS ? narrow(low, high) : undefined;
   }
-  const mirrored = low >= 0;
-  const [below, above] = mirrored ? [probability(-high), probability(-low)] : [probability(low), probability(high)];
-  if (!(above - below >= LEAST_MASS)) {
+  return wide(low, high);
+}
+
+function wide(low: number, high: number): Wide | undefined {
+  const mirrored = high <= 0;
+  [low, high] = mirrored ? [-high, -low] : [low, high];
+  const [below, above] = [probability(low), probability(-high)];
+  const mass = low < 0 ? 1 - below - above : probability(-low) - above;
+  if (!(mass >= LEAST_MASS)) {
     return undefined;
   }
-  // a far window is scaled to between 2^62 and 2^63: its top bit then says "below 1/2"
-  let exponent = 64;
-  let scale = TWO_64;
-  while (above < FAR && above * scale < TWO_64 / 4) {
-    exponent += 1;
-    scale *= 2;
+  const share = mass / TWO_32;
+  let reach: Wide["reach"] = low > 0 && probability(-low) < FAR ? "far" : "skewed";
+  if (low === -high) {
+    reach = high <= CENTRAL ? "central" : "symmetric";
   }
-  const range = integer((above - below) * scale);
-  const base = integer(below * scale) + (range >> 33n);
-  return { kind: "wide", base, range, exponent, centre: exponent === 64 ? CENTRE : 0xffffffff, mirrored };
+  const zero = low < 0 ? Math.min(Math.floor(fromHalf(-low) / share + 0.5), TWO_32 - 1) : 0;
+  const offset = low < 0 ? 0 : fromHalf(low);
+  return { kind: "wide", reach, share, base: [below + share / 2, above + share / 2], zero, offset, mirrored };
 }
 
 /** The series of the quantile about the window's middle. */
@@ -71,14 +81,26 @@ function narrow(low: number, high: number): Narrow {
   };
 }
 
-/** Rounds a value below 2^64 down. The probability 1, which is 2^64, becomes the largest integer. */
-function integer(value: number): bigint {
-  return value >= TWO_64 ? 0xffff_ffff_ffff_ffffn : BigInt(Math.floor(value));
-}
-
 /** The distribution function of the standard normal, with a relative error of 2^-45 below 0. */
 export function probability(x: number): number {
   return x > 0 ? 1 - tail(x) : tail(-x);
+}
+
+/** The probability that a standard normal is between 0 and x, for x at or above 0. */
+function fromHalf(x: number): number {
+  if (x >= 2) {
+    return 0.5 - tail(x);
+  }
+  // Abramowitz and Stegun 26.2.11
+  let term = x;
+  let sum = 0;
+  let odd = 1;
+  while (term > sum * 1e-17) {
+    sum += term;
+    odd += 2;
+    term *= (x * x) / odd;
+  }
+  return density(x) * sum;
 }
 
 /** The probability that a standard normal is above x, for x at or above 0. */
@@ -87,16 +109,7 @@ function tail(x: number): number {
     return 0;
   }
   if (x < 2) {
-    // Abramowitz and Stegun 26.2.11
-    let term = x;
-    let sum = 0;
-    let odd = 1;
-    while (term > sum * 1e-17) {
-      sum += term;
-      odd += 2;
-      term *= (x * x) / odd;
-    }
-    return 0.5 - density(x) * sum;
+    return 0.5 - fromHalf(x);
   }
   // 26.2.14
   let fraction = x;

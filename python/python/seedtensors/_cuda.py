@@ -25,6 +25,9 @@ KINDS = {
     5: "truncated",
     6: "truncated_narrow",
     7: "normal_centred",
+    8: "truncated_central",
+    9: "truncated_skewed",
+    10: "truncated_far",
 }
 """Names of the kernels by the numbers of `KernelKind` in src/kernel.rs. Native normals have no kernel here."""
 

@@ -67,12 +67,6 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn mul_wide(self, a: uint32x4_t, b: uint32x4_t) -> [uint32x4_t; 2] {
-        let simd = self.neon;
-        unzip(self, simd.vmull_u32(simd.vget_low_u32(a), simd.vget_low_u32(b)), simd.vmull_high_u32(a, b))
-    }
-
-    #[inline(always)]
     fn shl(self, a: uint32x4_t, bits: u32) -> uint32x4_t {
         self.neon.vshlq_u32(a, self.neon.vdupq_n_s32(bits.cast_signed()))
     }
@@ -102,6 +96,13 @@ impl Simd for Neon {
     #[inline(always)]
     fn select(self, mask: uint32x4_t, yes: uint32x4_t, no: uint32x4_t) -> uint32x4_t {
         self.neon.vbslq_u32(mask, yes, no)
+    }
+
+    #[inline(always)]
+    fn mask_bits(self, mask: uint32x4_t) -> u64 {
+        // every bit of a lane is the same
+        let [a, b, c, d]: [u32; 4] = bytemuck::cast(self.neon.vandq_u32(mask, bytemuck::cast([1_u32, 2, 4, 8])));
+        (a | b | c | d).into()
     }
 
     #[inline(always)]
@@ -142,7 +143,8 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn mul_low(self, [low, _]: [uint32x4_t; 2], b: u32) -> [uint32x4_t; 2] {
-        self.mul_wide(low, self.splat(b))
+        let (simd, b) = (self.neon, self.splat(b));
+        unzip(self, simd.vmull_u32(simd.vget_low_u32(low), simd.vget_low_u32(b)), simd.vmull_high_u32(low, b))
     }
 
     #[inline(always)]

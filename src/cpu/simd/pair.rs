@@ -69,9 +69,8 @@ impl<U: Simd> Simd for Pair<U> {
     }
 
     #[inline(always)]
-    fn mul_wide(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
-        let ([low_0, high_0], [low_1, high_1]) = (self.0.mul_wide(a[0], b[0]), self.0.mul_wide(a[1], b[1]));
-        [[low_0, low_1], [high_0, high_1]]
+    fn mask_bits(self, mask: Self::Mask) -> u64 {
+        self.0.mask_bits(mask[0]) | (self.0.mask_bits(mask[1]) << U::LANES)
     }
 
     #[inline(always)]

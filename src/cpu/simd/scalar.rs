@@ -45,11 +45,6 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn mul_wide(self, a: u32, b: u32) -> [u32; 2] {
-        words(u64::from(a) * u64::from(b))
-    }
-
-    #[inline(always)]
     fn and(self, a: u32, b: u32) -> u32 {
         a & b
     }
@@ -93,6 +88,11 @@ impl Simd for Scalar {
     #[inline(always)]
     fn select(self, mask: bool, yes: u32, no: u32) -> u32 {
         if mask { yes } else { no }
+    }
+
+    #[inline(always)]
+    fn mask_bits(self, mask: bool) -> u64 {
+        mask.into()
     }
 
     #[inline(always)]

@@ -69,15 +69,6 @@ macro_rules! float_ops {
 macro_rules! u64_ops {
     ($vector:ty, $ext:ident, $order:ident, $splat_ext:ident: $mul:ident, $add:ident, $shr:ident, $splat:ident) => {
         #[inline(always)]
-        fn mul_wide(self, a: $vector, b: $vector) -> [$vector; 2] {
-            // the multiplication reads the even words of both operands, so the odd ones are moved there for a second
-            // one
-            let [a_odd, b_odd] = self.high([a, b]);
-            let products = [self.$ext.$mul(a, b), self.$ext.$mul(a_odd, b_odd)];
-            [self.narrow(products), self.narrow_high(products)]
-        }
-
-        #[inline(always)]
         fn count_from(self, first: u64) -> [$vector; 2] {
             let first = self.$splat_ext.$splat(first.cast_signed());
             let [even, odd] = $order;
@@ -182,6 +173,11 @@ impl Simd for V4 {
     fn select(self, mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
         // the instruction takes the lanes of the second operand where the mask is 1
         self.avx512f._mm512_mask_blend_epi32(mask, no, yes)
+    }
+
+    #[inline(always)]
+    fn mask_bits(self, mask: __mmask16) -> u64 {
+        mask.into()
     }
 
     #[inline(always)]
@@ -291,6 +287,12 @@ impl Simd for V3 {
         let (mask, yes, no) =
             (self.avx._mm256_castsi256_ps(mask), self.avx._mm256_castsi256_ps(yes), self.avx._mm256_castsi256_ps(no));
         self.avx._mm256_castps_si256(self.avx._mm256_blendv_ps(no, yes, mask))
+    }
+
+    #[inline(always)]
+    fn mask_bits(self, mask: __m256i) -> u64 {
+        // the highest bit of each lane, as a blend reads it
+        self.avx._mm256_movemask_ps(self.avx._mm256_castsi256_ps(mask)).cast_unsigned().into()
     }
 
     #[inline(always)]

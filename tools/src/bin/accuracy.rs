@@ -17,7 +17,7 @@ use std::f64::consts::PI;
 
 use rayon::prelude::*;
 use seedtensors::reference::{box_muller, cos_sin, inverse_normal, radius};
-use seedtensors::testing::{tail_quantile, window_quantiles};
+use seedtensors::testing::{far_quantile, tail_quantile, window_quantiles};
 
 /// `sqrt(-2 ln((w + 1/2) 2^-32))`; near 2^32 by the logarithm of 1 + x.
 pub(crate) fn true_radius(w: u32) -> f64 {
@@ -120,32 +120,39 @@ pub(crate) fn centre_error(bits: u32) -> f64 {
     let error = |(exponent, i): (u32, u64)| {
         let distance = (1 << exponent) + (i << (exponent - bits));
         let c = (distance as f64 + 0.5) / 2f64.powi(64);
-        if c > 0.3999 {
+        if c > 0.4772 {
             return 0.0;
         }
         let x = f64::from(inverse_normal((1 << 63) + distance));
-        (x / true_centre(c, x) - 1.0).abs()
+        // from the nearer end
+        let truth = if c < 0.4 { true_centre(c, x) } else { true_tail(0.5 - c, x) };
+        (x / truth - 1.0).abs()
     };
     let points = (23..63_u32).into_par_iter().flat_map(|e| (0..1_u64 << bits).into_par_iter().map(move |i| (e, i)));
     points.map(error).reduce(|| 0.0, f64::max)
 }
 
-/// The same in the tails, for probabilities from 0.1 to 2^-160, and that error with the most that the rounding
-/// of the probability to f32, 1.5 * 2^-24 of it, can add.
-pub(crate) fn tail_error(bits: u32) -> (f64, f64) {
-    let error = |(exponent, i): (u32, u64)| {
-        let q = (1 << 62) + (i << (62 - bits));
-        let probability = (q as f64 + 0.5) * 2f64.powi(-exponent.cast_signed());
-        if probability > 0.1 {
-            return (0.0, 0.0);
-        }
-        let x = f64::from(tail_quantile(q, exponent));
-        let true_x = true_tail(probability, x);
-        let error = (x / true_x - 1.0).abs();
-        (error, error + 1.5 * 2f64.powi(-24) * probability / density(true_x) / true_x)
+/// The same for tails of windows with a centre, and for those of far windows: 2^bits probabilities between two powers
+/// of two. A word's probability is within 3.5 * 2^-24 of itself; the second number of each has the most that this can
+/// add.
+pub(crate) fn tail_errors(bits: u32) -> [(f64, f64); 2] {
+    let largest = |exponents: std::ops::RangeInclusive<u32>, most: f64, quantile: fn(f32, u32) -> f32| {
+        let error = |(exponent, i): (u32, u64)| {
+            let q = 1.0 + i as f64 / 2f64.powi(bits.cast_signed());
+            let probability = q * 2f64.powi(-exponent.cast_signed());
+            if probability > most {
+                return (0.0, 0.0);
+            }
+            let x = f64::from(quantile(q as f32, exponent));
+            let truth = true_tail(probability, x);
+            let error = (x / truth - 1.0).abs();
+            (error, error + 3.5 * 2f64.powi(-24) * probability / density(truth) / truth)
+        };
+        let points = exponents.into_par_iter().flat_map(|e| (0..1_u64 << bits).into_par_iter().map(move |i| (e, i)));
+        points.map(error).reduce(|| (0.0, 0.0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
     };
-    let points = (66..=222_u32).into_par_iter().flat_map(|e| (0..1_u64 << bits).into_par_iter().map(move |i| (e, i)));
-    points.map(error).reduce(|| (0.0, 0.0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
+    let scaled = |q: f32, exponent: u32| tail_quantile(q * 2f32.powi(-exponent.cast_signed()));
+    [largest(5..=37, 0.022_75, scaled), largest(4..=160, 1.0 / 16.0, far_quantile)]
 }
 
 /// Windows in standard deviations: the usual one, all that words reach, and one in the tail.
@@ -160,6 +167,8 @@ pub(crate) struct Window {
     centre: [f64; 2],
     /// The probability of the window.
     mass: f64,
+    /// The words are moved by this many near the mean, so that a word begins there.
+    moved: f64,
 }
 
 impl Window {
@@ -167,7 +176,8 @@ impl Window {
         let centre = |x: f64| 0.5 * libm::erf(x * std::f64::consts::FRAC_1_SQRT_2);
         let tails = [upper(low), upper(high), upper(-high), upper(-low)];
         let mass = if low > 0.0 { tails[0] - tails[1] } else { tails[2] - tails[3] };
-        Self { tails, centre: [centre(low), centre(high)], mass }
+        let zero = if low < 0.0 { -centre(low) / mass * 2f64.powi(32) } else { 0.0 };
+        Self { tails, centre: [centre(low), centre(high)], mass, moved: zero - zero.round() }
     }
 
     /// The quantile of `P(low) + (w + 1/2) 2^-32 (P(high) - P(low))` in double precision, from the nearer tail;
@@ -178,6 +188,7 @@ impl Window {
         let above = above_high + (1.0 - share) * (above_low - above_high);
         let below = below_low + share * (below_high - below_low);
         if above.min(below) > 0.1 {
+            let share = share + self.moved / 2f64.powi(32);
             let c = self.centre[0] * (1.0 - share) + self.centre[1] * share;
             c.signum() * true_centre(c.abs(), near.abs())
         } else if above < below {
@@ -358,9 +369,11 @@ fn main() {
     let line = |what: &str, error: f64| println!("{what}: {error:.4e} = 2^{:.4}", error.log2());
     line("normal, bound over all 2^64 pairs, of the radius", pairs_bound());
     line("quantile, every distance from a half that f32 has down to 2^-41, of the quantile", centre_error(23));
-    let (counted, bounded) = tail_error(23);
-    line("quantile, every probability that f32 has from 0.1 to 2^-160, of the quantile", counted);
-    line("the same with the rounding of 64-bit probabilities, of the quantile", bounded);
+    let [tails, far] = tail_errors(23);
+    line("quantile, every probability that f32 has from 0.0228 to 2^-37, of the quantile", tails.0);
+    line("the same with the rounding of probabilities, of the quantile", tails.1);
+    line("far quantile, every probability that f32 has from 1/16 to 2^-160, of the quantile", far.0);
+    line("the same with the rounding of probabilities, of the quantile", far.1);
 }
 
 /// A bound on the error of every pair, in units of its radius, from every word's radius and angle.

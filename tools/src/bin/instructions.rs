@@ -14,7 +14,7 @@ fn fill<T: Element>(sampler: Sampler, elements: usize) -> Result<(), Error> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [sampler, dtype, elements] = arguments.as_slice() else {
-        return Err("usage: instructions words|uniform|normal|truncated f32|f16|bf16 ELEMENTS".into());
+        return Err("usage: instructions words|uniform|normal|truncated|truncated-line f32|f16|bf16 ELEMENTS".into());
     };
     let elements = elements.parse()?;
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()?;
@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "uniform" => Sampler::Uniform { low: -1.0, high: 1.0 },
         "normal" => Sampler::Normal { mean: 0.0, std: 0.02 },
         "truncated" => Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
+        "truncated-line" => Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 },
         other => return Err(format!("no sampler {other:?}").into()),
     };
     match dtype.as_str() {

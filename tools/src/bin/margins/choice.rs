@@ -99,7 +99,9 @@ fn parameters(family: Family, seed: u64) -> Lanes {
         let word = words.next().unwrap_or_default();
         let parameter = family.parameter() * (0.75 + 0.5 * (word as f32 / 4_294_967_296.0));
         match family {
-            Family::Truncated | Family::Tail(_) | Family::Narrow => parameter.to_bits() & !15,
+            Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_) | Family::Narrow => {
+                parameter.to_bits() & !15
+            }
             _ => parameter.to_bits(),
         }
     })
@@ -111,10 +113,10 @@ fn per_lane(family: Family, dtype: Dtype, parameters: &Lanes) -> Vec<Lanes> {
     let mut lanes = splat(&base);
     for (lane, &parameter) in parameters.iter().enumerate() {
         let value = f32::from_bits(parameter);
-        if matches!(family, Family::Truncated | Family::Tail(_)) {
+        if matches!(family, Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_)) {
             // the window is the same, so that only the scale, the mean and the bounds change; bounds are never met
             let scale = value.copysign(f32::from_bits(base[0]));
-            for (word, number) in [(0, scale), (1, 2.0 * value), (2, f32::MAX), (3, 0.0)] {
+            for (word, number) in [(0, scale), (1, 2.0 * value), (2, f32::MAX), (3, -f32::MAX)] {
                 lanes[word][lane] = number.to_bits();
             }
         } else {

@@ -21,7 +21,7 @@ pub(crate) type Place = (Family, u64);
 const fn searched_bits(family: Family) -> u32 {
     match family {
         Family::Normal | Family::Centred | Family::NarrowResidue => 28,
-        Family::Truncated | Family::Tail(_) => 25,
+        Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_) => 25,
         Family::Narrow => 30,
         _ => 22,
     }
@@ -36,10 +36,11 @@ struct Tried {
 }
 
 /// For normals, all words as radii. For a tail, whose probabilities are rounded to 24 bits, one or two words for each.
-/// For other families, none.
+/// For windows with a centre, the words of the upper tail. For other families, none.
 fn tried_words(family: Family) -> Vec<Tried> {
     match family {
         Family::Normal | Family::Centred => vec![Tried { first: 0, stride: 1, count: 1 << 32 }],
+        Family::Truncated | Family::Skewed => vec![Tried { first: 0, stride: 1, count: 97 << 20 }],
         Family::Tail(_) => {
             let doubling = |j: u32| Tried { first: 1 << (31 - j), stride: 1 << (7 - j), count: 1 << 24 };
             let rest = Tried { first: 0, stride: 1, count: 1 << 24 };
