@@ -1,8 +1,8 @@
-// Bindings and entry points; no other file has any. Twin: src/cpu/fill.rs. Host: src/gpu/plan.rs.
+// Bindings and entry points; no other file has any. Twin: src/cpu/blocks.rs. Host: src/gpu/plan.rs.
 //
 // `fill_slots` writes 16-byte slots, four per thread, whose first element begins a block. `fill_words` writes what is
-// left, word by word. `fill_scattered` writes the elements of a shard whose runs begin or end within blocks. shard.wgsl
-// turns their numbers into indices of the tensor.
+// left, word by word. Shards whose runs begin or end within blocks have `fill_runs`, or `fill_scattered` where the runs
+// are short; `fill_boundaries` writes the words that two runs share. shard.wgsl turns numbers into indices of the tensor.
 
 const WORKGROUP_SIZE: u32 = 256u;
 
@@ -17,7 +17,7 @@ struct Params {
     width: u32,
     // the first slot, or the first word, of the binding that is written
     first: u32,
-    // words: the number of elements of the first thread's four that come before the first element
+    // the number of elements of the first thread's block that come before its first element
     lead: u32,
     // 0, which no compiler knows: see pin.wgsl
     zero: u32,
@@ -25,10 +25,14 @@ struct Params {
     // that is added where it reaches its limit
     origin: u32,
     limit: u32,
+    // shards: the number of elements of a run
+    run: u32,
     last: vec2<u32>,
     carry: vec2<u32>,
     // slots: the distance of a thread's slots in the tensor, in blocks, where it is always the same
     jump: vec2<u32>,
+    // `fill_runs`: the number of threads of a run
+    threads: u32,
     @align(16) @size(96) coefficients: Coefficients,
     // shards: the dimensions that are divided by, the innermost first
     dims: array<Dim, 7>,
@@ -217,7 +221,7 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
     let index = locate(position);
     let first = block_of(index);
     var found: vec4<u32>;
-    if all(locate(position + 3u) == add_indices(index, vec2(3u, 0u))) {
+    if COORDINATES > 7u {
         // four consecutive elements lie in two blocks; shift the elements before the first out
         let pair = values_at(first.xy, add_wide(first.xy, vec2(1u, 0u)));
         let odd = vec4((first.z & 1u) == 1u);
@@ -248,5 +252,89 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
         let pairs = pack_halves(found);
         store_halves(position, pairs.x);
         store_halves(position + 2u, pairs.y);
+    }
+}
+
+// Elements from one thread of `fill_runs` to the next: those of its four blocks. A word of halves may straddle blocks, so
+// for them the fourth block is the next thread's first.
+fn elements_of_thread() -> u32 {
+    return select(12u, 16u, DTYPE == DTYPE_F32);
+}
+
+// Stores an element of a run of `length`. A negative `position`, a wrapped number, is outside, too.
+fn store_run_f32(start: u32, position: u32, length: u32, bits: u32) {
+    if position < length {
+        words[params.first + start + position] = bits;
+    }
+}
+
+// Stores four elements of a run.
+fn store_four(start: u32, position: u32, length: u32, bits: vec4<u32>) {
+    store_run_f32(start, position, length, bits.x);
+    store_run_f32(start, position + 1u, length, bits.y);
+    store_run_f32(start, position + 2u, length, bits.z);
+    store_run_f32(start, position + 3u, length, bits.w);
+}
+
+// As store_run_f32, for two halves of a word, both in the run.
+fn store_run_halves(start: u32, position: u32, length: u32, pair: u32) {
+    if position < length && position + 1u < length {
+        words[params.first + (start + position) / 2u] = pair;
+    }
+}
+
+// Four blocks of a run per thread. The first may begin before the run. No early return: see llvmpipe.wgsl.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn fill_runs(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = id.y * params.width + id.x;
+    hide(params.zero);
+    // nothing is inside a run of length 0
+    let length = select(0u, params.run, i < params.count);
+    let run = select(i, over_extent(i, params.dims[0]), params.threads > 1u);
+    let start = run * params.run;
+    let block = block_of(locate(i));
+    // the position of the first value in the run; negative, so wrapped, where the block begins before it
+    let position = (i - run * params.threads) * elements_of_thread() - block.z;
+    let second = add_wide(block.xy, vec2(1u, 0u));
+    let third = add_wide(block.xy, vec2(2u, 0u));
+    let w = blocks_at(block.xy, second, third, add_wide(block.xy, vec2(3u, 0u)));
+    let p = first_values(w);
+    if DTYPE == DTYPE_F32 {
+        store_four(start, position, length, p.a);
+        store_four(start, position + 4u, length, p.b);
+        let q = last_values(w);
+        store_four(start, position + 8u, length, q.a);
+        store_four(start, position + 12u, length, q.b);
+    } else {
+        let q = last_values(w);
+        // words begin with even elements of the shard
+        let odd = (start + position) & 1u;
+        let is_odd = vec4(odd == 1u);
+        let a = pack_halves(select(p.a, vec4(p.a.yzw, p.b.x), is_odd));
+        let b = pack_halves(select(p.b, vec4(p.b.yzw, q.a.x), is_odd));
+        let c = pack_halves(select(q.a, vec4(q.a.yzw, q.b.x), is_odd));
+        let first = position + odd;
+        store_run_halves(start, first, length, a.x);
+        store_run_halves(start, first + 2u, length, a.y);
+        store_run_halves(start, first + 4u, length, b.x);
+        store_run_halves(start, first + 6u, length, b.y);
+        store_run_halves(start, first + 8u, length, c.x);
+        store_run_halves(start, first + 10u, length, c.y);
+    }
+}
+
+// Words that hold the last half of a run and the first of the next: one after every second run of an odd length.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn fill_boundaries(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = id.y * params.width + id.x;
+    let inside = i < params.count;
+    hide(params.zero);
+    let last = (2u * i + 1u) * params.run - 1u;
+    let a = block_of(locate(last));
+    let b = block_of(locate(last + 1u));
+    let pair = values_at(a.xy, b.xy);
+    let halves = pack_halves(vec4(pair.a[a.z], pair.b[b.z], 0u, 0u));
+    if inside {
+        words[params.first + last / 2u] = halves.x;
     }
 }

@@ -36,16 +36,20 @@ struct Divided {
     rest: u32,
 }
 
-// Takes the next coordinate, in dimension `dim`, off the rest, which is below 2^31.
-fn divide(number: Divided, dim: Dim) -> Divided {
-    // a division by multiplication: GPUs have no fast integer division
-    let quotient = mul_high(vec4(number.rest), vec4(dim.magic)).x >> dim.shift;
-    let coordinate = number.rest - quotient * dim.extent;
-    return Divided(add_indices(number.index, stride_times(dim.stride, coordinate)), quotient);
+// The number, below 2^31, divided by the dimension's extent. GPUs have no fast integer division, so it is a product.
+fn over_extent(number: u32, dim: Dim) -> u32 {
+    return mul_high(vec4(number), vec4(dim.magic)).x >> dim.shift;
 }
 
-// The index in the tensor of the shard's element `number`, counted from the first thread's; in blocks for `fill_slots`,
-// in elements for `fill_scattered`. Unrolled, because wgpu adds a counter to every loop.
+// Takes the next coordinate, in dimension `dim`, off the rest, which is below 2^31.
+fn divide(number: Divided, dim: Dim) -> Divided {
+    let rest = over_extent(number.rest, dim);
+    let coordinate = number.rest - rest * dim.extent;
+    return Divided(add_indices(number.index, stride_times(dim.stride, coordinate)), rest);
+}
+
+// The index in the tensor of the shard's unit `number`, counted from the first thread's: of a block, in blocks, for
+// `fill_slots`; else of an element, or of a thread's first element for `fill_runs`. Unrolled, because wgpu adds a counter to every loop.
 fn locate(number: u32) -> vec2<u32> {
     if COORDINATES > 7u {
         return vec2(number, 0u);

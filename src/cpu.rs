@@ -2,11 +2,12 @@
 //!
 //! [`fill`] and [`tensor`] fill elements, [`fill_bytes`] bytes of a dtype, and [`Filler`] a tensor piece by piece.
 
-// `fill` checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads. Each chunk is a
-// loop over vectors of blocks: cpu/philox.rs makes the words, cpu/sampler.rs turns them into values, and cpu/dtype.rs
-// stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. The files
+// `fill` checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads, and these into
+// groups of blocks. cpu/blocks.rs loops over the vectors of a group: cpu/philox.rs makes the words, cpu/sampler.rs turns
+// them into values, and cpu/dtype.rs stores them. All of it is written with the vector types of cpu/vector.rs, over the units of cpu/simd.rs. The files
 // that compute values have a shader of the same name.
 
+mod blocks;
 pub(crate) mod box_muller;
 pub(crate) mod dtype;
 mod fill;

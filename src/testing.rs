@@ -231,9 +231,11 @@ pub fn structs() -> Vec<Layout> {
             zero,
             origin,
             limit,
+            run,
             last,
             carry,
             jump,
+            threads,
             coefficients,
             dims,
             matrix

@@ -64,6 +64,8 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
         ("fill_slots", size),
         ("fill_words", size),
         ("fill_scattered", size),
+        ("fill_runs", size),
+        ("fill_boundaries", size),
         ("reflect_squares", [64, 1, 1]),
         ("reflect_heads", [16, 1, 1]),
         ("reflect_vectors", [64, 1, 1]),

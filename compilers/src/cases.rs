@@ -45,14 +45,18 @@ pub(crate) enum Place {
     Words,
     /// `fill_words` from an odd index on, so that words of halves straddle blocks.
     Straddling,
-    /// `fill_scattered` of rows that begin and end within blocks.
+    /// `fill_runs` of rows that begin and end within blocks, and `fill_boundaries` where they share words.
+    Runs,
+    /// The same of rows more than 2^32 elements apart.
+    RunsWide,
+    /// `fill_scattered` of short rows.
     Scattered,
-    /// `fill_scattered` of such rows more than 2^32 elements apart.
+    /// `fill_scattered` of short rows more than 2^32 elements apart.
     ScatteredWide,
 }
 
 impl Place {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Slots,
         Self::ShardEven,
         Self::ShardUneven,
@@ -60,6 +64,8 @@ impl Place {
         Self::ShardWide,
         Self::Words,
         Self::Straddling,
+        Self::Runs,
+        Self::RunsWide,
         Self::Scattered,
         Self::ScatteredWide,
     ];
@@ -90,8 +96,10 @@ impl Place {
             Self::ShardUneven => shard(&[4099, 256], &[0, 64], &[4099, 64]),
             Self::ShardDeep => shard(&[7, 9, 11, 13, 64], &[1, 0, 2, 3, 8], &[6, 8, 9, 10, 64 - 8]),
             Self::ShardWide => shard(&[20, 1 << 40], &[1, 1 << 20], &[18, 1 << 14]),
-            Self::Scattered => shard(&[700, 1001], &[3, 5], &[509, 517]),
-            Self::ScatteredWide => shard(&[600, (1 << 36) + 1], &[3, 5], &[509, 517]),
+            Self::Runs => shard(&[200, 1001], &[3, 5], &[109, 517]),
+            Self::RunsWide => shard(&[200, (1 << 36) + 1], &[3, 5], &[109, 517]),
+            Self::Scattered => shard(&[7000, 11], &[3, 5], &[5009, 5]),
+            Self::ScatteredWide => shard(&[7000, (1 << 36) + 1], &[3, 5], &[5009, 5]),
         }
     }
 }
@@ -106,6 +114,8 @@ impl fmt::Display for Place {
             Self::ShardWide => "slots of a shard, wide",
             Self::Words => "words",
             Self::Straddling => "words, straddling",
+            Self::Runs => "runs",
+            Self::RunsWide => "runs, wide",
             Self::Scattered => "scattered",
             Self::ScatteredWide => "scattered, wide",
         })
@@ -179,6 +189,7 @@ impl Case {
         match (self.place, self.dtype) {
             (Place::Words | Place::Straddling | Place::Scattered | Place::ScatteredWide, _) => 4,
             (_, Dtype::F32) => 16,
+            (Place::Runs | Place::RunsWide, _) => 12,
             _ => 32,
         }
     }
@@ -233,7 +244,7 @@ impl fmt::Display for Case {
 /// code of their own, in f32 and bf16. This leaves out a third of the pipelines.
 fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
     match place {
-        Place::Slots | Place::Words | Place::Scattered => true,
+        Place::Slots | Place::Words | Place::Runs | Place::Scattered => true,
         Place::Straddling if dtype != Dtype::F32 => true,
         _ => matches!(sampler, "normal" | "truncated") && dtype != Dtype::F16,
     }

@@ -173,7 +173,8 @@ mod tests {
             let (a, b): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
             let found = results(simd, &a, &b);
             let below = simd.below_f32(simd.load(&a), simd.load(&b));
-            let bits = pairs.iter().rev().fold(0, |bits, &(a, b)| 2 * bits + u64::from(f32::from_bits(a) < f32::from_bits(b)));
+            let bits =
+                pairs.iter().rev().fold(0, |bits, &(a, b)| 2 * bits + u64::from(f32::from_bits(a) < f32::from_bits(b)));
             assert_eq!(simd.mask_bits(below), bits, "{name}, the bits of a mask");
             for (lane, &(a, b)) in pairs.iter().enumerate() {
                 for (i, expected) in results(Scalar, &[a], &[b]).iter().enumerate() {

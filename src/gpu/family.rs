@@ -15,12 +15,12 @@ pub enum Family {
     Normal,
     /// A mean of 0; the parameter is the std.
     Centred,
-    /// Truncated at 2 std from the mean, which is 2 std; the parameter is the std, of at most 20 bits, so that the window
-    /// is always the same.
+    /// Truncated at 2 std from the mean. The mean is std / 4: adding it keeps most bits of quantiles near 0. The
+    /// parameter is the std, of at most 20 bits, so that the window is always the same.
     Central,
-    /// Truncated at 4 std from the mean, which is 2 std. The parameter is the std, of at most 20 bits.
+    /// The same, truncated at 3.75 std from the mean.
     Truncated,
-    /// Truncated at -1 and 8 std from the mean, which is 2 std. The parameter is the std, of at most 20 bits.
+    /// The same, truncated at -1 and 7.75 std from the mean.
     Skewed,
     /// `Tail(k)` is truncated at k and k + 8 std above the mean, which is 2 std. The parameter is the std, of at most
     /// 20 bits. From k = 2 on the window is far.
@@ -77,9 +77,9 @@ impl Family {
             Self::Uniform => Sampler::Uniform { low: -0.1, high: parameter },
             Self::Normal => Sampler::Normal { mean: 0.001, std },
             Self::Centred => Sampler::Normal { mean: 0.0, std },
-            Self::Central => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: 0.0, high: 4.0 * std },
-            Self::Truncated => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: -2.0 * std, high: 6.0 * std },
-            Self::Skewed => Sampler::TruncatedNormal { mean: 2.0 * std, std, low: std, high: 10.0 * std },
+            Self::Central => Sampler::TruncatedNormal { mean: 0.25 * std, std, low: -1.75 * std, high: 2.25 * std },
+            Self::Truncated => Sampler::TruncatedNormal { mean: 0.25 * std, std, low: -3.5 * std, high: 4.0 * std },
+            Self::Skewed => Sampler::TruncatedNormal { mean: 0.25 * std, std, low: -0.75 * std, high: 8.0 * std },
             // bounds count from the mean, which is 2 std
             Self::Tail(least) => {
                 let least = least as f32 + 2.0;

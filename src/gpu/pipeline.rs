@@ -16,7 +16,11 @@ pub(crate) enum Entry {
     Slots { coordinates: Option<Coordinates>, even: bool },
     /// Word by word. `straddle` says that half-precision words straddle blocks.
     Words { straddle: bool },
-    /// Element by element, from any indices of a tensor: a shard's, and those of a structured matrix.
+    /// The runs of a shard, from four blocks a thread, wherever they begin.
+    Runs { coordinates: Coordinates },
+    /// The words of halves that two runs of a shard share.
+    Boundaries { coordinates: Coordinates },
+    /// Element by element, from any indices of a tensor: those of a shard of short runs, and of a structured matrix.
     Scattered { coordinates: Option<Coordinates>, structure: Structure },
     /// Elements of an orthogonal matrix whose vectors were computed.
     Orthogonal { coordinates: Option<Coordinates>, structure: Structure },
@@ -51,6 +55,8 @@ impl Entry {
         match self {
             Self::Slots { .. } => "fill_slots",
             Self::Words { .. } => "fill_words",
+            Self::Runs { .. } => "fill_runs",
+            Self::Boundaries { .. } => "fill_boundaries",
             Self::Scattered { .. } => "fill_scattered",
             Self::Orthogonal { .. } => "fill_orthogonal",
             Self::Reflect(Reflect::Squares) => "reflect_squares",
@@ -85,6 +91,7 @@ impl Variant {
                 straddle = is_straddling;
                 None
             }
+            Entry::Runs { coordinates } | Entry::Boundaries { coordinates } => Some(coordinates),
             Entry::Scattered { coordinates, structure: kind } | Entry::Orthogonal { coordinates, structure: kind } => {
                 structure = kind;
                 coordinates

@@ -1,6 +1,7 @@
 //! The dispatches of a fill. A range of a buffer is cut into windows no larger than a binding may be. In each window
 //! the 16-byte slots are filled by one dispatch, and the words before and after them by two more. A shard is filled by
-//! slots where its runs are whole blocks, else run by run where they are long, else element by element.
+//! slots where its runs are whole blocks. Else its runs get a dispatch each where they are long, share one where they
+//! are shorter, and are filled element by element where they are shorter than two blocks.
 
 use std::ops::Range;
 
@@ -27,6 +28,8 @@ pub(crate) const MOST_COORDINATES: usize = 7;
 const WORTH_SLOTS: u64 = 1 << 14;
 /// A run of a shard with at least this many elements gets dispatches of its own.
 const LONG_RUN: u64 = 1 << 14;
+/// A run of a shard with at least this many elements is filled by blocks, a shorter one by elements.
+const LEAST_RUN: u64 = 8;
 /// The largest number of elements that the coordinates of one dispatch count. An index is then below 2^31.
 const MOST_COUNTED: u64 = 1 << 30;
 /// Larger bindings compute wrongly on Metal, and cannot be made on Vulkan and DX12.
@@ -55,16 +58,18 @@ pub(crate) struct Params {
     pub(crate) origin: u32,
     /// The value of the last coordinate from which `carry` is added.
     pub(crate) limit: u32,
-    /// Padding to `last`, which is aligned to 8 bytes.
-    pub(crate) padding: u32,
+    /// Elements of a shard's run.
+    pub(crate) run: u32,
     /// The stride of the last coordinate, which is not divided by.
     pub(crate) last: [u32; 2],
     /// The index that is added from `limit` on.
     pub(crate) carry: [u32; 2],
     /// Blocks of the tensor from one of a thread's slots to the next.
     pub(crate) jump: [u32; 2],
+    /// Threads of a run.
+    pub(crate) threads: u32,
     /// Padding to the coefficients, which are aligned to 16 bytes.
-    pub(crate) space: [u32; 2],
+    pub(crate) space: u32,
     pub(crate) coefficients: Coefficients,
     /// Padding to the dimensions: the coefficients take 96 bytes in the shader.
     pub(crate) gap: [u32; 2],
@@ -177,6 +182,24 @@ pub(super) fn plan_matrix(
     dispatches
 }
 
+/// The units of a shard that a dispatch numbers. Each is at a whole number of them from the beginning of its run.
+#[derive(Clone, Copy)]
+struct Units {
+    /// Units of a run.
+    of_run: u64,
+    /// Elements from one unit of a run to the next.
+    elements: u64,
+    /// The elements that an index counts as one.
+    counted: u64,
+}
+
+impl Units {
+    /// Single elements, counted one by one.
+    const fn elements(shard: &Shard) -> Self {
+        Self { of_run: shard.run(), elements: 1, counted: 1 }
+    }
+}
+
 /// One window of a plan.
 struct Piece<'a> {
     matrix: Option<&'a MatrixPlan>,
@@ -234,12 +257,12 @@ impl Piece<'_> {
         let size = self.dtype.size();
         let slots = Self::whole_slots(&range);
         let in_words = |count: u64| (count * size).is_multiple_of(4);
-        // slots where runs are whole blocks; else dispatches of their own for long runs; else single elements
         if shard.is_of_blocks() && slots.start < slots.end && self.element(slots.start).is_multiple_of(4) {
             self.scattered(Some(shard), range.start..slots.start);
             let blocks = self.element(slots.start) / 4..self.element(slots.end) / 4;
             let jump = self.jump(shard, &blocks);
-            let (coordinates, _, params) = self.coordinates(shard, blocks, 4);
+            let units = Units { of_run: shard.run() / 4, elements: 4, counted: 4 };
+            let (coordinates, _, params) = self.coordinates(shard, blocks, units);
             let params = Params { jump: words(jump.unwrap_or(0)), ..params };
             self.slots(slots.clone(), Entry::Slots { coordinates: Some(coordinates), even: jump.is_some() }, params);
             self.scattered(Some(shard), slots.end..range.end);
@@ -250,8 +273,52 @@ impl Piece<'_> {
                 self.run(at..at + count * size, index);
                 at += count * size;
             }
+        } else if let Some(whole) = self.whole_runs(shard, &elements) {
+            let byte_of = |element: u64| range.start + (element - elements.start) * size;
+            self.scattered(Some(shard), range.start..byte_of(whole.start));
+            self.runs(shard, byte_of(whole.start)..byte_of(whole.end));
+            self.scattered(Some(shard), byte_of(whole.end)..range.end);
         } else {
             self.scattered(Some(shard), range);
+        }
+    }
+
+    /// The whole runs of a range of a shard's elements, if they are worth a dispatch. They begin and end with a word.
+    fn whole_runs(&self, shard: &Shard, elements: &Range<u64>) -> Option<Range<u64>> {
+        let (run, size) = (shard.run(), self.dtype.size());
+        let begins_word = |element: u64| ((element - elements.start) * size).is_multiple_of(4);
+        let mut first = elements.start.next_multiple_of(run);
+        if first < elements.end && !begins_word(first) {
+            first += run;
+        }
+        let mut last = elements.end / run * run;
+        if last > first && !begins_word(last) {
+            last -= run;
+        }
+        (run >= LEAST_RUN && first < last && begins_word(first) && begins_word(last)).then_some(first..last)
+    }
+
+    /// Whole runs of a shard, wherever they begin.
+    fn runs(&mut self, shard: &Shard, range: Range<u64>) {
+        let (run, size) = (shard.run(), self.dtype.size());
+        let elements = self.element(range.start)..self.element(range.end);
+        let runs = elements.start / run..elements.end / run;
+        // as in the shader: the blocks of a word of halves overlap
+        let of_thread = if size == 4 { 16 } else { 12 };
+        // up to three elements of a run's first block are before the run
+        let threads = (run + 3).div_ceil(of_thread);
+        let units = Units { of_run: threads, elements: of_thread, counted: 1 };
+        let (coordinates, _, params) = self.coordinates(shard, runs.start * threads..runs.end * threads, units);
+        let count = (runs.end - runs.start) * threads;
+        let first = small((range.start - self.binding.start) / 4);
+        let (count_of, run_of) = (small(count), small(run));
+        let params = Params { count: count_of, first, run: run_of, threads: small(threads), ..params };
+        self.dispatch(Entry::Runs { coordinates }, count, params);
+        if !(run * size).is_multiple_of(4) {
+            let (coordinates, _, params) = self.coordinates(shard, elements, Units::elements(shard));
+            let pairs = (runs.end - runs.start) / 2;
+            let params = Params { count: small(pairs), first, run: run_of, ..params };
+            self.dispatch(Entry::Boundaries { coordinates }, pairs, params);
         }
     }
 
@@ -265,7 +332,8 @@ impl Piece<'_> {
         // units of one element: `fill_scattered` locates each by itself
         let (coordinates, indices, params) = match shard {
             Some(shard) => {
-                let (coordinates, indices, params) = self.coordinates(shard, first..first + count, 1);
+                let (coordinates, indices, params) =
+                    self.coordinates(shard, first..first + count, Units::elements(shard));
                 (Some(coordinates), indices, params)
             }
             None => {
@@ -292,15 +360,17 @@ impl Piece<'_> {
         (together && quarter.is_multiple_of(row)).then(|| quarter / row * (dim.stride / 4))
     }
 
-    /// The parameters that turn a shard's units, of `unit` elements each, into indices of the tensor, and the range of
-    /// the tensor that these are in, from the index that the shader counts from. A unit's number
-    /// is divided into coordinates, the innermost first: as many as count at most `MOST_COUNTED` units. The next
-    /// coordinate may overflow once within a window.
-    fn coordinates(&self, shard: &Shard, units: Range<u64>, unit: u64) -> (Coordinates, Range<u64>, Params) {
-        let first = units.start;
-        // the run itself is the innermost coordinate, of stride 1, where it has more than one unit
-        let run = (shard.run() / unit > 1).then_some((shard.run() / unit, 1));
-        let dims = shard.dims().iter().map(|dim| (dim.extent, dim.stride / unit));
+    /// The parameters that turn a shard's units into indices of the tensor, and the range of the tensor that these are
+    /// in, from the index that the shader counts from. A unit's number is divided into coordinates, the innermost first:
+    /// as many as count at most `MOST_COUNTED` units. The next coordinate may overflow once within a window.
+    fn coordinates(&self, shard: &Shard, numbers: Range<u64>, units: Units) -> (Coordinates, Range<u64>, Params) {
+        let Units { of_run, elements, counted } = units;
+        let first = numbers.start;
+        let index_of = |number: u64| shard.index(number / of_run * shard.run()) + number % of_run * elements;
+        let total = shard.elements() / shard.run() * of_run;
+        // the run itself is the innermost coordinate where it has more than one unit
+        let run = (of_run > 1).then_some((of_run, elements / counted));
+        let dims = shard.dims().iter().map(|dim| (dim.extent, dim.stride / counted));
         let dims: Vec<(u64, u64)> = run.into_iter().chain(dims).collect();
         let mut count = 0;
         // units that the coordinates so far count
@@ -311,7 +381,7 @@ impl Piece<'_> {
         }
         // numbers start at a multiple of `below`, so that they stay below 2^31 wherever the window is
         let origin = first % below;
-        let index = shard.index((first - origin) * unit);
+        let index = index_of(first - origin);
         let mut params = Params {
             block: self.block(index / 4),
             lead: small(index % 4),
@@ -327,15 +397,15 @@ impl Piece<'_> {
             // coordinates until the next one reaches its extent and starts again, an outer one then being one more
             let left = extent - first / below % extent;
             let next = first - origin + left * below;
-            if count + 1 < dims.len() && left < u64::from(u32::MAX) && next * unit < shard.elements() {
+            if count + 1 < dims.len() && left < u64::from(u32::MAX) && next < total {
                 params.limit = small(left);
                 // the jump of the index there, beyond what the stride adds
-                params.carry = words((shard.index(next * unit) - index) / unit - left * stride);
+                params.carry = words((index_of(next) - index) / counted - left * stride);
             }
         }
+        let last = index_of(numbers.end.min(total) - 1) + elements - 1;
         // threads behind the last element work out one unit more
-        let last = shard.index((units.end * unit).min(shard.elements()) - 1);
-        let wide = (last - index) / unit >= u64::from(u32::MAX) - 8;
+        let wide = (last - index) / counted >= u64::from(u32::MAX) - 64;
         (Coordinates { count: small(count as u64), wide }, index..last + 1, params)
     }
 

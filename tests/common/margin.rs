@@ -33,13 +33,9 @@ const HARMLESS: [&str; 4] = [
     "radius: w_low - pin(rest - above): left sum regrouped, 2",
 ];
 
-/// The half that is added to a number of words. It matters only for words that are near the mean.
-const RARE_TRUNCATED: [&str; 1] =
-    ["symmetric_place: pin(exact(high * 65536.0) + float(w & vec4(0xffffu))) + 0.5: left sum regrouped, 2"];
-
 /// Whether the check may hold fewer than `WANTED` elements that a rewrite changes.
 pub(crate) fn is_excepted(rewrite: &str) -> bool {
-    HARMLESS.contains(&rewrite) || RARE_TRUNCATED.contains(&rewrite)
+    HARMLESS.contains(&rewrite)
 }
 
 /// The blocks that fills cover, by family, dtype and parameter. A block that two fills cover is one.

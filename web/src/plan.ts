@@ -15,6 +15,8 @@ const SLOT = 16;
 const THREAD = 4 * SLOT;
 /** The least number of elements for which a fill gets one dispatch for its slots and others for its ends. */
 const WORTH_SLOTS = 2 ** 14;
+/** A run of a shard with at least this many elements is filled by blocks, a shorter one by elements. */
+const LEAST_RUN = 8;
 /** The most positions of a shard that the coordinates of one dispatch count. */
 const MOST_COUNTED = 2 ** 30;
 /** The largest binding. Larger ones miscompute on Metal and are not allowed on Vulkan and Direct3D 12. */
@@ -41,7 +43,7 @@ export interface Run extends Selection {
 
 /** A pipeline's entry point and its overrides. */
 export interface Entry {
-  entryPoint: "fill_slots" | "fill_words" | "fill_scattered";
+  entryPoint: "fill_slots" | "fill_words" | "fill_runs" | "fill_boundaries" | "fill_scattered";
   straddle: boolean;
   /** The number of coordinates that the shader computes by division; undefined without a shard. */
   coordinates: number | undefined;
@@ -66,10 +68,22 @@ interface Params {
   lead: number;
   origin: number;
   limit: number;
+  run: number;
   last: number;
   carry: number;
   jump: number;
+  threads: number;
   dims: { extent: number; stride: number }[];
+}
+
+/**
+ * The units of a shard that a dispatch numbers: units of a run, elements from one to the next, and the elements that an
+ * index counts as one.
+ */
+interface Units {
+  ofRun: number;
+  elements: number;
+  counted: number;
 }
 
 /** Returns the dispatches that fill a run. */
@@ -127,15 +141,68 @@ class Piece {
   shard(shard: Shard, from: number, to: number): void {
     const [begin, end] = wholeThreads(from, to);
     if (!shard.isOfBlocks || begin >= end || this.element(begin) % 4 !== 0) {
-      this.scattered(shard, from, to);
+      this.unaligned(shard, from, to);
       return;
     }
     this.scattered(shard, from, begin);
     const [first, last] = [this.element(begin) / 4, this.element(end) / 4];
     const jump = this.jump(shard, first, last);
-    const { coordinates, wide, params } = this.coordinates(shard, first, last, 4);
+    const units = { ofRun: shard.run / 4, elements: 4, counted: 4 };
+    const { coordinates, wide, params } = this.coordinates(shard, first, last, units);
     this.slots(begin, end, { coordinates, wide, even: jump !== undefined }, { ...params, jump: jump ?? 0 });
     this.scattered(shard, end, to);
+  }
+
+  /** Fills a range of a shard whose runs begin or end within blocks. */
+  unaligned(shard: Shard, from: number, to: number): void {
+    const [begin, end] = [this.element(from), this.element(to)];
+    const beginsWord = (element: number): boolean => ((element - begin) * this.size) % 4 === 0;
+    // whole runs that begin and end with a word
+    let first = align(begin, shard.run);
+    if (first < end && !beginsWord(first)) {
+      first += shard.run;
+    }
+    let last = Math.floor(end / shard.run) * shard.run;
+    if (last > first && !beginsWord(last)) {
+      last -= shard.run;
+    }
+    if (shard.run < LEAST_RUN || first >= last || !beginsWord(first) || !beginsWord(last)) {
+      this.scattered(shard, from, to);
+      return;
+    }
+    const byteOf = (element: number): number => from + (element - begin) * this.size;
+    this.scattered(shard, from, byteOf(first));
+    this.runs(shard, byteOf(first), byteOf(last));
+    this.scattered(shard, byteOf(last), to);
+  }
+
+  /** Fills whole runs of a shard, wherever they begin. */
+  runs(shard: Shard, from: number, to: number): void {
+    const { run } = shard;
+    const runs = [this.element(from) / run, this.element(to) / run] as const;
+    // as in the shader: the blocks of a word of halves overlap
+    const elements = this.size === 4 ? 16 : 12;
+    // up to three elements of a run's first block are before the run
+    const threads = Math.ceil((run + 3) / elements);
+    const first = (from - this.binding.offset) / 4;
+    const pieces = this.coordinates(shard, runs[0] * threads, runs[1] * threads, { ofRun: threads, elements, counted: 1 });
+    const count = (runs[1] - runs[0]) * threads;
+    const { coordinates, wide } = pieces;
+    const entry = { entryPoint: "fill_runs", straddle: false, coordinates, wide, even: false } as const;
+    this.dispatch(entry, count, { ...pieces.params, count, first, run, threads });
+    if ((run * this.size) % 4 !== 0) {
+      this.boundaries(shard, from, to);
+    }
+  }
+
+  /** Fills the words that two runs share, after every second run of an odd length. */
+  boundaries(shard: Shard, from: number, to: number): void {
+    const [begin, end] = [this.element(from), this.element(to)];
+    const units = { ofRun: shard.run, elements: 1, counted: 1 };
+    const { coordinates, wide, params } = this.coordinates(shard, begin, end, units);
+    const entry = { entryPoint: "fill_boundaries", straddle: false, coordinates, wide, even: false } as const;
+    const count = (end - begin) / shard.run / 2;
+    this.dispatch(entry, count, { ...params, count, first: (from - this.binding.offset) / 4, run: shard.run });
   }
 
   /** Fills a range of a shard element by element. */
@@ -143,7 +210,8 @@ class Piece {
     const count = (to - from) / this.size;
     if (count > 0) {
       const first = this.element(from);
-      const { coordinates, wide, params } = this.coordinates(shard, first, first + count, 1);
+      const units = { ofRun: shard.run, elements: 1, counted: 1 };
+      const { coordinates, wide, params } = this.coordinates(shard, first, first + count, units);
       const entry = { entryPoint: "fill_scattered", straddle: false, coordinates, wide, even: false } as const;
       this.dispatch(entry, Math.ceil(count / 4), { ...params, count, first: (from - this.binding.offset) / 4 });
     }
@@ -162,10 +230,13 @@ class Piece {
     return even ? (quarter / row) * (dim.stride / 4) : undefined;
   }
 
-  /** The parameters by which the shader finds a shard's positions in the tensor. A position has `unit` elements. */
-  coordinates(shard: Shard, from: number, to: number, unit: number) {
-    const row = shard.run / unit > 1 ? [{ extent: shard.run / unit, stride: 1 }] : [];
-    const dims = [...row, ...shard.dims.map(({ extent, stride }) => ({ extent, stride: stride / unit }))];
+  /** The parameters by which the shader finds the indices of a shard's units in the tensor. */
+  coordinates(shard: Shard, from: number, to: number, { ofRun, elements, counted }: Units) {
+    const indexOf = (number: number): number =>
+      shard.index(Math.floor(number / ofRun) * shard.run) + (number % ofRun) * elements;
+    const total = (shard.elements / shard.run) * ofRun;
+    const run = ofRun > 1 ? [{ extent: ofRun, stride: elements / counted }] : [];
+    const dims = [...run, ...shard.dims.map(({ extent, stride }) => ({ extent, stride: stride / counted }))];
     let coordinates = 0;
     let below = 1;
     while (coordinates + 1 < dims.length && below * dims[coordinates]!.extent <= MOST_COUNTED) {
@@ -173,7 +244,7 @@ class Piece {
       coordinates += 1;
     }
     const origin = from % below;
-    const index = shard.index((from - origin) * unit);
+    const index = indexOf(from - origin);
     const params: Partial<Params> = {
       block: this.block(Math.floor(index / 4)),
       lead: index % 4,
@@ -186,14 +257,14 @@ class Piece {
       // the coordinate above may wrap once within a window
       const left = above.extent - (Math.floor(from / below) % above.extent);
       const next = from - origin + left * below;
-      if (coordinates + 1 < dims.length && left < 2 ** 32 - 1 && next * unit < shard.elements) {
+      if (coordinates + 1 < dims.length && left < 2 ** 32 - 1 && next < total) {
         params.limit = left;
-        params.carry = (shard.index(next * unit) - index) / unit - left * above.stride;
+        params.carry = (indexOf(next) - index) / counted - left * above.stride;
       }
     }
-    const end = shard.index(Math.min(to * unit, shard.elements) - 1);
+    const last = indexOf(Math.min(to, total) - 1) + elements - 1;
     // the threads after the last element look up one more position
-    return { coordinates, wide: Math.floor((end - index) / unit) >= 2 ** 32 - 9, params };
+    return { coordinates, wide: Math.floor((last - index) / counted) >= 2 ** 32 - 65, params };
   }
 
   slots(from: number, to: number, entry: Pick<Entry, "coordinates" | "wide" | "even">, params: Partial<Params>): void {
@@ -239,11 +310,11 @@ class Piece {
 /** The bytes of the shader's `Params`. */
 function bytesOf({ key, coefficients }: Run, width: number, params: Partial<Params>): DataView<ArrayBuffer> {
   const { block = 0n, count = 0, first = 0, lead = 0, origin = 0, limit = 2 ** 32 - 1 } = params;
-  const { last = 0, carry = 0, jump = 0, dims = [] } = params;
+  const { run: length = 0, last = 0, carry = 0, jump = 0, threads = 0, dims = [] } = params;
   const view = new DataView(new ArrayBuffer(PARAMS_SIZE));
   const ints = new Uint32Array(view.buffer);
-  ints.set([...words(key.seed), ...words(block), count, width, first, lead, 0, origin, limit]);
-  ints.set([...wordsOf(last), ...wordsOf(carry), ...wordsOf(jump)], 12);
+  ints.set([...words(key.seed), ...words(block), count, width, first, lead, 0, origin, limit, length]);
+  ints.set([...wordsOf(last), ...wordsOf(carry), ...wordsOf(jump), threads], 12);
   coefficients.write(view, 80);
   dims.forEach(({ extent, stride }, i) => {
     // positions below 2^31 are divided by a multiplication (Granlund and Montgomery, 1994)

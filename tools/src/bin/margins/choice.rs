@@ -116,7 +116,8 @@ fn per_lane(family: Family, dtype: Dtype, parameters: &Lanes) -> Vec<Lanes> {
         if matches!(family, Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_)) {
             // the window is the same, so that only the scale, the mean and the bounds change; bounds are never met
             let scale = value.copysign(f32::from_bits(base[0]));
-            for (word, number) in [(0, scale), (1, 2.0 * value), (2, f32::MAX), (3, -f32::MAX)] {
+            let mean = if matches!(family, Family::Tail(_)) { 2.0 * value } else { 0.25 * value };
+            for (word, number) in [(0, scale), (1, mean), (2, f32::MAX), (3, -f32::MAX)] {
                 lanes[word][lane] = number.to_bits();
             }
         } else {

@@ -21,7 +21,7 @@ pub(crate) type Place = (Family, u64);
 const fn searched_bits(family: Family) -> u32 {
     match family {
         Family::Normal | Family::Centred | Family::NarrowResidue => 28,
-        Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_) => 25,
+        Family::Central | Family::Truncated | Family::Skewed | Family::Tail(_) => 27,
         Family::Narrow => 30,
         _ => 22,
     }

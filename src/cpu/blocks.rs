@@ -1,0 +1,360 @@
+//! Groups of blocks for the vector unit: counters to bytes. Twin: shaders/fill.wgsl.
+
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+use pulp::NullaryFnOnce;
+#[cfg(target_arch = "aarch64")]
+use pulp::aarch64::Neon;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+
+use super::dtype::{block_size, store};
+use super::interleave::{Interleave, Nothing};
+use super::philox::{Rounds, round_keys};
+use super::sampler::{WithTails, centre_values, sample, tail_value};
+use super::simd::{Pair, Scalar, Simd};
+use super::vector::{Words, lane};
+use crate::bits::words;
+use crate::coefficients::Coefficients;
+use crate::kernel::KernelKind;
+use crate::{Dtype, Key};
+
+/// Blocks that are computed at a time: a multiple of every unit's lanes, and few enough to stay in the first cache.
+pub(super) const BLOCKS: usize = 64;
+/// Elements of as many blocks.
+pub(super) const GROUP: usize = 4 * BLOCKS;
+/// Lanes of the widest vector: two pairs of AVX-512.
+const WIDEST: usize = 64;
+
+/// A strip: the counter of its first block, and its first byte in the output.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strip {
+    pub(super) counter: u64,
+    pub(super) byte: usize,
+}
+
+/// Blocks of a strip: those of a vector, or of a group where the loops are plain.
+const fn strip_of<U: Simd>() -> usize {
+    if U::LANES == 1 { BLOCKS } else { U::LANES }
+}
+
+/// Blocks of a strip of the unit that [`Blocks::fill`] takes.
+pub(super) fn strip_blocks() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if V4::try_new().is_some() {
+            return strip_of::<Pair<V4>>();
+        }
+        if V3::try_new().is_some() {
+            return strip_of::<Pair<V3>>();
+        }
+    }
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    if Neon::try_new().is_some() {
+        return strip_of::<Pair<Neon>>();
+    }
+    strip_of::<Scalar>()
+}
+
+/// The counters of the blocks to compute.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Counters<'a> {
+    /// This one and the ones after it.
+    From(u64),
+    /// A list of counters.
+    List(&'a [u64]),
+    /// Those of strips, which are filled in place.
+    Strips(&'a [Strip]),
+}
+
+impl Counters<'_> {
+    /// The number of strips, of `size` bytes each, in an output of `bytes`.
+    #[inline(always)]
+    const fn strips(self, bytes: usize, size: usize) -> usize {
+        match self {
+            Self::From(_) | Self::List(_) => bytes / size,
+            Self::Strips(strips) => strips.len(),
+        }
+    }
+
+    /// The first byte of a strip in the output.
+    #[inline(always)]
+    fn byte(self, strip: usize, size: usize) -> usize {
+        match self {
+            Self::From(_) | Self::List(_) => strip * size,
+            Self::Strips(strips) => strips[strip].byte,
+        }
+    }
+
+    /// The counters of a vector of a strip of `blocks` blocks, from the `skip`th block on.
+    #[inline(always)]
+    fn vector<U: Simd>(self, simd: U, strip: usize, blocks: usize, skip: usize) -> U::U64s {
+        let block = strip * blocks + skip;
+        match self {
+            Self::From(first) => simd.count_from(first.wrapping_add(block as u64)),
+            Self::List(counters) => simd.load_u64s(&counters[block..block + U::LANES]),
+            Self::Strips(strips) => simd.count_from(strips[strip].counter.wrapping_add(skip as u64)),
+        }
+    }
+}
+
+/// Whole groups of blocks, and the kernel and dtype for their elements.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks<'a> {
+    pub(super) kind: KernelKind,
+    pub(super) dtype: Dtype,
+    pub(super) key: Key,
+    pub(super) counters: Counters<'a>,
+    pub(super) coefficients: &'a Coefficients,
+}
+
+impl Blocks<'_> {
+    /// Writes the elements as bytes, with the widest vectors that the processor has. It is not generic, so that it is
+    /// compiled once, in this crate: it takes longer to compile than all the rest.
+    pub(super) fn fill(self, out: &mut [u8]) {
+        // the widest first: benchmarks.md has AVX-512 at more than twice the rate of AVX2; two vectors at a time hide
+        // latency, on ARM, too
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(simd) = V4::try_new() {
+                return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
+            }
+            if let Some(simd) = V3::try_new() {
+                return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
+            }
+        }
+        // the unit reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if let Some(simd) = Neon::try_new() {
+            return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
+        }
+        self.each_kind(Scalar, out);
+    }
+
+    #[inline(always)]
+    fn each_kind<U: Simd>(self, simd: U, out: &mut [u8]) {
+        // in each arm the compiler knows the kind, so its loop has no code of the other kinds
+        match self.kind {
+            KernelKind::Words => Blocks { kind: KernelKind::Words, ..self }.each(simd, out),
+            KernelKind::Constant => Blocks { kind: KernelKind::Constant, ..self }.each(simd, out),
+            KernelKind::Uniform => Blocks { kind: KernelKind::Uniform, ..self }.each(simd, out),
+            KernelKind::Normal | KernelKind::NormalNative => {
+                Blocks { kind: KernelKind::Normal, ..self }.each(simd, out)
+            }
+            KernelKind::NormalCentred => Blocks { kind: KernelKind::NormalCentred, ..self }.each(simd, out),
+            KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each_group(simd, out),
+            KernelKind::TruncatedSkewed => Blocks { kind: KernelKind::TruncatedSkewed, ..self }.each_group(simd, out),
+            KernelKind::TruncatedCentral => Blocks { kind: KernelKind::TruncatedCentral, ..self }.each(simd, out),
+            KernelKind::TruncatedFar => Blocks { kind: KernelKind::TruncatedFar, ..self }.each(simd, out),
+            KernelKind::TruncatedNarrow => Blocks { kind: KernelKind::TruncatedNarrow, ..self }.each(simd, out),
+        }
+    }
+
+    #[inline(always)]
+    fn each<U: Simd>(self, simd: U, out: &mut [u8]) {
+        // known when it is compiled, so only one of the two is
+        if U::LANES == 1 { self.each_lane(out) } else { self.each_vector(simd, out) }
+    }
+
+    /// Works vector by vector, each a strip. The next vector's words are made between the steps of this vector's values.
+    #[inline(always)]
+    fn each_vector<U: Simd>(self, simd: U, out: &mut [u8]) {
+        let keys = round_keys(simd, words(self.key.seed));
+        let size = U::LANES * block_size(self.dtype);
+        // nothing is left over: the blocks of a group are a multiple of every unit's lanes
+        let count = self.counters.strips(out.len(), size);
+        if count == 0 {
+            return;
+        }
+        let mut rounds = Rounds::new(simd, self.counters.vector(simd, 0, U::LANES, 0), &keys);
+        rounds.finish();
+        // the last vector has no next one to interleave with
+        for i in 0..count - 1 {
+            let words = rounds.blocks();
+            rounds = Rounds::new(simd, self.counters.vector(simd, i + 1, U::LANES, 0), &keys);
+            let out = &mut out[self.counters.byte(i, size)..][..size];
+            store(sample(self.kind, words, self.coefficients, &mut rounds), self.dtype, out);
+        }
+        let out = &mut out[self.counters.byte(count - 1, size)..][..size];
+        store(sample(self.kind, rounds.blocks(), self.coefficients, &mut Nothing), self.dtype, out);
+    }
+
+    /// Works group by group, for kernels with tails. A tail takes longer than the centre and is rare, so a group's tails
+    /// are gathered and computed together.
+    #[inline(always)]
+    fn each_group<U: Simd>(self, simd: U, out: &mut [u8]) {
+        let keys = round_keys(simd, words(self.key.seed));
+        let (strip, per_group) = (strip_of::<U>(), BLOCKS / strip_of::<U>());
+        let size = strip * block_size(self.dtype);
+        let count = self.counters.strips(out.len(), size);
+        let mut values = [0; GROUP];
+        let mut tails = Tails::new();
+        for first in (0..count).step_by(per_group) {
+            // the last group may be short
+            let blocks = strip * per_group.min(count - first);
+            for block in (0..blocks).step_by(U::LANES) {
+                let counters = self.counters.vector(simd, first + block / strip, strip, block % strip);
+                let mut rounds = Rounds::new(simd, counters, &keys);
+                rounds.finish();
+                let found = centre_values(self.kind, Words::four(rounds.blocks()), self.coefficients);
+                tails.push(4 * block, found, &mut values[4 * block..][..4 * U::LANES]);
+            }
+            tails.finish(simd, self.coefficients, &mut values);
+            for block in (0..blocks).step_by(U::LANES) {
+                let byte = self.counters.byte(first + block / strip, size) + block % strip * block_size(self.dtype);
+                let values = &values[4 * block..][..4 * U::LANES];
+                let a = Words::load(simd, values);
+                let b = Words::load(simd, &values[U::LANES..]);
+                let c = Words::load(simd, &values[2 * U::LANES..]);
+                let d = Words::load(simd, &values[3 * U::LANES..]);
+                store([a, b, c, d], self.dtype, &mut out[byte..][..U::LANES * block_size(self.dtype)]);
+            }
+        }
+    }
+
+    /// For processors without a vector unit that this crate knows: simple loops, which the compiler may vectorise. A
+    /// strip is a group.
+    #[inline(always)]
+    fn each_lane(self, out: &mut [u8]) {
+        let keys = round_keys(Scalar, words(self.key.seed));
+        let size = BLOCKS * block_size(self.dtype);
+        for strip in 0..self.counters.strips(out.len(), size) {
+            let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
+            // separate loops over arrays: each has one kind of work, which a compiler can vectorise
+            for i in 0..BLOCKS {
+                let mut rounds = Rounds::new(Scalar, self.counters.vector(Scalar, strip, BLOCKS, i), &keys);
+                rounds.finish();
+                [a[i], b[i], c[i], d[i]] = rounds.blocks().map(|word| word.1);
+            }
+            for i in 0..BLOCKS {
+                let values = sample(self.kind, [a[i], b[i], c[i], d[i]].map(lane), self.coefficients, &mut Nothing);
+                [a[i], b[i], c[i], d[i]] = values.map(|value| value.1);
+            }
+            let out = &mut out[self.counters.byte(strip, size)..][..size];
+            for (i, out) in out.chunks_exact_mut(block_size(self.dtype)).enumerate() {
+                store([a[i], b[i], c[i], d[i]].map(lane), self.dtype, out);
+            }
+        }
+    }
+}
+
+/// The tails of a group.
+struct Tails {
+    /// Probabilities of the tails, with the signs of their quantiles.
+    signed: [u32; GROUP],
+    /// The places of their values in the group.
+    places: [usize; GROUP],
+    /// The number of tails.
+    count: usize,
+    /// Room for a vector.
+    vector: [u32; WIDEST],
+}
+
+impl Tails {
+    const fn new() -> Self {
+        Self { signed: [0; GROUP], places: [0; GROUP], count: 0, vector: [0; WIDEST] }
+    }
+
+    /// Stores values from the `first`th of the group on, and keeps their tails.
+    #[inline(always)]
+    fn push<U: Simd>(&mut self, first: usize, found: WithTails<Pair<U>>, out: &mut [u32]) {
+        found.values.store(out);
+        // the lanes of a pair can be more than the bits of a u64
+        for ((i, signed), tail) in found.signed.halves().into_iter().enumerate().zip(found.tail.halves()) {
+            let mut lanes = tail.bits();
+            if lanes != 0 {
+                signed.store(&mut self.vector);
+            }
+            while lanes != 0 {
+                let lane = lanes.trailing_zeros() as usize;
+                self.signed[self.count] = self.vector[lane];
+                self.places[self.count] = first + i * U::LANES + lane;
+                self.count += 1;
+                lanes &= lanes - 1;
+            }
+        }
+    }
+
+    /// Computes the tails and stores their values in the group.
+    #[inline(always)]
+    fn finish<U: Simd>(&mut self, simd: U, coefficients: &Coefficients, values: &mut [u32; GROUP]) {
+        for (signed, places) in self.signed.chunks_exact(U::LANES).zip(self.places[..self.count].chunks(U::LANES)) {
+            tail_value(Words::load(simd, signed), coefficients).store(&mut self.vector);
+            for (place, value) in places.iter().zip(&self.vector) {
+                values[*place] = *value;
+            }
+        }
+        self.count = 0;
+    }
+}
+
+/// A function that pulp compiles for a vector unit.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+struct Vectorized<'a, U> {
+    /// The unit, with both vectors of a pair.
+    simd: U,
+    blocks: Blocks<'a>,
+    out: &'a mut [u8],
+}
+
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+impl<U: Simd> NullaryFnOnce for Vectorized<'_, U> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.blocks.each_kind(self.simd, self.out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Kernel;
+    use crate::{Arithmetic, Sampler};
+
+    // one for each kernel: the third is centred, the fourth is not, the fifth is central, then come a far window, a narrow
+    // one, the whole line and half of it
+    const SAMPLERS: [Sampler; 9] = [
+        Sampler::Constant { value: 0.3 },
+        Sampler::Uniform { low: -0.1, high: 0.7 },
+        Sampler::Normal { mean: 0.0, std: 1.0 },
+        Sampler::Normal { mean: 1.0, std: 1e-30 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 3.0, high: f32::INFINITY },
+        Sampler::TruncatedNormal { mean: 0.5, std: 1.0, low: 0.4, high: 0.41 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 },
+        Sampler::TruncatedNormal { mean: 0.0, std: 0.02, low: 0.0, high: 2.0 },
+    ];
+
+    /// Every vector unit of this processor gives the bits of one lane, also for counters that carry.
+    #[test]
+    fn vector_units_agree() {
+        #[cfg(target_arch = "aarch64")]
+        assert!(Neon::try_new().is_some(), "every 64-bit ARM processor has NEON, so that `fill` takes it");
+        let key = Key { seed: 0x0123_4567_89ab_cdef, offset: 0 };
+        // an odd multiplier, so that the counters are all different and spread over 64 bits
+        let scattered: Vec<u64> = (0..16 * BLOCKS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let cases = Dtype::ALL.iter().flat_map(|&dtype| {
+            SAMPLERS.map(|sampler| (dtype, Kernel::new(&sampler, dtype, Arithmetic::Exact).expect("a valid sampler")))
+        });
+        for (dtype, kernel) in cases.chain([(Dtype::F32, Kernel::words())]) {
+            let Kernel::Elementwise(kind, coefficients) = kernel else { panic!("{kernel:?}") };
+            // the low word carries in the first case, all 64 bits wrap in the second
+            for counters in
+                [Counters::From(u64::from(u32::MAX) - 100), Counters::From(u64::MAX - 99), Counters::List(&scattered)]
+            {
+                let blocks = Blocks { kind, dtype, key, counters, coefficients: &coefficients };
+                let [mut one, mut widest] = [(); 2].map(|()| vec![0; 16 * BLOCKS * block_size(dtype)]);
+                blocks.each_kind(Scalar, &mut one);
+                blocks.fill(&mut widest);
+                assert!(one == widest, "the widest unit: {dtype} {kind:?} {counters:?}");
+                #[cfg(target_arch = "x86_64")]
+                if let Some(simd) = V3::try_new() {
+                    let mut avx2 = vec![0; one.len()];
+                    simd.vectorize(Vectorized { simd: Pair(simd), blocks, out: &mut avx2 });
+                    assert!(one == avx2, "AVX2: {dtype} {kind:?} {counters:?}");
+                }
+            }
+        }
+    }
+}
