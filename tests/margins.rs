@@ -1,5 +1,5 @@
 //! The margin of a device's check: each operation that a compiler could fuse or regroup, rewritten alone, changes at
-//! least 32 of the checked elements in every sampler and dtype. The exceptions are rewrites that change hardly any
+//! least 32 of the checked elements in every sampler and dtype. The exceptions are rewrites that change no
 //! value. `cargo run --release -p seedtensors-tools --bin margins` prints the table and finds the fills.
 
 #[path = "common/graph.rs"]
@@ -32,7 +32,7 @@ fn every_rewrite_changes_enough_of_the_checked_elements() {
         }
     }
     // docs/margins.md has the figures
-    assert_eq!((rewrites, seen), (684, 648));
+    assert_eq!((rewrites, seen), (1002, 978));
 }
 
 /// Operations inside pin.wgsl's `exact` are exact: rewriting them changes nothing.
