@@ -213,7 +213,8 @@ fn row_products(thread: u32, x: u32, y: u32, rows: u32, first_row: u32, count: u
     let row = thread / 4u;
     let column = 4u * (thread % 4u);
     for (var begin = panel.first; begin < panel.length; begin += BLOCK) {
-        var sums: array<vec4<f32>, 4>;
+        // with an initial value: without one, Chromium's compiler sets it to 0 in the first turn of the loop alone
+        var sums = array<vec4<f32>, 4>();
         for (var step = 0u; step < BLOCK / DEPTH; step++) {
             workgroupBarrier();
             for (var d = 0u; d < 4u; d++) {

@@ -14,7 +14,8 @@ use crate::cpu::reflectors::{ROOT_MAGIC, SMALL, SMALL_SIDE, SMALL_SOLUTION, TWO_
 use crate::cpu::sampler::window_quantile;
 use crate::fill::Selection;
 use crate::gpu::matrix::MatrixParams as Matrix;
-use crate::gpu::pipeline::Variant;
+use crate::gpu::orthogonal::{Command, Commands};
+use crate::gpu::pipeline::{Entry, Variant};
 use crate::gpu::plan::{self, Bounds, Dim, Params};
 use crate::gpu::reflect::{self, PanelParams as Panel};
 use crate::gpu::structure::StructureKind;
@@ -343,4 +344,57 @@ pub fn coefficients(sampler: Option<&Sampler>, dtype: Dtype, arithmetic: Arithme
         Kernel::Elementwise(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
         Kernel::Matrix(_) => Err(no_shader(&kernel)),
     }
+}
+
+/// A step of a structured matrix on a device, for tools that run the shaders themselves.
+#[derive(Clone, Debug)]
+pub struct MatrixStep {
+    /// The entry point.
+    pub entry_point: &'static str,
+    /// The overridable constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// The bytes of the uniform buffer.
+    pub params: Vec<u8>,
+    /// The bytes of the written buffer to bind; none for all.
+    pub binding: Option<Range<u64>>,
+    /// Workgroups in x and y.
+    pub grid: [u32; 2],
+    /// Whether the step writes the scratch buffer, and not the target. A step that writes the target and whose entry
+    /// point is `fill_orthogonal` reads the scratch buffer.
+    pub writes_scratch: bool,
+}
+
+/// The steps of a matrix from the beginning of a buffer on, and the bytes of their scratch buffer, which may be 0.
+///
+/// # Errors
+///
+/// Those of [`Sampler::check`]; [`Error::BadParameter`] for an elementwise sampler.
+pub fn matrix_steps(fill: &Fill, dtype: Dtype, form: Form) -> Result<(u64, Vec<MatrixStep>)> {
+    let kernel = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())?;
+    let no_matrix = || Error::bad("these steps are of a matrix", format!("{kernel:?}"));
+    let Kernel::Matrix(matrix) = &kernel else { return Err(no_matrix()) };
+    let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
+    let commands = Commands::new(matrix, fill.selection(), dtype, 0, bounds)?.ok_or_else(no_matrix)?;
+    let step = |variant: Variant, params: &[u8], binding, grid, writes_scratch| MatrixStep {
+        entry_point: variant.entry.name(),
+        constants: variant.constants(form).to_vec(),
+        params: params.to_vec(),
+        binding,
+        grid,
+        writes_scratch,
+    };
+    let of = |d: &plan::Dispatch, kind, dtype, writes_scratch| {
+        let variant = Variant { entry: d.entry, kind, dtype };
+        step(variant, bytemuck::bytes_of(&d.params), Some(d.binding.clone()), d.grid, writes_scratch)
+    };
+    let each = |command: &Command| match command {
+        Command::Target(kind, dispatch) => of(dispatch, *kind, dtype, false),
+        Command::Scratch(kind, dispatch) => of(dispatch, *kind, Dtype::F32, true),
+        Command::Write(dispatch) => of(dispatch, KernelKind::Normal, dtype, false),
+        Command::Panel(kind, params, grid) => {
+            let variant = Variant { entry: Entry::Reflect(*kind), kind: KernelKind::Words, dtype: Dtype::F32 };
+            step(variant, bytemuck::bytes_of(params), None, *grid, true)
+        }
+    };
+    Ok((commands.scratch, commands.steps.iter().map(each).collect()))
 }

@@ -85,6 +85,19 @@ fn workgroups_bindings_and_overrides_are_those_that_the_host_gives() {
     );
 }
 
+/// WGSL sets a variable without an initial value to 0 each time that it is declared. Chromium 156 does so in the first
+/// turn of a loop alone, and so did naga (wgpu issue 9489). So variables in loops have initial values.
+#[test]
+fn variables_in_loops_have_initial_values() {
+    let source = Form::SAFEST.source();
+    let declared: Vec<&str> = source.lines().filter(|line| line.trim_start().starts_with("var ")).collect();
+    let bare = declared.iter().filter(|line| line.contains(':') && !line.contains('='));
+    // a function's own variables are indented by four spaces, those in its loops by more
+    let nested: Vec<_> = bare.clone().filter(|line| line.starts_with("     ")).collect();
+    assert!(nested.is_empty(), "no initial value: {nested:?}");
+    assert!(bare.count() > 5, "{declared:?}");
+}
+
 /// The exact path may use no function whose error WGSL leaves to the implementation, and no division.
 #[test]
 fn the_exact_path_only_adds_multiplies_and_moves_bits() {

@@ -137,7 +137,10 @@ impl Mutants {
             Op::Mul => regrouped(),
             Op::Neg => return next(operands[0]),
             Op::Exact => return self.rewrites(operands[0], is_sum, through_exact, true),
-            Op::Or if self.graph.is_hidden(operands[1]) => return next(operands[0]),
+            // what is behind the barrier is not inside the `exact`
+            Op::Or if self.graph.is_hidden(operands[1]) => {
+                return self.rewrites(operands[0], is_sum, through_exact, false);
+            }
             Op::Select => {
                 let mut all = next(operands[1]);
                 all.extend(next(operands[2]));

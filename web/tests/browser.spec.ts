@@ -45,6 +45,26 @@ test.describe("equal to the bit", () => {
     expect(Math.min(...vectors.fills.map((fill: any) => fill.count))).toBeGreaterThanOrEqual(2 ** 22);
   });
 
+  test("matrices", async ({ page }) => {
+    // by the steps that the Rust library planned: the package has no matrices of its own
+    const { source, matrices } = JSON.parse(readFileSync(new URL("matrices.json", import.meta.url), "utf8"));
+    expect(matrices.length).toBeGreaterThan(6);
+    await page.goto("/");
+    const run = (given: unknown) =>
+      page.evaluate(
+        async ([path, given]) => {
+          const { differing } = await import(path as string);
+          const adapter = await navigator.gpu.requestAdapter();
+          return differing(await adapter!.requestDevice(), given);
+        },
+        [`/@fs${root}web/tests/matrices.mjs`, given] as const,
+      );
+    expect(await run({ source, matrices })).toEqual([]);
+    // a wrong expectation is noticed
+    const [first] = matrices;
+    expect(await run({ source, matrices: [{ ...first, sha256: first.sha256.replace(/./, "x") }] })).toHaveLength(1);
+  });
+
   for (const dtype of ["f32", "f16", "bf16"]) {
     test(dtype, async ({ page }) => {
       await page.goto("/");

@@ -1,12 +1,13 @@
 //! Test vectors for web/: the library's keys, fans, samplers, shader parameters, recipes and tensors.
 //!
-//! `cargo run --release -p seedtensors-tools --bin web_vectors` writes web/tests/vectors.json and web/src/check.json
-//! anew. checkpoint/tests/web.rs fails where the files differ from its output.
+//! `cargo run --release -p seedtensors-tools --bin web_vectors` writes web/tests/vectors.json, web/tests/matrices.json
+//! and web/src/check.json anew. checkpoint/tests/web.rs fails where the files differ from its output.
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "counts are known to fit, a tool prints")]
 
 use std::fmt::Write as _;
 
 use bytemuck::cast_slice;
+use seedtensors::gpu::Form;
 use seedtensors::testing::{self, Probe, coefficients};
 use seedtensors::{
     Arithmetic, Bounds, Distribution, Dtype, Fans, Fill, Init, Key, Layout, Mode, Sampler, Shape, VarianceScaling, cpu,
@@ -25,7 +26,7 @@ fn main() -> std::io::Result<()> {
 }
 
 /// The files, by their paths from the repository's root.
-pub(crate) fn files() -> [(&'static str, String); 2] {
+pub(crate) fn files() -> [(&'static str, String); 3] {
     let vectors = json!({
         "keys": keys(),
         "coefficients": all_coefficients(),
@@ -34,7 +35,9 @@ pub(crate) fn files() -> [(&'static str, String); 2] {
         "headers": headers(),
         "fills": fills(),
     });
-    [("web/tests/vectors.json", vectors), ("web/src/check.json", check())].map(|(path, mut value)| {
+    let files =
+        [("web/tests/vectors.json", vectors), ("web/tests/matrices.json", matrices()), ("web/src/check.json", check())];
+    files.map(|(path, mut value)| {
         // sorted, because serde_json's order depends on features that other crates enable
         value.sort_all_objects();
         (path, lines(&value, 2) + "\n")
@@ -592,4 +595,45 @@ fn check() -> Value {
     };
     let count = fills.first().map_or(0, |probe| probe.count);
     json!({ "key": key_json(key), "count": count, "fills": fills.iter().map(each).collect::<Vec<_>>() })
+}
+
+/// The steps of structured matrices in the safest form of the shaders, and the SHA-256 of the CPU's bytes.
+fn matrices() -> Value {
+    let of = |init: Init, shape: &Shape, dtype: Dtype| {
+        let fill = Fill::new(Key::new(42).named("matrix"), init, shape).unwrap();
+        let (scratch, steps) = testing::matrix_steps(&fill, dtype, Form::SAFEST).unwrap();
+        let mut bytes = vec![0; (fill.elements() * dtype.size()) as usize];
+        cpu::fill_bytes(&fill, dtype, &mut bytes).unwrap();
+        let steps: Vec<Value> = steps
+            .iter()
+            .map(|step| {
+                let constants: serde_json::Map<String, Value> =
+                    step.constants.iter().map(|&(name, value)| (name.to_owned(), json!(value))).collect();
+                json!({
+                    "entryPoint": step.entry_point, "constants": constants, "params": hex(&step.params),
+                    "binding": step.binding.as_ref().map(|range| [range.start, range.end - range.start]),
+                    "grid": step.grid, "writesScratch": step.writes_scratch,
+                })
+            })
+            .collect();
+        json!({
+            "what": format!("{init:?} {:?}", shape.dims()), "dtype": dtype.name(), "bytes": bytes.len(),
+            "scratch": scratch, "steps": steps, "sha256": hex(&Sha256::digest(&bytes)),
+        })
+    };
+    let shape = |dims: &[u64]| Shape::new(dims).unwrap();
+    let orthogonal = Init::Orthogonal { gain: 1.0 };
+    let kernel = shape(&[3, 3, 20, 32]).with_layout(Layout::InOut);
+    json!({
+        "source": Form::SAFEST.source(),
+        "matrices": [
+            of(orthogonal, &shape(&[300, 500]), Dtype::F32),
+            of(orthogonal, &shape(&[257, 64]), Dtype::F32),
+            of(orthogonal, &shape(&[128, 32, 3, 3]), Dtype::BF16),
+            of(Init::DeltaOrthogonal { gain: 2.0 }, &kernel, Dtype::F16),
+            of(Init::Dirac { groups: 2 }, &shape(&[64, 16, 3, 3]), Dtype::F32),
+            of(Init::Eye { gain: 0.5 }, &shape(&[100, 200]), Dtype::BF16),
+            of(Init::Sparse { sparsity: 0.3, std: 0.02 }, &shape(&[301, 100]), Dtype::F32),
+        ],
+    })
 }
