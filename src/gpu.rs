@@ -10,6 +10,7 @@
 mod check;
 mod chosen;
 mod context;
+mod coordinates;
 mod devices;
 pub(crate) mod family;
 mod fill;
@@ -21,6 +22,7 @@ pub(crate) mod matrix;
 mod matrix_steps;
 mod open;
 pub(crate) mod orthogonal;
+pub(crate) mod params;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod probes;

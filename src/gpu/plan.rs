@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
+use super::coordinates::{Units, coordinates};
 use super::matrix::{MatrixParams, MatrixPlan};
-use super::pipeline::{Coordinates, Entry};
+use super::params::{Params, small};
+use super::pipeline::Entry;
 use super::structure::Structure;
 use crate::bits::words;
 use crate::coefficients::Coefficients;
@@ -21,91 +21,15 @@ pub(crate) const WORKGROUP_SIZE: u32 = 256;
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.
 const THREAD: u64 = 4 * SLOT;
-/// The largest number of a shard's coordinates that a shader divides by: all of 8 dimensions but the outermost.
-pub(crate) const MOST_COORDINATES: usize = 7;
 /// A fill of at least this many elements gets a dispatch for its slots and others for its ends. Fewer are filled word
 /// by word: three dispatches cost more than they save.
 const WORTH_SLOTS: u64 = 1 << 14;
-/// A run of a shard with at least this many elements gets dispatches of its own.
+/// A run of a shard with at least this many elements gets dispatches of its own: it need not be whole.
 const LONG_RUN: u64 = 1 << 14;
 /// A run of a shard with at least this many elements is filled by blocks, a shorter one by elements.
 const LEAST_RUN: u64 = 8;
-/// The largest number of elements that the coordinates of one dispatch count. An index is then below 2^31.
-const MOST_COUNTED: u64 = 1 << 30;
 /// Larger bindings compute wrongly on Metal, and cannot be made on Vulkan and DX12.
 const LARGEST_WINDOW: u64 = (1 << 31) - 1;
-
-// tests/shaders.rs compares the offsets of both structs
-/// The `Params` of shaders/fill.wgsl.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Params {
-    /// Philox's key.
-    pub(crate) key: [u32; 2],
-    /// The counter of the first thread's block.
-    pub(crate) block: [u32; 2],
-    /// Threads of `fill_slots`, else elements.
-    pub(crate) count: u32,
-    /// Threads of the grid in x.
-    pub(crate) width: u32,
-    /// The first slot, or the first word, of the binding that is written.
-    pub(crate) first: u32,
-    /// Elements of the first block before the first element.
-    pub(crate) lead: u32,
-    /// 0, which no compiler of the shaders knows.
-    pub(crate) zero: u32,
-    /// The first thread's unit of a shard.
-    pub(crate) origin: u32,
-    /// The value of the last coordinate from which `carry` is added.
-    pub(crate) limit: u32,
-    /// Elements of a shard's run.
-    pub(crate) run: u32,
-    /// The stride of the last coordinate, which is not divided by.
-    pub(crate) last: [u32; 2],
-    /// The index that is added from `limit` on.
-    pub(crate) carry: [u32; 2],
-    /// Blocks of the tensor from one of a thread's slots to the next.
-    pub(crate) jump: [u32; 2],
-    /// Threads of a run.
-    pub(crate) threads: u32,
-    /// Padding to the coefficients, which are aligned to 16 bytes.
-    pub(crate) space: u32,
-    pub(crate) coefficients: Coefficients,
-    /// Padding to the dimensions: the coefficients take 96 bytes in the shader.
-    pub(crate) gap: [u32; 2],
-    /// The coordinates that are divided by, the innermost first.
-    pub(crate) dims: [Dim; MOST_COORDINATES],
-    /// The parameters of a structured matrix.
-    pub(crate) matrix: MatrixParams,
-}
-
-/// The `Dim` of shaders/fill.wgsl.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Dim {
-    /// Elements along it.
-    pub(crate) extent: u32,
-    /// `n / extent` is the high word of `n * magic`, shifted right by `shift`.
-    pub(crate) magic: u32,
-    /// See `magic`.
-    pub(crate) shift: u32,
-    /// Padding to `stride`, which is aligned to 8 bytes.
-    pub(crate) padding: u32,
-    pub(crate) stride: [u32; 2],
-    /// Padding: the elements of a uniform array are multiples of 16 bytes apart.
-    pub(crate) end: [u32; 2],
-}
-
-impl Dim {
-    /// A coordinate with an extent between 2 and 2^30. The magic number divides indices below 2^31 by a product
-    /// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
-    fn new(extent: u64, stride: u64) -> Self {
-        let bits = extent.next_power_of_two().trailing_zeros();
-        // 2^(31 + bits) / extent, rounded up: the error stays below a unit for dividends below 2^31
-        let magic = small((1 << (31 + bits)) / extent + u64::from(!extent.is_power_of_two()));
-        Self { extent: small(extent), magic, shift: bits - 1, stride: words(stride), ..Self::default() }
-    }
-}
 
 /// The device's limits that a plan depends on.
 #[derive(Clone, Copy, Debug)]
@@ -182,24 +106,6 @@ pub(super) fn plan_matrix(
     dispatches
 }
 
-/// The units of a shard that a dispatch numbers. Each is at a whole number of them from the beginning of its run.
-#[derive(Clone, Copy)]
-struct Units {
-    /// Units of a run.
-    of_run: u64,
-    /// Elements from one unit of a run to the next.
-    elements: u64,
-    /// The elements that an index counts as one.
-    counted: u64,
-}
-
-impl Units {
-    /// Single elements, counted one by one.
-    const fn elements(shard: &Shard) -> Self {
-        Self { of_run: shard.run(), elements: 1, counted: 1 }
-    }
-}
-
 /// One window of a plan.
 struct Piece<'a> {
     matrix: Option<&'a MatrixPlan>,
@@ -262,7 +168,7 @@ impl Piece<'_> {
             let blocks = self.element(slots.start) / 4..self.element(slots.end) / 4;
             let jump = self.jump(shard, &blocks);
             let units = Units { of_run: shard.run() / 4, elements: 4, counted: 4 };
-            let (coordinates, _, params) = self.coordinates(shard, blocks, units);
+            let (coordinates, _, params) = coordinates(self.selection, shard, blocks, units);
             let params = Params { jump: words(jump.unwrap_or(0)), ..params };
             self.slots(slots.clone(), Entry::Slots { coordinates: Some(coordinates), even: jump.is_some() }, params);
             self.scattered(Some(shard), slots.end..range.end);
@@ -301,25 +207,31 @@ impl Piece<'_> {
     /// Whole runs of a shard, wherever they begin.
     fn runs(&mut self, shard: &Shard, range: Range<u64>) {
         let (run, size) = (shard.run(), self.dtype.size());
-        let elements = self.element(range.start)..self.element(range.end);
-        let runs = elements.start / run..elements.end / run;
+        let runs = self.element(range.start) / run..self.element(range.end) / run;
         // as in the shader: the blocks of a word of halves overlap
-        let of_thread = if size == 4 { 16 } else { 12 };
+        let elements = if size == 4 { 16 } else { 12 };
         // up to three elements of a run's first block are before the run
-        let threads = (run + 3).div_ceil(of_thread);
-        let units = Units { of_run: threads, elements: of_thread, counted: 1 };
-        let (coordinates, _, params) = self.coordinates(shard, runs.start * threads..runs.end * threads, units);
-        let count = (runs.end - runs.start) * threads;
+        let threads = (run + 3).div_ceil(elements);
+        let units = Units { of_run: threads, elements, counted: 1 };
+        let numbers = runs.start * threads..runs.end * threads;
+        let count = numbers.end - numbers.start;
+        let (coordinates, _, params) = coordinates(self.selection, shard, numbers, units);
         let first = small((range.start - self.binding.start) / 4);
-        let (count_of, run_of) = (small(count), small(run));
-        let params = Params { count: count_of, first, run: run_of, threads: small(threads), ..params };
+        let params = Params { count: small(count), first, run: small(run), threads: small(threads), ..params };
         self.dispatch(Entry::Runs { coordinates }, count, params);
         if !(run * size).is_multiple_of(4) {
-            let (coordinates, _, params) = self.coordinates(shard, elements, Units::elements(shard));
-            let pairs = (runs.end - runs.start) / 2;
-            let params = Params { count: small(pairs), first, run: run_of, ..params };
-            self.dispatch(Entry::Boundaries { coordinates }, pairs, params);
+            self.boundaries(shard, range);
         }
+    }
+
+    /// The words that two runs share, after every second run of an odd length.
+    fn boundaries(&mut self, shard: &Shard, range: Range<u64>) {
+        let elements = self.element(range.start)..self.element(range.end);
+        let count = (elements.end - elements.start) / shard.run() / 2;
+        let (coordinates, _, params) = coordinates(self.selection, shard, elements, Units::elements(shard));
+        let first = small((range.start - self.binding.start) / 4);
+        let params = Params { count: small(count), first, run: small(shard.run()), ..params };
+        self.dispatch(Entry::Boundaries { coordinates }, count, params);
     }
 
     /// A range of a shard or of a structured matrix, element by element.
@@ -333,7 +245,7 @@ impl Piece<'_> {
         let (coordinates, indices, params) = match shard {
             Some(shard) => {
                 let (coordinates, indices, params) =
-                    self.coordinates(shard, first..first + count, Units::elements(shard));
+                    coordinates(self.selection, shard, first..first + count, Units::elements(shard));
                 (Some(coordinates), indices, params)
             }
             None => {
@@ -358,55 +270,6 @@ impl Piece<'_> {
         // more dimensions may have equal distances, too, but are not tried
         let [dim] = shard.dims() else { return None };
         (together && quarter.is_multiple_of(row)).then(|| quarter / row * (dim.stride / 4))
-    }
-
-    /// The parameters that turn a shard's units into indices of the tensor, and the range of the tensor that these are
-    /// in, from the index that the shader counts from. A unit's number is divided into coordinates, the innermost first:
-    /// as many as count at most `MOST_COUNTED` units. The next coordinate may overflow once within a window.
-    fn coordinates(&self, shard: &Shard, numbers: Range<u64>, units: Units) -> (Coordinates, Range<u64>, Params) {
-        let Units { of_run, elements, counted } = units;
-        let first = numbers.start;
-        let index_of = |number: u64| shard.index(number / of_run * shard.run()) + number % of_run * elements;
-        let total = shard.elements() / shard.run() * of_run;
-        // the run itself is the innermost coordinate where it has more than one unit
-        let run = (of_run > 1).then_some((of_run, elements / counted));
-        let dims = shard.dims().iter().map(|dim| (dim.extent, dim.stride / counted));
-        let dims: Vec<(u64, u64)> = run.into_iter().chain(dims).collect();
-        let mut count = 0;
-        // units that the coordinates so far count
-        let mut below = 1;
-        while count + 1 < dims.len() && below * dims[count].0 <= MOST_COUNTED {
-            below *= dims[count].0;
-            count += 1;
-        }
-        // numbers start at a multiple of `below`, so that they stay below 2^31 wherever the window is
-        let origin = first % below;
-        let index = index_of(first - origin);
-        let mut params = Params {
-            block: self.block(index / 4),
-            lead: small(index % 4),
-            origin: small(origin),
-            limit: u32::MAX,
-            ..Params::default()
-        };
-        for (dim, &(extent, stride)) in params.dims.iter_mut().zip(&dims).take(count) {
-            *dim = Dim::new(extent, stride);
-        }
-        if let Some(&(extent, stride)) = dims.get(count) {
-            params.last = words(stride);
-            // coordinates until the next one reaches its extent and starts again, an outer one then being one more
-            let left = extent - first / below % extent;
-            let next = first - origin + left * below;
-            if count + 1 < dims.len() && left < u64::from(u32::MAX) && next < total {
-                params.limit = small(left);
-                // the jump of the index there, beyond what the stride adds
-                params.carry = words((index_of(next) - index) / counted - left * stride);
-            }
-        }
-        let last = index_of(numbers.end.min(total) - 1) + elements - 1;
-        // threads behind the last element work out one unit more
-        let wide = (last - index) / counted >= u64::from(u32::MAX) - 64;
-        (Coordinates { count: small(count as u64), wide }, index..last + 1, params)
     }
 
     /// A range of whole threads of `fill_slots`.
@@ -460,10 +323,4 @@ impl Piece<'_> {
             grid: [columns, rows],
         });
     }
-}
-
-/// A count within a window, which is below 2^31 bytes.
-#[expect(clippy::cast_possible_truncation, reason = "windows are below 2^31 bytes")]
-const fn small(count: u64) -> u32 {
-    count as u32
 }

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::context::Context;
 use super::guard::known;
-use super::plan::{Dispatch, Params};
+use super::params::Params;
+use super::plan::Dispatch;
 use super::reflect::PanelParams;
 use crate::{Error, Result};
 
