@@ -85,14 +85,18 @@ impl Counters<'_> {
         }
     }
 
-    /// The counters of a vector of a strip of `blocks` blocks, from the `skip`th block on.
+    /// The counters of a vector of a strip of `blocks` blocks, from the `skip`th block on, and the strip's first byte in
+    /// the output. `size` is that of a strip.
     #[inline(always)]
-    fn vector<U: Simd>(self, simd: U, strip: usize, blocks: usize, skip: usize) -> U::U64s {
+    fn vector<U: Simd>(self, simd: U, strip: usize, [blocks, skip, size]: [usize; 3]) -> (U::U64s, usize) {
         let block = strip * blocks + skip;
         match self {
-            Self::From(first) => simd.count_from(first.wrapping_add(block as u64)),
-            Self::List(counters) => simd.load_u64s(&counters[block..block + U::LANES]),
-            Self::Strips(strips) => simd.count_from(strips[strip].counter.wrapping_add(skip as u64)),
+            Self::From(first) => (simd.count_from(first.wrapping_add(block as u64)), strip * size),
+            Self::List(counters) => (simd.load_u64s(&counters[block..block + U::LANES]), strip * size),
+            Self::Strips(strips) => {
+                let Strip { counter, byte } = strips[strip];
+                (simd.count_from(counter.wrapping_add(skip as u64)), byte)
+            }
         }
     }
 }
@@ -165,17 +169,19 @@ impl Blocks<'_> {
         if count == 0 {
             return;
         }
-        let mut rounds = Rounds::new(simd, self.counters.vector(simd, 0, U::LANES, 0), &keys);
+        let (counters, mut byte) = self.counters.vector(simd, 0, [U::LANES, 0, size]);
+        let mut rounds = Rounds::new(simd, counters, &keys);
         rounds.finish();
         // the last vector has no next one to interleave with
-        for i in 0..count - 1 {
+        for next in 1..count {
             let words = rounds.blocks();
-            rounds = Rounds::new(simd, self.counters.vector(simd, i + 1, U::LANES, 0), &keys);
-            let out = &mut out[self.counters.byte(i, size)..][..size];
-            store(sample(self.kind, words, self.coefficients, &mut rounds), self.dtype, out);
+            let (counters, next_byte) = self.counters.vector(simd, next, [U::LANES, 0, size]);
+            rounds = Rounds::new(simd, counters, &keys);
+            store(sample(self.kind, words, self.coefficients, &mut rounds), self.dtype, &mut out[byte..byte + size]);
+            byte = next_byte;
         }
-        let out = &mut out[self.counters.byte(count - 1, size)..][..size];
-        store(sample(self.kind, rounds.blocks(), self.coefficients, &mut Nothing), self.dtype, out);
+        let values = sample(self.kind, rounds.blocks(), self.coefficients, &mut Nothing);
+        store(values, self.dtype, &mut out[byte..byte + size]);
     }
 
     /// Works group by group, for kernels with tails. A tail takes longer than the centre and is rare, so a group's tails
@@ -192,7 +198,7 @@ impl Blocks<'_> {
             // the last group may be short
             let blocks = strip * per_group.min(count - first);
             for block in (0..blocks).step_by(U::LANES) {
-                let counters = self.counters.vector(simd, first + block / strip, strip, block % strip);
+                let (counters, _) = self.counters.vector(simd, first + block / strip, [strip, block % strip, size]);
                 let mut rounds = Rounds::new(simd, counters, &keys);
                 rounds.finish();
                 let found = centre_values(self.kind, Words::four(rounds.blocks()), self.coefficients);
@@ -221,7 +227,8 @@ impl Blocks<'_> {
             let [mut a, mut b, mut c, mut d] = [[0; BLOCKS]; 4];
             // separate loops over arrays: each has one kind of work, which a compiler can vectorise
             for i in 0..BLOCKS {
-                let mut rounds = Rounds::new(Scalar, self.counters.vector(Scalar, strip, BLOCKS, i), &keys);
+                let (counters, _) = self.counters.vector(Scalar, strip, [BLOCKS, i, size]);
+                let mut rounds = Rounds::new(Scalar, counters, &keys);
                 rounds.finish();
                 [a[i], b[i], c[i], d[i]] = rounds.blocks().map(|word| word.1);
             }
