@@ -24,11 +24,14 @@ INITS = {
     "constant": [st.constant(-0.3), st.zeros(), st.constant(1e-7)],
     "uniform": [st.uniform(-1, 3), st.uniform(0, 1e-37), st.uniform(1, 1.0000001), st.uniform(-2e-5, 2e-5)],
     "normal": [st.normal(0.5, 0.02), st.normal(0, 1e-37), st.normal(-1e-30, 1e-31), st.normal(3, 0)],
-    "truncated": [
-        st.truncated_normal(0, 1, -2, 2),
+    "truncated_central": [st.truncated_normal(0, 1, -2, 2), st.truncated_normal(0, 0.02, -0.03, 0.03)],
+    "truncated_skewed": [
         st.truncated_normal(0.1, 0.02, 0.1, float("inf")),
-        st.truncated_normal(0, 1, 6, 30),
-        st.truncated_normal(0, 1, -13, -10),
+        st.truncated_normal(0.1, 0.02, -1, 0.11),
+    ],
+    "truncated_far": [st.truncated_normal(0, 1, 6, 30), st.truncated_normal(0, 1, -13, -10)],
+    "truncated": [
+        st.truncated_normal(0, 0.02, -2, 2),
         st.truncated_normal(0, 1e-25, -float("inf"), float("inf")),
     ],
     "truncated_narrow": [
@@ -317,7 +320,7 @@ def test_constants_are_those_of_the_shaders():
         kernel = constants((CUDA / f"{name}.cuh").read_text(), r"constexpr \w+ (\w+) = (\S+);")
         assert kernel == {name: value for name, value in shader.items() if not name.startswith("NATIVE")}
         compared += len(kernel)
-    assert compared == 44
+    assert compared == 68
 
 
 def test_the_ptx_has_every_kernel_and_only_exact_instructions():
