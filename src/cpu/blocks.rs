@@ -11,7 +11,7 @@ use super::dtype::{block_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
 use super::sampler::{WithTails, centre_values, sample, tail_value};
-use super::simd::{Pair, Scalar, Simd};
+use super::simd::{Pair, Scalar, Simd, Unit};
 use super::vector::{Words, lane};
 use crate::bits::words;
 use crate::coefficients::Coefficients;
@@ -39,20 +39,15 @@ const fn strip_of<U: Simd>() -> usize {
 
 /// Blocks of a strip of the unit that [`Blocks::fill`] takes.
 pub(super) fn strip_blocks() -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if V4::try_new().is_some() {
-            return strip_of::<Pair<V4>>();
-        }
-        if V3::try_new().is_some() {
-            return strip_of::<Pair<V3>>();
-        }
+    match Unit::widest() {
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx512(_) => strip_of::<Pair<V4>>(),
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx2(_) => strip_of::<Pair<V3>>(),
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Unit::Neon(_) => strip_of::<Pair<Neon>>(),
+        Unit::Plain => strip_of::<Scalar>(),
     }
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    if Neon::try_new().is_some() {
-        return strip_of::<Pair<Neon>>();
-    }
-    strip_of::<Scalar>()
 }
 
 /// The counters of the blocks to compute.
@@ -115,23 +110,16 @@ impl Blocks<'_> {
     /// Writes the elements as bytes, with the widest vectors that the processor has. It is not generic, so that it is
     /// compiled once, in this crate: it takes longer to compile than all the rest.
     pub(super) fn fill(self, out: &mut [u8]) {
-        // the widest first: benchmarks.md has AVX-512 at more than twice the rate of AVX2; two vectors at a time hide
-        // latency, on ARM, too
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = V4::try_new() {
-                return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
-            }
-            if let Some(simd) = V3::try_new() {
-                return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
-            }
+        // two vectors at a time hide latency
+        match Unit::widest() {
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx512(simd) => simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out }),
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx2(simd) => simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out }),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Unit::Neon(simd) => simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out }),
+            Unit::Plain => self.each_kind(Scalar, out),
         }
-        // the unit reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
-        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-        if let Some(simd) = Neon::try_new() {
-            return simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out });
-        }
-        self.each_kind(Scalar, out);
     }
 
     #[inline(always)]

@@ -95,16 +95,15 @@ impl Chunks<'_> {
         // whole groups are filled in place; others are cut out of a copy, because vectors write whole blocks
         let whole = if lead == 0 { out.len() / group * group } else { 0 };
         let (body, mut tail) = out.split_at_mut(whole);
-        let mut block = start / 4;
-        self.blocks(Counters::From(self.counter(4 * block)), body);
+        self.blocks(Counters::From(self.counter(start)), body);
         // the rest, or all of a run that begins within a block
-        block += (whole / self.size / 4) as u64;
+        let mut counter = self.counter(start).wrapping_add((whole / self.size / 4) as u64);
         let mut copy = [0; GROUP * LARGEST];
         while !tail.is_empty() {
-            self.blocks(Counters::From(self.counter(4 * block)), &mut copy[..group]);
+            self.blocks(Counters::From(counter), &mut copy[..group]);
             let (cut, rest) = tail.split_at_mut((group - lead).min(tail.len()));
             cut.copy_from_slice(&copy[lead..][..cut.len()]);
-            (tail, lead, block) = (rest, 0, block + BLOCKS as u64);
+            (tail, lead, counter) = (rest, 0, counter.wrapping_add(BLOCKS as u64));
         }
     }
 

@@ -9,7 +9,7 @@
 
 use super::fill::elements;
 use super::memory::reserve;
-use super::simd::{Pair, Scalar, Simd};
+use super::simd::{Pair, Scalar, Simd, Unit};
 use super::threads::for_each_chunk;
 use super::vector::Floats;
 use crate::coefficients::normal;
@@ -296,22 +296,15 @@ trait Task {
 
 /// Runs a task with the widest vectors that the processor has.
 fn on_widest(task: impl Task) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use pulp::x86::{V3, V4};
-
-        if let Some(simd) = V4::try_new() {
-            return simd.vectorize(Vectorized::<_, _, 8>(simd, task));
-        }
-        if let Some(simd) = V3::try_new() {
-            return simd.vectorize(Vectorized::<_, _, 4>(Pair(simd), task));
-        }
+    match Unit::widest() {
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx512(simd) => simd.vectorize(Vectorized::<_, _, 8>(simd, task)),
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx2(simd) => simd.vectorize(Vectorized::<_, _, 4>(Pair(simd), task)),
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Unit::Neon(simd) => simd.vectorize(Vectorized::<_, _, 4>(Pair(Pair(simd)), task)),
+        Unit::Plain => task.run::<_, 4>(Pair(Pair(Pair(Pair(Scalar))))),
     }
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    if let Some(simd) = pulp::aarch64::Neon::try_new() {
-        return simd.vectorize(Vectorized::<_, _, 4>(Pair(Pair(simd)), task));
-    }
-    task.run::<_, 4>(Pair(Pair(Pair(Pair(Scalar)))));
 }
 
 /// A task that pulp compiles for a vector unit.

@@ -109,6 +109,40 @@ pub(crate) trait Simd: Copy {
     fn transpose_halves(self, columns: [Self::Vector; 2], out: &mut [u8]);
 }
 
+/// A processor's vector unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unit {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    // it reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    Neon(pulp::aarch64::Neon),
+    /// None that this crate knows.
+    Plain,
+}
+
+impl Unit {
+    /// The widest that this processor has.
+    pub(crate) fn widest() -> Self {
+        // benchmarks.md has AVX-512 at more than twice the rate of AVX2
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return Self::Avx512(simd);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return Self::Avx2(simd);
+        }
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if let Some(simd) = pulp::aarch64::Neon::try_new() {
+            return Self::Neon(simd);
+        }
+        Self::Plain
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,6 +132,11 @@ impl Piece<'_> {
         begin..begin + range.end.saturating_sub(begin) / THREAD * THREAD
     }
 
+    /// The first word of a range in the binding.
+    const fn first_word(&self, range: &Range<u64>) -> u32 {
+        small((range.start - self.binding.start) / 4)
+    }
+
     /// A range of the tensor.
     fn range(&mut self, range: Range<u64>) {
         self.run(range.clone(), self.element(range.start));
@@ -216,7 +221,7 @@ impl Piece<'_> {
         let numbers = runs.start * threads..runs.end * threads;
         let count = numbers.end - numbers.start;
         let (coordinates, _, params) = coordinates(self.selection, shard, numbers, units);
-        let first = small((range.start - self.binding.start) / 4);
+        let first = self.first_word(&range);
         let params = Params { count: small(count), first, run: small(run), threads: small(threads), ..params };
         self.dispatch(Entry::Runs { coordinates }, count, params);
         if !(run * size).is_multiple_of(4) {
@@ -229,7 +234,7 @@ impl Piece<'_> {
         let elements = self.element(range.start)..self.element(range.end);
         let count = (elements.end - elements.start) / shard.run() / 2;
         let (coordinates, _, params) = coordinates(self.selection, shard, elements, Units::elements(shard));
-        let first = small((range.start - self.binding.start) / 4);
+        let first = self.first_word(&range);
         let params = Params { count: small(count), first, run: small(shard.run()), ..params };
         self.dispatch(Entry::Boundaries { coordinates }, count, params);
     }
@@ -253,7 +258,7 @@ impl Piece<'_> {
                 (None, first..first + count, params)
             }
         };
-        let params = Params { count: small(count), first: small((range.start - self.binding.start) / 4), ..params };
+        let params = Params { count: small(count), first: self.first_word(&range), ..params };
         let (entry, matrix) = match self.matrix {
             Some(matrix) => matrix.entry(coordinates, &indices),
             None => (Entry::Scattered { coordinates, structure: Structure::default() }, MatrixParams::default()),
@@ -291,7 +296,7 @@ impl Piece<'_> {
         let params = Params {
             block: self.block(even / 4),
             count: small(count),
-            first: small((range.start - self.binding.start) / 4),
+            first: self.first_word(&range),
             lead: small(even % 4),
             ..Params::default()
         };
