@@ -35,18 +35,54 @@ impl From<KeyError> for Error {
     }
 }
 
+/// The keys that a template reads: those of a configuration, or of a table in it, such as `text_config`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    /// The keys.
+    pub(crate) config: Config,
+    /// The path of the table, with a dot at its end; empty for the configuration itself.
+    pub(crate) path: String,
+}
+
+impl Keys {
+    /// The value of a key; dots lead into tables.
+    fn get(&self, name: &str) -> Option<&serde_json::Value> {
+        let mut parts = name.split('.');
+        let first = self.config.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    }
+
+    /// A table of the configuration, such as `text_config`, without keys where it is absent or null.
+    pub(crate) fn section(&self, name: &str) -> Result<Self, Error> {
+        let path = format!("{}{name}.", self.path);
+        match self.config.get(name) {
+            None | Some(serde_json::Value::Null) => Ok(Self { config: Config::new(), path }),
+            Some(serde_json::Value::Object(table)) => Ok(Self { config: table.clone(), path }),
+            Some(other) => Err(self.wrong(name, "a table", "", other)),
+        }
+    }
+
+    /// An error for a value of another type.
+    fn wrong(&self, name: &str, rule: &str, or_null: &str, value: &serde_json::Value) -> Error {
+        // a config may come from anyone: a long value must not fill the message
+        let found: String = value.to_string().chars().take(60).collect();
+        KeyError::Type { name: format!("{}{name}", self.path), rule: format!("{rule}{or_null}"), found }.into()
+    }
+}
+
 /// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
 ///
 /// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `table`,
 /// `std` (a decimal number from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
-pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
+pub(crate) fn typed(keys: &Keys, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
     // a null is a given value: transformers replaces an absent key by its default, a null it keeps
-    let given = names.iter().find_map(|name| config.get(name).map(|value| (name, value)));
+    let given = names.iter().find_map(|name| keys.get(name).map(|value| (name, value)));
     let (name, value) = match (given, default) {
         (Some(given), _) => given,
         (None, Some(default)) => return Ok(if kind == "size or two" { twice(default) } else { default.clone() }),
         (None, None) => {
-            return Err(KeyError::Missing { names: names.to_vec() }.into());
+            let names = names.iter().map(|name| format!("{}{name}", keys.path)).collect();
+            return Err(KeyError::Missing { names }.into());
         }
     };
     let (plain, may_be_null) = kind.strip_suffix(" or null").map_or((kind, false), |plain| (plain, true));
@@ -54,9 +90,7 @@ pub(crate) fn typed(config: &Config, names: &[String], kind: &str, default: Opti
     let Some(rule) = rule(plain) else { return Err(refuse(format!("config() knows no type {kind:?}"))) };
     if !(is_of(plain, value) || (value.is_null() && may_be_null)) {
         let or_null = if may_be_null { " or null" } else { "" };
-        // a config may come from anyone: a long value must not fill the message
-        let shown: String = value.to_string().chars().take(60).collect();
-        return Err(KeyError::Type { name: name.clone(), rule: format!("{rule}{or_null}"), found: shown }.into());
+        return Err(keys.wrong(name, rule, or_null, value));
     }
     let value = Value::from(Serde(value.clone()));
     Ok(if plain == "size or two" && value.try_iter().is_err() { twice(&value) } else { value })
@@ -107,18 +141,17 @@ fn is_of(kind: &str, value: &serde_json::Value) -> bool {
 }
 
 /// The first of the `architectures`, which must be one of `names`; the first name where the config has none.
-pub(crate) fn architecture(config: &Config, names: &[String]) -> Result<String, Error> {
-    let names_list = names.join(", ");
+pub(crate) fn architecture(config: &Config, names: &[impl AsRef<str>]) -> Result<String, Error> {
+    let first = || names.first().map(|name| name.as_ref().to_owned()).ok_or_else(|| refuse("no architecture is named"));
     match config.get("architectures") {
         // a config need not name its architecture: the first of the template's list is the default
-        None | Some(serde_json::Value::Null) => {
-            names.first().cloned().ok_or_else(|| refuse("no architecture is named"))
-        }
+        None | Some(serde_json::Value::Null) => first(),
         Some(serde_json::Value::Array(list)) => match list.first() {
-            None => names.first().cloned().ok_or_else(|| refuse("no architecture is named")),
-            Some(serde_json::Value::String(name)) if names.contains(name) => Ok(name.clone()),
+            None => first(),
+            Some(serde_json::Value::String(name)) if names.iter().any(|known| known.as_ref() == name) => Ok(name.clone()),
             Some(other) => {
-                Err(refuse(format!("there is no recipe for the architecture {other}, but for {names_list}")))
+                let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+                Err(refuse(format!("there is no recipe for the architecture {other}, but for {names}")))
             }
         },
         Some(other) => Err(refuse(format!("architectures must be a list of names, not {other}"))),
@@ -126,6 +159,6 @@ pub(crate) fn architecture(config: &Config, names: &[String]) -> Result<String, 
 }
 
 /// An error of the template engine with this message.
-fn refuse(message: impl Into<String>) -> Error {
+pub(crate) fn refuse(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Rest, Serde};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::Value;
+use minijinja::value::Serde;
 
-use crate::config::{Config, KeyError, architecture, typed};
-use crate::template_files::{FILES, families, styles};
+use crate::config::{Config, Keys};
+use crate::environment::{environment, render_family};
+use crate::family::{Family, families};
+use crate::render_error::{RenderError, plain};
+use crate::template_files::styles;
 
-/// The most steps of a template. A model of 60 layers and 512 experts takes 8.6 million.
-const FUEL: u64 = 50_000_000;
 /// The bytes of the stack on which a template is rendered. minijinja recurses once for each nested expression.
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
@@ -20,78 +20,6 @@ const STACK: usize = 16 << 20;
 pub const TEMPLATE_THREAD: &str = "template";
 /// The most bytes of a recipe that a template gives.
 const LARGEST: usize = 64 << 20;
-
-/// A template's name, and one of its lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The template's name.
-    pub name: String,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-/// The beginning of a message about a line of a template.
-fn at(place: &Option<Place>) -> String {
-    place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.name, place.line))
-}
-
-/// The reason why a template gives no recipe.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// A style that there is none of.
-    #[error("there is no style {style:?}, but {}", known.join(", "))]
-    Style {
-        /// The style that was asked for.
-        style: String,
-        /// Every style.
-        known: Vec<&'static str>,
-    },
-    /// A configuration without a `model_type`.
-    #[error("the config needs a model_type, one of {}", known.join(", "))]
-    NoFamily {
-        /// Every model type that there is a template for.
-        known: Vec<&'static str>,
-    },
-    /// A `model_type` that there is no template for.
-    #[error("there is no recipe for model_type {model_type:?}, but for {}", known.join(", "))]
-    Family {
-        /// The model type.
-        model_type: String,
-        /// Every model type that there is a template for.
-        known: Vec<&'static str>,
-    },
-    /// A key of the configuration that is absent, or of another type.
-    #[error("{}{error}", at(place))]
-    Key {
-        /// The template's line that asks for it.
-        place: Option<Place>,
-        /// The key and its rule.
-        error: KeyError,
-    },
-    /// A variable that is none of the configuration's keys.
-    #[error("{}{what}", at(place))]
-    Undefined {
-        /// The template's line that uses it.
-        place: Option<Place>,
-        /// A message that names it.
-        what: String,
-    },
-    /// Text that is no template, or one that cannot be rendered.
-    #[error("{}{what}", at(place))]
-    Template {
-        /// The line.
-        place: Option<Place>,
-        /// The reason.
-        what: String,
-    },
-    /// A template that crashes its engine.
-    #[error("the template is none that minijinja can read")]
-    Engine,
-    /// No thread can be started to render it on.
-    #[error("no thread for the template: {0}")]
-    Thread(String),
-}
 
 /// Renders a template to a recipe: the given one, named as in its errors, or the family's of the configuration's
 /// `model_type`.
@@ -140,95 +68,45 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
 
 /// Renders on the present thread.
 fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
-    let environment = environment(&Arc::new(config.clone()));
+    let keys = Arc::new(Keys { config: config.clone(), path: String::new() });
+    let Some((name, source)) = template else {
+        let family = family(config)?;
+        return match &family.styles {
+            Some(known) if !known.contains(&style) => Err(RenderError::StyleOfFamily {
+                style: style.to_owned(),
+                model_type: family.model_type,
+                known: known.clone(),
+            }),
+            _ => render_family(&keys, &family, style).map_err(|error| plain(&error)),
+        };
+    };
+    let environment = environment(&keys);
+    let template = environment.template_from_named_str(name, source).map_err(|error| plain(&error))?;
     // first, so that a key of the configuration with this name replaces it
     let mut variables = BTreeMap::from([("style", Value::from(style))]);
-    let template = match template {
-        Some((name, source)) => {
-            // the families ask for each key by its type, and need none of these
-            variables.extend(config.iter().map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone())))));
-            environment.template_from_named_str(name, source)
-        }
-        None => environment.get_template(&family(config)?),
-    }
-    .map_err(|error| plain(&error))?;
+    variables.extend(config.iter().map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone())))));
     let mut out = Limited(Vec::new());
     template.render_captured_to(variables, &mut out).map_err(|error| plain(&error))?;
     String::from_utf8(out.0).map_err(|error| RenderError::Template { place: None, what: error.to_string() })
 }
 
-/// The name of the template of a configuration's `model_type`.
-fn family(config: &Config) -> Result<String, RenderError> {
-    let known: Vec<_> = families().collect();
-    match config.get("model_type").and_then(serde_json::Value::as_str) {
-        Some(name) if known.contains(&name) => Ok(format!("{name}.toml.jinja")),
-        Some(name) => Err(RenderError::Family { model_type: name.to_owned(), known }),
-        None => Err(RenderError::NoFamily { known }),
-    }
-}
-
-/// The engine, with the functions that templates may call.
-fn environment(config: &Arc<Config>) -> Environment<'static> {
-    let mut environment = Environment::new();
-    // a misspelt variable is an error, not an empty text in a recipe
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // the result is TOML, not HTML
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
-    // errors then have the source and the range, from which `plain` names what is undefined
-    environment.set_debug(true);
-    // a line with nothing but a block leaves no line in the recipe
-    if let Ok(syntax) =
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
-    {
-        environment.set_syntax(syntax);
-    }
-    // from memory alone: a template cannot read a file
-    environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
-    environment.add_function("sqrt", |x: f64| x.sqrt());
-    environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
-        Err(Error::new(ErrorKind::InvalidOperation, message))
-    });
-    let keys = Arc::clone(config);
-    environment.add_function("config", move |names: Value, kind: String, default: Rest<Value>| {
-        let names: Vec<String> = match names.as_str() {
-            Some(name) => vec![name.to_owned()],
-            None => names.try_iter()?.map(|name| name.to_string()).collect(),
-        };
-        typed(&keys, &names, &kind, default.first())
-    });
-    let keys = Arc::clone(config);
-    environment.add_function("architecture", move |names: Vec<String>| architecture(&keys, &names));
-    environment
-}
-
-/// minijinja's error in one line: the line of the template, and the name of an undefined value.
-fn plain(error: &Error) -> RenderError {
-    let source = std::error::Error::source(error);
-    // an error in an included template is the source of the error of the `include`
-    if let Some(cause) = source.and_then(|source| source.downcast_ref::<Error>()) {
-        return plain(cause);
-    }
-    let place = error.name().zip(error.line()).map(|(name, line)| Place { name: name.to_owned(), line });
-    // the type survives the engine as the source of its error
-    if let Some(key) = source.and_then(|source| source.downcast_ref::<KeyError>()) {
-        return RenderError::Key { place, error: key.clone() };
-    }
-    let what = match (error.kind(), error.detail()) {
-        (ErrorKind::UndefinedError, None) => {
-            let expression = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
-            format!("`{}` is undefined", expression.unwrap_or("a value").trim())
-        }
-        (ErrorKind::OutOfFuel, _) => format!("the template takes too long (more than {FUEL} steps)"),
-        (_, Some(detail)) => detail.to_owned(),
-        (kind, None) => kind.to_string(),
+/// The family of a configuration's `model_type`.
+fn family(config: &Config) -> Result<Family, RenderError> {
+    let Some(name) = config.get("model_type").and_then(serde_json::Value::as_str) else {
+        return Err(RenderError::NoFamily);
     };
-    // some of minijinja's undefined values have another kind, and only the word in the detail
-    if what.contains("undefined") {
-        RenderError::Undefined { place, what }
-    } else {
-        RenderError::Template { place, what }
-    }
+    families()
+        .find(|family| family.model_type == name)
+        .ok_or_else(|| RenderError::Family { model_type: name.to_owned(), nearest: nearest(name) })
+}
+
+/// The model types that are most like a name.
+fn nearest(name: &str) -> Vec<&'static str> {
+    let likeness = |model_type: &str| strsim::jaro_winkler(model_type, name);
+    let mut known: Vec<_> = families().map(|family| family.model_type).collect();
+    known.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    known.truncate(3);
+    known
 }
 
 /// A recipe that is being written, and refuses to be too long.

@@ -9,29 +9,26 @@ macro_rules! files {
 
 /// Every template, by its name in `recipes/`.
 pub(crate) const FILES: &[(&str, &str)] = files![
-    "bert.toml.jinja",
-    "decoder.jinja",
-    "gpt2.toml.jinja",
-    "gpt_neox.toml.jinja",
-    "llama.toml.jinja",
-    "mistral.toml.jinja",
-    "mixtral.toml.jinja",
-    "qwen2.toml.jinja",
-    "qwen3.toml.jinja",
+    "families/bert.jinja",
+    "families/gpt2.jinja",
+    "families/gpt_neox.jinja",
+    "families/llama.jinja",
+    "families/mistral.jinja",
+    "families/mixtral.jinja",
+    "families/qwen2.jinja",
+    "families/qwen3.jinja",
+    "families/vit.jinja",
+    "shared/decoder.jinja",
+    "shared/defaults.jinja",
+    "shared/encoder.jinja",
+    "shared/tensors.jinja",
     "styles/gpt2.jinja",
     "styles/hf.jinja",
     "styles/megatron.jinja",
     "styles/olmo.jinja",
     "styles/small_init.jinja",
     "styles/torchtitan.jinja",
-    "tensors.jinja",
-    "vit.toml.jinja",
 ];
-
-/// The model types (`model_type` of a configuration) that have a template here.
-pub fn families() -> impl Iterator<Item = &'static str> {
-    FILES.iter().filter_map(|(name, _)| name.strip_suffix(".toml.jinja"))
-}
 
 /// A way to initialise a model's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,123 +1,82 @@
-//! The families' recipes against what transformers saves: tests/vectors/hf, whose sources stand in the files.
+//! The families' recipes against what transformers makes: tests/vectors/hf, whose sources stand in the files.
+
+#[path = "common/records.rs"]
+mod records;
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use half::{bf16, f16};
-use seedtensors::{Dtype, Element, Fill, Init, Key, cpu};
-use seedtensors_checkpoint::{Config, Recipe, Tensor, families, render, styles};
+use records::{Records, differing, ours, rendered};
+use seedtensors::Dtype;
+use seedtensors_checkpoint::{Config, Recipe, families, render, styles};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-fn vectors(name: &str) -> Value {
-    let path = format!("{}/../tests/vectors/hf/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+fn recipe(config: &Config, style: &str) -> Recipe {
+    rendered(config, style).unwrap()
 }
 
-fn recipe(config: &Value, style: &str) -> Recipe {
-    let text = render(config.as_object().unwrap(), style, None).unwrap();
-    Recipe::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+fn small(family: &str) -> Config {
+    Records::of(family).small().clone()
 }
 
-fn named(recipe: &Recipe) -> Vec<(String, Vec<u64>)> {
-    recipe.tensors.iter().map(|tensor| (tensor.name.clone(), tensor.dims().to_vec())).collect()
-}
-
-fn listed(tensors: &Value) -> Vec<(String, Vec<u64>)> {
-    let dims = |tensor: &Value| tensor["shape"].as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap()).collect();
-    tensors.as_array().unwrap().iter().map(|t| (t["name"].as_str().unwrap().to_owned(), dims(t))).collect()
-}
-
-fn values(tensor: &Tensor) -> Vec<f64> {
-    fn of<T: Element + Into<f64>>(tensor: &Tensor) -> Vec<f64> {
-        let fill = Fill::new(Key::new(42).named(&tensor.name), tensor.init, &tensor.shape).unwrap();
-        cpu::tensor::<T>(&fill).unwrap().into_iter().map(Into::into).collect()
-    }
-    match tensor.dtype {
-        Dtype::F32 => of::<f32>(tensor),
-        Dtype::F16 => of::<f16>(tensor),
-        Dtype::BF16 => of::<bf16>(tensor),
-        other => panic!("no file holds {other}"),
-    }
-}
-
+/// Names, shapes, dtypes, initialisers and rows of zeros, of every architecture.
 #[test]
-fn names_and_shapes_are_those_that_transformers_saves() {
-    assert_eq!(families().count(), 9);
+fn tensors_are_those_that_transformers_makes() {
+    let mut differences = Vec::new();
+    let mut compared = 0;
     for family in families() {
-        let file = vectors(family);
-        for size in ["small", "full"] {
-            let Some(Value::Object(model)) = file.get(size) else { continue };
-            let (mut ours, mut theirs) = (named(&recipe(&model["config"], "hf")), listed(&model["tensors"]));
-            // transformers 5.23 saves this one, too, as lm_head; the list of the full model has it
-            if (family, size) == ("gpt_neox", "small") {
-                theirs.push(("embed_out.weight".to_owned(), vec![512, 128]));
+        let records = Records::of(family.model_type);
+        let models = records.changes("models").map(|change| (change.config(), change.tensors().unwrap()));
+        for (config, theirs) in std::iter::once((records.small().clone(), records.tensors.clone())).chain(models) {
+            let what = format!("{} {}", family.model_type, config["architectures"]);
+            compared += theirs.len();
+            match rendered(&config, "hf") {
+                Ok(recipe) => {
+                    let lines = differing(&ours(&recipe), &theirs);
+                    if !lines.is_empty() {
+                        differences.push(format!("{what}: {} differ\n{}", lines.len(), lines[..lines.len().min(8)].join("\n")));
+                    }
+                }
+                Err(message) => differences.push(format!("{what}: {message}")),
             }
-            // these two are listed by name
-            if ["mixtral", "vit"].contains(&family) {
-                ours.sort();
-                theirs.sort();
-            }
-            assert_eq!(ours, theirs, "{family}, {size}");
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(compared > 1000, "{compared}");
 }
 
-/// Files of transformers list tensors by name, so that variants compare as sets.
+/// Published configurations: the number of tensors, the hash of their names and shapes, and the number of parameters.
 #[test]
-fn biases_ties_heads_and_padding_follow_the_configuration() {
-    let file = vectors("variants");
-    let variants = file["variants"].as_array().unwrap();
-    assert_eq!(variants.len(), 27);
-    for variant in variants {
-        let what = format!("{} {} {}", variant["family"], variant["config"]["architectures"], variant["changes"]);
-        let recipe = recipe(&variant["config"], "hf");
-        let (mut ours, mut theirs) = (named(&recipe), listed(&variant["tensors"]));
-        ours.sort();
-        theirs.sort();
-        assert_eq!(ours, theirs, "{what}");
-        for theirs in variant["tensors"].as_array().unwrap() {
-            let ours = recipe.tensors.iter().find(|ours| ours.name == *theirs["name"].as_str().unwrap()).unwrap();
-            let padding = theirs.get("padding").map(|rows| rows.as_array().unwrap()[0].as_u64().unwrap());
-            assert_eq!(ours.padding, padding, "{what}: {}", ours.name);
-        }
-    }
-}
-
-/// The std of each tensor of the small models that transformers made is the one that it makes them with, within 5 of
-/// its standard errors (a false alarm in 1.7 million), and ours has that std, too.
-#[test]
-fn values_follow_transformers_initialisation() {
+fn published_models_have_their_sizes() {
+    let mut differences = Vec::new();
     for family in families() {
-        let model = &vectors(family)["small"];
-        let recipe = recipe(&model["config"], "hf");
-        for theirs in model["tensors"].as_array().unwrap() {
-            let ours = recipe.tensors.iter().find(|ours| ours.name == *theirs["name"].as_str().unwrap()).unwrap();
-            let number = |key: &str| theirs[key].as_f64().unwrap();
-            let values = values(ours);
-            if number("std") == 0.0 {
-                assert!(values.iter().all(|value| *value == number("mean")), "{}", ours.name);
-                continue;
-            }
-            let target = match ours.init {
-                Init::Normal { mean: 0.0, std } | Init::TruncatedNormal { mean: 0.0, std, .. } => std,
-                other => panic!("{}: {other:?}", ours.name),
+        for (name, model) in Records::of(family.model_type).published() {
+            let recipe = match rendered(model["config"].as_object().unwrap(), "hf") {
+                Ok(recipe) => recipe,
+                Err(message) => {
+                    differences.push(format!("{name}: {message}"));
+                    continue;
+                }
             };
-            let n = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / n;
-            let std = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-            let within = |std: f64| (std - target).abs() < 5.0 * target / (2.0 * n).sqrt();
-            // a row of zeros makes it less
-            let padded = ours.padding.map_or(1.0, |_| (1.0 - 1.0 / ours.dims()[0] as f64).sqrt());
-            assert!(within(std), "{family} {}: {std}, not {target}", ours.name);
-            assert!(within(number("std") / padded), "{family} {}: {}, not {target}", ours.name, number("std"));
+            let mut lines: Vec<_> =
+                recipe.tensors.iter().map(|tensor| format!("{} {:?}\n", tensor.name, tensor.dims())).collect();
+            lines.sort();
+            let hash: String = Sha256::digest(lines.concat()).iter().map(|byte| format!("{byte:02x}")).collect();
+            let parameters: u64 = recipe.tensors.iter().map(seedtensors_checkpoint::Tensor::elements).sum();
+            let found = (json!(recipe.tensors.len()), json!(parameters), json!(hash));
+            let expected = (model["tensors"].clone(), model["parameters"].clone(), model["sha256"].clone());
+            if found != expected {
+                differences.push(format!("{name}: ours {found:?}, theirs {expected:?}"));
+            }
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// The formulas of `seedtensors styles`, worked out here by hand for width 128, 2 layers, fan_in of down_proj 352.
 #[test]
 fn styles_are_their_formulas() {
-    let config = &vectors("llama")["small"]["config"];
+    let config = &small("llama");
     let d = 128_f64;
     let cut = |std: f64| (std, 3.0 * std);
     let plain = |std: f64| (std, f64::INFINITY);
@@ -156,10 +115,10 @@ fn styles_are_their_formulas() {
             assert!(close(ours.into(), std) && close(high.into(), bound), "{} {name}: {ours}, {high}", style.name);
         }
     }
-    for family in families() {
+    for family in families().filter(|family| family.styles.is_none()) {
         for style in styles() {
-            let recipe = recipe(&vectors(family)["small"]["config"], style.name);
-            assert!(recipe.tensors.len() > 20, "{family} {}", style.name);
+            let recipe = recipe(&small(family.model_type), style.name);
+            assert!(recipe.tensors.len() > 10, "{} {}", family.model_type, style.name);
         }
     }
 }
@@ -169,38 +128,39 @@ fn styles_are_their_formulas() {
 #[test]
 fn a_tied_matrix_has_the_heads_std() {
     let mut tried = 0;
-    for family in families().filter(|family| *family != "vit") {
+    for family in families().filter(|family| family.architectures[0].ends_with("ForCausalLM")) {
+        let family = family.model_type;
         for style in styles() {
-            let mut config = vectors(family)["small"]["config"].clone();
-            config["tie_word_embeddings"] = json!(true);
+            let mut config = small(family);
+            config.insert("tie_word_embeddings".to_owned(), json!(true));
             let tied = recipe(&config, style.name);
             let embedding = &tied.tensors[0];
             assert!(embedding.name.contains("embed") || embedding.name.contains("wte"), "{}", embedding.name);
             let (std, width) =
                 (seedtensors_checkpoint::Expected::of(embedding).unwrap().std, embedding.dims()[1] as f64);
             assert!(std * width.sqrt() < 1.01, "{family} {}: {std}", style.name);
-            config["tie_word_embeddings"] = json!(false);
+            config.insert("tie_word_embeddings".to_owned(), json!(false));
             let untied = recipe(&config, style.name);
             let head = untied.tensors.iter().rev().find(|tensor| tensor.dims() == embedding.dims()).unwrap();
             assert_eq!(head.init, embedding.init, "{family} {}", style.name);
             tried += 1;
         }
     }
-    assert_eq!(tried, 8 * 6);
+    assert!(tried >= 6 * 6, "{tried}");
 }
 
 #[test]
 fn the_configurations_dtype_is_the_default() {
-    let mut config = vectors("qwen3")["small"]["config"].clone();
+    let mut config = small("qwen3");
     let cases = [
         ("dtype", "bfloat16", Dtype::BF16),
         ("torch_dtype", "float16", Dtype::F16),
         ("torch_dtype", "torch.bfloat16", Dtype::BF16),
     ];
     for (key, name, dtype) in cases {
-        config.as_object_mut().unwrap().remove("torch_dtype");
-        config.as_object_mut().unwrap().remove("dtype");
-        config[key] = json!(name);
+        config.remove("torch_dtype");
+        config.remove("dtype");
+        config.insert(key.to_owned(), json!(name));
         assert!(recipe(&config, "hf").tensors.iter().all(|tensor| tensor.dtype == dtype));
     }
 }
@@ -211,26 +171,26 @@ fn what_is_wrong_is_said_with_its_place() {
         let config: Config = config.as_object().unwrap().clone();
         render(&config, style, template.map(|text| ("mine.jinja", text))).unwrap_err().to_string()
     };
-    let small = vectors("llama")["small"]["config"].clone();
+    let small = Value::Object(small("llama"));
     let mut other = small.clone();
-    other["architectures"] = json!(["LlamaForTokenClassification"]);
+    other["architectures"] = json!(["LlamaForMaskedLM"]);
     assert_eq!(
         refusal(other, "hf", None),
-        "llama.toml.jinja:2: there is no recipe for the architecture \"LlamaForTokenClassification\", but for \
-         LlamaForCausalLM, LlamaModel"
+        "shared/decoder.jinja:13: there is no recipe for the architecture \"LlamaForMaskedLM\", but for LlamaForCausalLM, \
+         LlamaModel, LlamaForSequenceClassification, LlamaForTokenClassification, LlamaForQuestionAnswering"
     );
     let mut text = small.clone();
     text["architectures"] = json!("LlamaForCausalLM");
     assert_eq!(
         refusal(text, "hf", None),
-        "llama.toml.jinja:2: architectures must be a list of names, not \"LlamaForCausalLM\""
+        "shared/decoder.jinja:13: architectures must be a list of names, not \"LlamaForCausalLM\""
     );
     // a text that would add lines to the recipe
     let mut lines = small.clone();
     lines["vocab_size"] = json!("1]\ninit = \"ones\"");
     assert_eq!(
         refusal(lines, "hf", None),
-        "llama.toml.jinja:3: vocab_size must be a whole number above 0, not \"1]\\ninit = \\\"ones\\\"\""
+        "shared/decoder.jinja:14: vocab_size must be a whole number above 0, not \"1]\\ninit = \\\"ones\\\"\""
     );
     let missing = refusal(json!({}), "hf", Some("{{ config('n', 'size') }}"));
     assert_eq!(missing, "mine.jinja:1: the config lacks n");
@@ -240,17 +200,20 @@ fn what_is_wrong_is_said_with_its_place() {
         refusal(small.clone(), "xavier", None),
         "there is no style \"xavier\", but gpt2, hf, megatron, olmo, small_init, torchtitan"
     );
-    assert!(refusal(json!({ "model_type": "t5" }), "hf", None).starts_with("there is no recipe for model_type \"t5\""));
-    assert!(refusal(json!({}), "hf", None).starts_with("the config needs a model_type, one of bert, gpt2, "));
+    assert_eq!(
+        refusal(json!({ "model_type": "mistrel" }), "hf", None),
+        "there is no recipe for model_type \"mistrel\"; the nearest are mistral, mixtral, bert"
+    );
+    assert_eq!(refusal(json!({}), "hf", None), "the config needs a model_type");
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
-    assert_eq!(refusal(huge, "hf", None), "decoder.jinja:15: range has too many elements");
+    assert_eq!(refusal(huge, "hf", None), "shared/decoder.jinja:53: range has too many elements");
 }
 
 #[test]
 fn gpt2_with_cross_attention_has_244_tensors() {
     let config = json!({ "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "add_cross_attention": true });
-    assert_eq!(recipe(&config, "hf").tensors.len(), 244);
+    assert_eq!(recipe(config.as_object().unwrap(), "hf").tensors.len(), 244);
 }
 
 /// The largest models that are published: 61 layers of 384 experts, and 60 of 512.
@@ -258,6 +221,6 @@ fn gpt2_with_cross_attention_has_244_tensors() {
 fn models_of_many_experts_are_within_the_limit_of_steps() {
     for (layers, experts) in [(61, 384), (60, 512)] {
         let config = json!({ "model_type": "mixtral", "num_hidden_layers": layers, "num_local_experts": experts });
-        assert_eq!(recipe(&config, "torchtitan").tensors.len(), 3 + layers * (7 + 3 * experts));
+        assert_eq!(recipe(config.as_object().unwrap(), "torchtitan").tensors.len(), 3 + layers * (7 + 3 * experts));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use seedtensors_checkpoint::{families, styles};
+use seedtensors_checkpoint::styles;
 
 use crate::print;
 
@@ -16,6 +16,5 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "families: {}", families().collect::<Vec<_>>().join(", "))?;
     Ok(())
 }

@@ -1,96 +1,227 @@
 #!/usr/bin/env python3
-"""Records what transformers saves for variants of the families' configurations, into tests/vectors/hf/variants.json:
+"""Records what transformers makes of the configurations of model families, into tests/vectors/hf/FAMILY.json:
 
-    pip install torch transformers==5.23.0 && scripts/generate/families.py
+    pip install torch transformers && scripts/python wheel all && target/python/all/bin/python scripts/generate/families.py [FAMILY...]
 
-Each variant is a small configuration with one thing changed: its config.json, and its tensors in the order of the file,
-each with the rows of zeros that an embedding's padding index leaves.
+families/FAMILY.json has the configurations: a small one, changes of it, and published ones. Recorded are
+
+- the small configuration with every architecture that the template names, and with every change: the tensors that
+  save_pretrained writes, and the initialiser and the row of zeros of each, from the model's own initialisation code;
+- the small configuration without each of its keys in turn, and with each key null; with odd values, too, where the
+  family's file says "odd";
+- published configurations, on the meta device: the number of tensors and of parameters, and a hash of names and shapes.
+
+Models of changed keys are made on the meta device. What transformers refuses is recorded as its message.
 """
 
+import hashlib
 import json
+import os
 import pathlib
+import re
+import sys
 import tempfile
+import tomllib
+
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import transformers
 from safetensors import safe_open
 
-VECTORS = pathlib.Path(__file__).resolve().parent.parent.parent / "tests/vectors/hf"
+import seedtensors.torch as stt
 
-# family: (architecture, changes of the small configuration)
-VARIANTS = {
-    "llama": [
-        ("LlamaForCausalLM", {"attention_bias": True, "mlp_bias": True}),
-        ("LlamaForCausalLM", {"tie_word_embeddings": True, "num_key_value_heads": None, "head_dim": None}),
-        ("LlamaForCausalLM", {"head_dim": 24, "pad_token_id": 3}),
-        ("LlamaModel", {}),
-    ],
-    "mistral": [("MistralForCausalLM", {"tie_word_embeddings": True}), ("MistralModel", {"head_dim": 16})],
-    "qwen2": [("Qwen2ForCausalLM", {"tie_word_embeddings": False}), ("Qwen2Model", {"pad_token_id": 511})],
-    "qwen3": [
-        ("Qwen3ForCausalLM", {"attention_bias": True}),
-        ("Qwen3ForCausalLM", {"tie_word_embeddings": True}),
-        ("Qwen3Model", {}),
-    ],
-    "mixtral": [
-        ("MixtralForCausalLM", {"tie_word_embeddings": True, "num_local_experts": 3}),
-        ("MixtralModel", {"head_dim": 8}),
-    ],
-    "gpt2": [
-        ("GPT2LMHeadModel", {"n_inner": 100}),
-        ("GPT2LMHeadModel", {"tie_word_embeddings": False}),
-        ("GPT2Model", {}),
-    ],
-    "gpt_neox": [
-        ("GPTNeoXForCausalLM", {"attention_bias": False}),
-        ("GPTNeoXForCausalLM", {"tie_word_embeddings": True}),
-        ("GPTNeoXModel", {}),
-    ],
-    "bert": [
-        ("BertForMaskedLM", {"tie_word_embeddings": False}),
-        ("BertForMaskedLM", {"pad_token_id": None}),
-        ("BertForPreTraining", {}),
-        ("BertForSequenceClassification", {"num_labels": 3}),
-        ("BertModel", {"pad_token_id": 7}),
-    ],
-    "vit": [
-        ("ViTForImageClassification", {"qkv_bias": False, "num_labels": 3}),
-        ("ViTForImageClassification", {"image_size": [48, 64], "patch_size": 8, "num_channels": 1}),
-        ("ViTModel", {"pooler_output_size": 40}),
-    ],
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# keys that name the model, and are no part of it
+FIXED = {"model_type", "architectures", "transformers_version"}
+
+SIZES = ["hidden_size", "intermediate_size", "vocab_size", "num_hidden_layers", "num_attention_heads",
+         "num_key_value_heads", "head_dim", "num_local_experts", "n_embd", "n_layer", "n_head", "n_positions", "n_inner",
+         "max_position_embeddings", "type_vocab_size", "image_size", "patch_size", "num_channels", "pooler_output_size"]
+ODD = {key: [0, -1, 2.5, "4", True] for key in SIZES} | {
+    "num_attention_heads": [0, -1, 3, "4"],
+    "n_head": [0, -1, 3, "4"],
+    "num_key_value_heads": [0, 1, 3, "2"],
+    "initializer_range": [0.0, 0.05, -0.02, 1.0, 1.5, "0.02", 1, True],
+    "pad_token_id": [0, 7, -1, 511, 512, "7", [3]],
+    "tie_word_embeddings": [True, False, 0, "yes"],
+    "attention_bias": [True, False, 1, "yes"],
+    "mlp_bias": [True, False],
+    "qkv_bias": [True, False],
+    "add_cross_attention": [True],
+    "is_decoder": [True],
+    "num_labels": [0, 1, 5],
+    "id2label": [{}, {"0": "a", "1": "b", "2": "c"}],
+    "dtype": ["float16", "auto", "torch.bfloat16", "float8_e4m3fn", "double", 16],
+    "torch_dtype": ["float16", "auto", "torch.bfloat16"],
+    "image_size": [0, [48, 64], 30, "32", [32]],
+    "patch_size": [0, [8, 16], 7],
 }
 
 
-def saved(family, architecture, changes):
-    config = json.loads((VECTORS / f"{family}.json").read_text())["small"]["config"] | changes
-    config = transformers.AutoConfig.for_model(**config)
-    torch.manual_seed(0)
-    model = getattr(transformers, architecture)(config)
+def architectures(family):
+    """The architectures that the comment of the family's template names."""
+    comment = (ROOT / f"checkpoint/recipes/families/{family}.jinja").read_text().split("#}")[0]
+    [names] = re.findall(r"^architectures: ((?:.*\n)(?:  .*\n)*)", comment, re.MULTILINE)
+    return [name.strip() for name in names.split(",")]
+
+
+def variations(config, odd):
+    """Each key left out, and null; with odd values."""
+    yield from dropped_and_null(config, "")
+    for section in [key for key, value in config.items() if key.endswith("_config") and isinstance(value, dict)]:
+        for change, changed in dropped_and_null(config[section], section + "."):
+            yield change, config | {section: changed}
+    fields = set(type(transformers.AutoConfig.for_model(config["model_type"])).__dataclass_fields__)
+    for key, values in ODD.items() if odd else ():
+        if key in fields or key in config or key in ("num_labels", "id2label", "torch_dtype", "dtype"):
+            for value in values:
+                base = {k: v for k, v in config.items() if not (key == "torch_dtype" and k == "dtype")}
+                yield {"set": {key: value}}, base | {key: value}
+
+
+def dropped_and_null(config, path):
+    known = set(config)
+    if "model_type" in config:
+        kind = type(transformers.AutoConfig.for_model(config["model_type"]))
+        known |= {key for key in kind.__dict__.get("__annotations__", {}) if not key.startswith("_") and key.islower()}
+    for key in sorted(known - FIXED - {"sub_configs", "attribute_map", "keys_to_ignore_at_inference", "base_config_key"}):
+        if key in config:
+            yield {"drop": path + key}, {k: v for k, v in config.items() if k != key}
+        yield {"set": {path + key: None}}, config | {key: None}
+
+
+def configuration(config):
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
+        pathlib.Path(folder, "config.json").write_text(json.dumps(config))
+        return transformers.AutoConfig.from_pretrained(folder)
+
+
+def build(config):
+    # as transformers does it for AutoModel.from_config: the config's dtype counts
+    return getattr(transformers, config["architectures"][0])._from_config(configuration(config))
+
+
+def on_meta(config):
+    """The tensors of a model, by name: shape, dtype, initialiser, row of zeros."""
+    with torch.device("meta"):
+        model = build(config)
+    text = str(stt.recipe(model, others="skip"))
+    tensors = tomllib.loads(text)["tensor"]
+    return {t["name"]: (t["shape"], t["dtype"], t["init"], t.get("padding")) for t in tensors}
+
+
+def saved(config):
+    """The shapes and dtypes of the tensors that save_pretrained writes, and the value of integers that are all equal."""
+    torch.manual_seed(0)
+    model = build(config)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder, max_shard_size="100GB")
+        tensors = {}
         with safe_open(f"{folder}/model.safetensors", "pt") as file:
-            names = list(file.offset_keys()) if hasattr(file, "offset_keys") else list(file.keys())
-            tensors = []
-            for name in names:
+            for name in file.keys():
                 tensor = file.get_tensor(name)
-                entry = {"name": name, "shape": list(tensor.shape)}
-                zeros = (tensor == 0).reshape(tensor.shape[0], -1).all(dim=1)
-                if 0 < zeros.sum() < tensor.shape[0]:
-                    entry["padding"] = zeros.nonzero().flatten().tolist()
-                tensors.append(entry)
-        return {"config": json.loads(pathlib.Path(folder, "config.json").read_text()), "tensors": tensors}
+                value = tensor.flatten()[0].item() if not tensor.is_floating_point() and tensor.unique().numel() == 1 else None
+                dtype = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int64": "i64"}[str(tensor.dtype)[6:]]
+                tensors[name] = (list(tensor.shape), dtype, value)
+        return tensors
+
+
+def both(config):
+    """What `saved` and `on_meta` say together. A tensor that no initialiser gives has none."""
+    made, files = on_meta(config), saved(config)
+    unknown = sorted(made.keys() - files.keys())
+    assert not unknown, f"{config['architectures']}: not saved: {unknown}"
+    tensors = {}
+    for name, (shape, dtype, value) in files.items():
+        if name in made:
+            assert made[name][:2] == (shape, dtype), (name, made[name], shape, dtype)
+            tensors[name] = made[name]
+        else:
+            init = {0: "zeros", 1: "ones"}.get(value)
+            tensors[name] = (shape, dtype, init, None)
+    return tensors
+
+
+def published(config):
+    with torch.device("meta"):
+        model = build(config)
+    tensors = tomllib.loads(str(stt.recipe(model, others="skip")))["tensor"]
+    lines = sorted(f"{t['name']} {t['shape']}\n" for t in tensors)
+    parameters = sum(p.numel() for p in model.parameters())
+    return {"tensors": len(tensors), "parameters": parameters, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+
+
+class Inits:
+    """Initialisers, each written once."""
+
+    def __init__(self):
+        self.known = []
+
+    def row(self, name, tensor):
+        shape, dtype, init, padding = tensor
+        if init not in self.known:
+            self.known.append(init)
+        return [name, shape, dtype, self.known.index(init)] + ([padding] if padding is not None else [])
+
+
+def attempt(function, config):
+    try:
+        return function(config)
+    except Exception as error:  # whatever transformers or torch refuses it with
+        return f"{type(error).__name__}: {error}".split("\n")[0][:160] + " | " + str(error).split("\n")[-1][:160]
+
+
+def record(family):
+    wanted = json.loads((HERE / f"families/{family}.json").read_text())
+    names = architectures(family)
+    small = {"architectures": names[:1]} | wanted["small"]
+    inits = Inits()
+    base = both(small)
+
+    def line(change, made):
+        if isinstance(made, str):
+            return change | {"refused": made}
+        rows = [inits.row(name, tensor) for name, tensor in made.items() if base.get(name) != tensor]
+        return change | {"without": sorted(base.keys() - made.keys()), "with": rows}
+
+    unmade = {name for name, tensor in base.items() if tensor[2] is None or tensor[1] == "i64"}
+    models = [line({"set": {"architectures": [name]}}, both(small | {"architectures": [name]})) for name in names[1:]]
+    models += [line({"set": change}, both(small | change)) for change in wanted.get("changes", [])]
+    lines = []
+    for change, config in variations(small, wanted.get("odd", False)):
+        made = attempt(on_meta, config)
+        if not isinstance(made, str):
+            # what no initialiser gives is not found on the meta device
+            made = made | {name: base[name] for name in unmade}
+        lines.append(line(change, made))
+    source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
+    out = {
+        "source": source,
+        "small": small,
+        "tensors": [inits.row(name, tensor) for name, tensor in base.items()],
+        "models": models,
+        "variations": lines,
+        "published": {name: {"config": config, **published({"architectures": names[:1]} | config)}
+                      for name, config in wanted.get("published", {}).items()},
+    }
+    out = {"source": out.pop("source"), "inits": inits.known} | out
+    text = json.dumps(out, separators=(",", ":"))
+    # a line for each model
+    text = re.sub(r'(\{"(?:set|drop)")', r"\n\1", text)
+    (ROOT / f"tests/vectors/hf/{family}.json").write_text(text + "\n")
+    refused = sum("refused" in line for line in lines)
+    missing = sorted(unmade)
+    print(family, len(names), "architectures,", len(models), "models,", len(lines), "variations,", refused, "refused;",
+          f"no initialiser gives {missing}" if missing else "", flush=True)
 
 
 def main():
     transformers.logging.set_verbosity_error()
-    variants = [
-        {"family": family, "changes": changes, **saved(family, architecture, changes)}
-        for family, cases in VARIANTS.items()
-        for architecture, changes in cases
-    ]
-    source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
-    path = VECTORS / "variants.json"
-    path.write_text(json.dumps({"source": source, "variants": variants}, indent=1) + "\n")
+    transformers.utils.logging.disable_progress_bar()
+    for family in sys.argv[1:] or sorted(path.stem for path in (HERE / "families").glob("*.json")):
+        record(family)
 
 
 if __name__ == "__main__":
