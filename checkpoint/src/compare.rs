@@ -14,6 +14,7 @@ use crate::positional_io::read_exact_at;
 use crate::recipe::Tensor;
 use crate::record::Record;
 use crate::request::Progress;
+use crate::tensor_dtype::TensorDtype;
 use crate::values::{Piece, Values, bytes_of};
 
 /// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
@@ -24,9 +25,9 @@ struct Difference<'t> {
     /// The index of the first element that differs, in the row-major order of the file.
     element: u64,
     /// The bytes that the element should have, little-endian. A dtype of two bytes uses the first two.
-    expected: [u8; 4],
+    expected: [u8; 8],
     /// The bytes that the file has.
-    found: [u8; 4],
+    found: [u8; 8],
     /// The number of elements that differ, in all pieces so far.
     count: u64,
 }
@@ -89,12 +90,15 @@ pub(crate) fn compare(
 
 /// The difference of a piece, whose bytes are not the same.
 fn difference<'t>(piece: &Piece<'t>, expected: &[u8], found: &[u8]) -> Difference<'t> {
-    // f32 has four bytes, f16 and bf16 have two
-    let size = if piece.tensor.dtype.size() == 4 { 4 } else { 2 };
+    let size = match piece.tensor.dtype.size() {
+        8 => 8,
+        4 => 4,
+        _ => 2,
+    };
     // bytes are compared, not numbers: -0.0 and 0.0 differ, and a NaN equals itself
     let pairs = expected.chunks_exact(size).zip(found.chunks_exact(size)).enumerate();
     let mut differing = pairs.filter(|(_, (expected, found))| expected != found);
-    let mut difference = Difference { tensor: piece.tensor, element: 0, expected: [0; 4], found: [0; 4], count: 0 };
+    let mut difference = Difference { tensor: piece.tensor, element: 0, expected: [0; 8], found: [0; 8], count: 0 };
     if let Some((i, (expected, found))) = differing.next() {
         difference.element = piece.start + i as u64;
         difference.expected[..size].copy_from_slice(expected);
@@ -124,9 +128,14 @@ impl Difference<'_> {
     }
 
     /// A value and its bits.
-    fn text(&self, bytes: [u8; 4]) -> String {
-        let ([a, b, ..], word) = (bytes, u32::from_le_bytes(bytes));
-        match self.tensor.dtype {
+    fn text(&self, bytes: [u8; 8]) -> String {
+        let [a, b, c, d, ..] = bytes;
+        let word = u32::from_le_bytes([a, b, c, d]);
+        let dtype = match self.tensor.dtype {
+            TensorDtype::Float(dtype) => dtype,
+            TensorDtype::I64 => return i64::from_le_bytes(bytes).to_string(),
+        };
+        match dtype {
             Dtype::F32 => format!("{} ({word:#010x})", f32::from_bits(word)),
             Dtype::F16 => format!("{} ({word:#06x})", f16::from_le_bytes([a, b])),
             Dtype::BF16 => format!("{} ({word:#06x})", bf16::from_le_bytes([a, b])),

@@ -46,6 +46,7 @@ pub(crate) fn environment(keys: &Arc<Keys>) -> Environment<'static> {
     // from memory alone: a template cannot read a file
     environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
+    environment.add_function("ln", |x: f64| libm::log(x));
     environment
         .add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(refuse(message)) });
     environment.add_function("role_of", role_of);

@@ -41,6 +41,9 @@ impl Expected {
     /// zeros or signs may all lie in another shard.
     #[must_use]
     pub fn of(tensor: &Tensor) -> Option<Self> {
+        if tensor.function.is_some() {
+            return None;
+        }
         let expected = match tensor.sampler().ok()? {
             Sampler::Constant { value } => {
                 Self { mean: value.into(), std: 0.0, kurtosis: None, density: Density::None }

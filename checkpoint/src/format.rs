@@ -2,6 +2,8 @@
 
 use seedtensors::Dtype;
 
+use crate::tensor_dtype::TensorDtype;
+
 /// The name of a directory's only file.
 pub(crate) const SINGLE: &str = "model.safetensors";
 /// The name of a directory's index.
@@ -37,12 +39,13 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
 }
 
 /// A dtype as the format names it; none of a dtype that this crate does not know.
-pub(crate) const fn stored(dtype: Dtype) -> Option<safetensors::Dtype> {
+pub(crate) const fn stored(dtype: TensorDtype) -> Option<safetensors::Dtype> {
     match dtype {
         // a match and no cast: a new dtype must be named here before a file can hold it
-        Dtype::F32 => Some(safetensors::Dtype::F32),
-        Dtype::F16 => Some(safetensors::Dtype::F16),
-        Dtype::BF16 => Some(safetensors::Dtype::BF16),
-        _ => None,
+        TensorDtype::Float(Dtype::F32) => Some(safetensors::Dtype::F32),
+        TensorDtype::Float(Dtype::F16) => Some(safetensors::Dtype::F16),
+        TensorDtype::Float(Dtype::BF16) => Some(safetensors::Dtype::BF16),
+        TensorDtype::I64 => Some(safetensors::Dtype::I64),
+        TensorDtype::Float(_) => None,
     }
 }

@@ -123,7 +123,7 @@ impl Entry {
     /// A tensor that no file has yet, for [`by_rules`](crate::by_rules). None for a dtype that no file can hold.
     #[must_use]
     pub fn without_bytes(name: String, dtype: seedtensors::Dtype, shape: Vec<u64>) -> Option<Self> {
-        stored(dtype).map(|dtype| Self { name, dtype, shape, begin: 0, end: 0 })
+        stored(dtype.into()).map(|dtype| Self { name, dtype, shape, begin: 0, end: 0 })
     }
 
     /// The end of its bytes, which must begin at `next` and lie within `size` bytes of values.

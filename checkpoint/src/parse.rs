@@ -8,8 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::format::check_name;
+use crate::function::Function;
 use crate::plain::plain;
 use crate::recipe::{Recipe, RecipeError, ShardSpec, Tensor};
+use crate::tensor_dtype::TensorDtype;
 use crate::tensor_spec::{Key, TensorSpec, check_padding};
 
 /// A broken rule, and the bytes of the text that break it.
@@ -46,7 +48,7 @@ struct Entry {
     name: Spanned<String>,
     /// The whole shape, also where the file holds a shard.
     shape: Spanned<Vec<u64>>,
-    dtype: Option<Dtype>,
+    dtype: Option<TensorDtype>,
     /// The order of the output and input dimensions, from which fans are computed.
     layout: Option<Layout>,
     /// The groups of a convolution.
@@ -58,6 +60,8 @@ struct Entry {
     fans: Option<Fans>,
     /// The initialiser, unless `[defaults]` has it.
     init: Option<Spanned<Init>>,
+    /// The function that the values of the initialiser go through.
+    function: Option<Spanned<Function>>,
     /// The index in the first dimension that is zeros.
     padding: Option<Spanned<u64>>,
     /// The part of the tensor that the file holds.
@@ -158,7 +162,7 @@ impl LayerEntry {
             check_name(&name).map_err(|error| (self.name.span(), error.to_string()))?;
             let checked = check_padding(&shape, padding);
             checked.map_err(|error| (self.layer.span(), format!("tensor {name:?}: {error}")))?;
-            Ok(Tensor { name, shape, dtype, init, padding, shard: None })
+            Ok(Tensor { name, shape, dtype: dtype.into(), init, function: None, padding, shard: None })
         };
         parameters.into_iter().map(tensor).collect()
     }
@@ -170,13 +174,14 @@ impl Entry {
         let spec = TensorSpec {
             name: self.name.get_ref().clone(),
             shape: self.shape.get_ref().clone(),
-            dtype: self.dtype.unwrap_or(dtype),
+            dtype: self.dtype.unwrap_or(dtype.into()),
             layout: self.layout.or(defaults.layout).unwrap_or_default(),
             // an ordinary convolution, as in PyTorch's `groups=1`
             groups: self.groups.unwrap_or(1),
             transposed: self.transposed,
             fans: self.fans,
             init: self.init.as_ref().map(|init| *init.get_ref()).or(defaults.init),
+            function: self.function.as_ref().map(|function| *function.get_ref()),
             padding: self.padding.as_ref().map(|padding| *padding.get_ref()),
             shard: self.shard.as_ref().map(|shard| shard.get_ref().clone()),
         };
@@ -190,6 +195,7 @@ impl Entry {
             Key::Name => Some(self.name.span()),
             Key::Shape => Some(self.shape.span()),
             Key::Init => self.init.as_ref().map(Spanned::span),
+            Key::Function => self.function.as_ref().map(Spanned::span),
             Key::Padding => self.padding.as_ref().map(Spanned::span),
             Key::Shard => self.shard.as_ref().map(Spanned::span),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use seedtensors::{Arithmetic, Dtype};
+use seedtensors::Arithmetic;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{INDEX, SINGLE, stored};
@@ -14,6 +14,7 @@ use crate::header_error::{HeaderError, LARGEST};
 use crate::matrices::{TooMuchWork, check_work};
 use crate::recipe::{Recipe, Tensor};
 use crate::record::{Record, Whole};
+use crate::tensor_dtype::TensorDtype;
 
 /// The most bytes of values in a file of a directory, unless one tensor has more: 5 GB, as in Hugging Face's libraries.
 pub const MAX_SHARD_SIZE: u64 = 5_000_000_000;
@@ -27,7 +28,7 @@ pub enum PlanError {
     TooLarge,
     /// A dtype that the format, or this crate, does not know.
     #[error("a file cannot hold values of dtype {0}")]
-    Dtype(Dtype),
+    Dtype(TensorDtype),
     /// A header longer than readers take.
     #[error("a header of {0} bytes, readers take {LARGEST}")]
     HeaderTooLong(u64),

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use seedtensors::{Dtype, Init, Result, Sampler, Shape};
+use seedtensors::{Init, Result, Sampler, Shape};
 use serde::Deserialize;
+
+use crate::function::Function;
+use crate::tensor_dtype::TensorDtype;
 
 /// One tensor of a recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,9 +16,11 @@ pub struct Tensor {
     /// Its whole shape.
     pub shape: Shape,
     /// The dtype that it is stored as.
-    pub dtype: Dtype,
+    pub dtype: TensorDtype,
     /// Its initialiser.
     pub init: Init,
+    /// The function that the values of the initialiser go through, if any.
+    pub function: Option<Function>,
     /// The index in its first dimension that is zeros whatever the initialiser gives, as an embedding's `padding_idx` is
     /// in PyTorch.
     pub padding: Option<u64>,
@@ -34,7 +39,7 @@ pub struct ShardSpec {
 }
 
 impl Tensor {
-    /// The sampler of its values: the initialiser's for its whole shape.
+    /// The sampler of its values, before its function: the initialiser's for its whole shape.
     ///
     /// # Errors
     ///

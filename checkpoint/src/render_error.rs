@@ -42,7 +42,7 @@ pub enum RenderError {
         known: Vec<&'static str>,
     },
     /// A configuration without a `model_type`.
-    #[error("the config needs a model_type")]
+    #[error("the config needs the model_type of a family")]
     NoFamily,
     /// A `model_type` that there is no template for.
     #[error("there is no recipe for model_type {model_type:?}; the nearest are {}", nearest.join(", "))]

@@ -1,11 +1,13 @@
 //! The keys of a `[[tensor]]`, and the tensor that they describe. `parse` fills them from a recipe's text, `rules` from a
 //! rule and a checkpoint's header.
 
-use seedtensors::{Dtype, Fans, Init, Layout, Shape};
+use seedtensors::{Dtype, Fans, Init, Layout, Sampler, Shape};
 use serde::Deserialize;
 
 use crate::format::{MOST_DIMS, check_name};
+use crate::function::Function;
 use crate::recipe::{ShardSpec, Tensor};
+use crate::tensor_dtype::TensorDtype;
 
 /// The keys of a `[[tensor]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,7 +18,7 @@ pub(crate) struct TensorSpec {
     pub(crate) shape: Vec<u64>,
     // Defaults are those of a recipe without `[defaults]`; `parse` fills in those of one that has them.
     #[serde(default = "f32")]
-    pub(crate) dtype: Dtype,
+    pub(crate) dtype: TensorDtype,
     /// The order of the output and input dimensions, from which fans are computed.
     #[serde(default)]
     pub(crate) layout: Layout,
@@ -30,14 +32,16 @@ pub(crate) struct TensorSpec {
     pub(crate) fans: Option<Fans>,
     /// The initialiser. Optional here, so that its absence has a message with advice.
     pub(crate) init: Option<Init>,
+    /// The function that the values of the initialiser go through.
+    pub(crate) function: Option<Function>,
     /// The index in the first dimension that is zeros.
     pub(crate) padding: Option<u64>,
     /// The part of the tensor that the file holds.
     pub(crate) shard: Option<ShardSpec>,
 }
 
-const fn f32() -> Dtype {
-    Dtype::F32
+const fn f32() -> TensorDtype {
+    TensorDtype::Float(Dtype::F32)
 }
 
 const fn one() -> u64 {
@@ -50,6 +54,7 @@ pub(crate) enum Key {
     Name,
     Shape,
     Init,
+    Function,
     Padding,
     Shard,
 }
@@ -73,8 +78,8 @@ impl SpecError {
 impl TensorSpec {
     /// The tensor that the keys describe, checked as a fill checks it.
     pub(crate) fn tensor(self) -> Result<Tensor, SpecError> {
-        let Self { name, dtype, padding, .. } = &self;
-        let (dtype, padding) = (*dtype, *padding);
+        let Self { name, dtype, function, padding, .. } = &self;
+        let (dtype, function, padding) = (*dtype, *function, *padding);
         // every check that a fill makes, so that no error is left for the middle of a run
         check_name(name).map_err(|error| SpecError::new(Key::Name, error))?;
         let refuse = |key, error: &dyn ToString| SpecError::new(key, format!("tensor {name:?}: {}", error.to_string()));
@@ -88,14 +93,27 @@ impl TensorSpec {
             SpecError::new(Key::Init, message)
         })?;
         // the sampler of the whole shape: the fans of a shard are those of its tensor
-        let checked = init.sampler(&shape).and_then(|sampler| sampler.check(dtype));
-        checked.map_err(|error| refuse(Key::Init, &error))?;
+        let sampler = init.sampler(&shape).map_err(|error| refuse(Key::Init, &error))?;
+        match (dtype, function) {
+            // a function is of values in f32
+            (TensorDtype::Float(_), Some(_)) => sampler.check(Dtype::F32).map_err(|error| refuse(Key::Init, &error))?,
+            (TensorDtype::Float(dtype), None) => sampler.check(dtype).map_err(|error| refuse(Key::Init, &error))?,
+            (TensorDtype::I64, _) => {
+                integer(&sampler).ok_or_else(|| refuse(Key::Init, &"i64 needs an init of one whole number, such as zeros"))?;
+            }
+        }
+        if let Some(function) = function {
+            if dtype == TensorDtype::I64 {
+                return Err(refuse(Key::Function, &"i64 has no function"));
+            }
+            function.check(shape.dims()).map_err(|message| refuse(Key::Function, &message))?;
+        }
         if let Some(shard) = &self.shard {
             shape.shard(&shard.start, &shard.extent).map_err(|error| refuse(Key::Shard, &error))?;
         }
         check_padding(&shape, padding).map_err(|message| refuse(Key::Padding, &message))?;
         let Self { name, shard, .. } = self;
-        Ok(Tensor { name, shape, dtype, init, padding, shard })
+        Ok(Tensor { name, shape, dtype, init, function, padding, shard })
     }
 
     /// The shape of the whole tensor, from which fans are computed.
@@ -106,6 +124,19 @@ impl TensorSpec {
             Some(fans) => shape.with_fans(fans),
             None => shape,
         })
+    }
+}
+
+/// The whole number that a constant's elements are.
+pub(crate) fn integer(sampler: &Sampler) -> Option<i64> {
+    match *sampler {
+        // below 2^24 every whole number is an f32
+        Sampler::Constant { value } if value.fract() == 0.0 && value.abs() < 16_777_216.0 => {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number of 24 bits")]
+            let value = value as i64;
+            Some(value)
+        }
+        _ => None,
     }
 }
 

@@ -26,6 +26,9 @@ impl fmt::Display for Tensor {
         writeln!(f, "shape = {:?}", self.shape.dims())?;
         writeln!(f, "dtype = \"{}\"", self.dtype)?;
         writeln!(f, "init = {}", init_text(&self.init)?)?;
+        if let Some(function) = self.function {
+            writeln!(f, "function = \"{}\"", function.name())?;
+        }
         // Keys with default values are left out: a tensor that never had a new key keeps its text, and the hash of
         // it.
         if self.shape.layout() != Layout::default() {

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use seedtensors::cpu::Filler;
-use seedtensors::{Arithmetic, Error, Fill, Key, Result};
+use seedtensors::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 use crate::backend::Backend;
+use crate::elementwise::Elementwise;
 use crate::matrices::{is_large, while_asking, whole};
 use crate::recipe::Tensor;
+use crate::tensor_dtype::TensorDtype;
 
 /// The bytes of a piece on the CPU: few enough to stay in a core's cache until they are written.
 const CPU_PIECE: u64 = 1 << 20;
@@ -55,14 +57,21 @@ enum Content {
     Computed(Arc<Result<Vec<u8>>>),
 }
 
-/// A tensor's fill, and the same for the CPU with its parameters computed.
-#[derive(Clone, Copy)]
-struct Prepared {
-    /// The fill of the elements that the file holds, for a GPU.
-    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
-    fill: Fill,
-    /// The fill of the CPU: its coefficients are computed once for all pieces.
-    filler: Filler,
+/// A tensor's fill, with its parameters computed.
+enum Prepared {
+    /// Filled by the library.
+    Fill {
+        /// The fill of the elements that the file holds, for a GPU.
+        #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
+        fill: Fill,
+        /// The dtype of the elements.
+        #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
+        dtype: Dtype,
+        /// The fill of the CPU: its coefficients are computed once for all pieces.
+        filler: Filler,
+    },
+    /// Computed element by element on the CPU.
+    Elementwise(Elementwise),
 }
 
 impl Prepared {
@@ -73,7 +82,11 @@ impl Prepared {
             Some(shard) => whole.shard(&tensor.shape.shard(&shard.start, &shard.extent)?)?,
             None => whole,
         };
-        Ok(Self { fill: fill.with_arithmetic(arithmetic), filler: Filler::new(&fill, tensor.dtype)? })
+        let fill = fill.with_arithmetic(arithmetic);
+        Ok(match (tensor.dtype, tensor.function) {
+            (TensorDtype::Float(dtype), None) => Self::Fill { fill, dtype, filler: Filler::new(&fill, dtype)? },
+            _ => Self::Elementwise(Elementwise::new(tensor, &fill)?),
+        })
     }
 }
 
@@ -178,15 +191,16 @@ impl Values<'_> {
     /// Fills `out` with a tensor's bytes from an element on.
     fn fill_range(&self, tensor: &Tensor, prepared: &Prepared, start: u64, out: &mut [u8]) -> Result<()> {
         let size = tensor.dtype.size();
-        match self.backend {
+        match (self.backend, prepared) {
+            (_, Prepared::Elementwise(elementwise)) => elementwise.fill_bytes(start, out)?,
             // an orthogonal matrix comes from the CPU: it is one piece, and may be larger than a GPU's memory
             #[cfg(feature = "gpu")]
-            Backend::Gpu(gpu) if whole(tensor) == 0 => {
-                let fill = prepared.fill.range(start..start + out.len() as u64 / size)?;
-                let buffer = gpu.tensor(&fill, tensor.dtype)?;
+            (Backend::Gpu(gpu), Prepared::Fill { fill, dtype, .. }) if whole(tensor) == 0 => {
+                let fill = fill.range(start..start + out.len() as u64 / size)?;
+                let buffer = gpu.tensor(&fill, *dtype)?;
                 out.copy_from_slice(&gpu.read::<u8>(&buffer, 0, out.len() as u64)?);
             }
-            _ => prepared.filler.fill_bytes(start, out)?,
+            (_, Prepared::Fill { filler, .. }) => filler.fill_bytes(start, out)?,
         }
         // after the fill, whichever backend it ran on
         let padding = tensor.padding_elements();

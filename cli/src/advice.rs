@@ -31,8 +31,11 @@ pub(crate) fn render(error: &RenderError) -> String {
     let advice = match error {
         RenderError::Key { error: KeyError::Type { name, .. }, .. } => format!("; --set {name}=VALUE changes it"),
         RenderError::Key { .. } | RenderError::Undefined { .. } => "; --set KEY=VALUE gives it".to_owned(),
-        RenderError::Family { .. } => "; --recipe takes yours".to_owned(),
-        RenderError::NoFamily { .. } => "; --recipe takes your own recipe".to_owned(),
+        RenderError::Family { .. } => {
+            "; `seedtensors families` lists all. --like takes the names and shapes of a checkpoint, --recipe your template"
+                .to_owned()
+        }
+        RenderError::NoFamily => "; `seedtensors families` lists them, --recipe takes your own template".to_owned(),
         _ => String::new(),
     };
     format!("{error}{advice}")

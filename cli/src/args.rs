@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// List the initialisers that a recipe can name, with their formulas and their names elsewhere
     #[command(alias = "initializers")]
     Initialisers,
+    /// List the model families that `--config` takes, with their architectures, styles and sources
+    Families,
     /// List the styles that `--style` can name, with their formulas and sources
     Styles,
     /// Examine every device: limits, exactness against the CPU, speed, and what to do about problems; exit 1 where one

@@ -11,6 +11,7 @@ mod backend;
 mod config;
 mod devices;
 mod doctor;
+mod families;
 mod init;
 mod initialisers;
 mod input;
@@ -77,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inspect(arguments) => inspect::run(&arguments).map(done),
         Command::Words(arguments) => words::run(&arguments).map(done),
         Command::Initialisers => initialisers::run().map(done),
+        Command::Families => families::run().map(done),
         Command::Styles => styles::run().map(done),
         Command::Doctor(arguments) => doctor::run(&arguments).map(verdict),
         Command::Devices => devices::run().map(done),

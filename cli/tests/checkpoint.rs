@@ -21,7 +21,7 @@ fn config(folder: &TempDir, family: &str) -> PathBuf {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/vectors/hf/{family}.json"));
     let vectors: Value = serde_json::from_str(&fs::read_to_string(vectors).unwrap()).unwrap();
     let path = folder.path().join("config.json");
-    fs::write(&path, serde_json::to_string(&vectors["small"]["config"]).unwrap()).unwrap();
+    fs::write(&path, serde_json::to_string(&vectors["small"]).unwrap()).unwrap();
     path
 }
 
@@ -598,10 +598,10 @@ fn hostile_templates_and_configs_are_refused() {
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(), "recursion"),
         ("{{ ".to_owned() + &"(".repeat(100_000), "t.jinja:1: "),
         // minijinja 3.1.0 panics on this one, which the fuzzer found
-        ("{% import 'tensors.jinja' as 1 %}".to_owned(), "the template is none that minijinja can read"),
+        ("{% import 'shared/tensors.jinja' as 1 %}".to_owned(), "the template is none that minijinja can read"),
         ("{% include 't.jinja' %}".to_owned(), "t.jinja"),
         ("{% include '/etc/passwd' %}".to_owned(), "/etc/passwd"),
-        ("{% include '../recipes/llama.toml.jinja' %}".to_owned(), "llama.toml.jinja"),
+        ("{% include '../recipes/families/llama.jinja' %}".to_owned(), "llama.jinja"),
         ("x = ".to_owned() + &"[".repeat(200_000), "the rendered recipe"),
         ("a.".repeat(100_000) + "b = 1", "the rendered recipe"),
     ];
@@ -630,7 +630,7 @@ fn hostile_templates_and_configs_are_refused() {
     for (text, told) in [
         ("[".repeat(1_000_000), "is no config"),
         ("{\"model_type\": \"llama\"".to_owned(), "is no config"),
-        (r#"{"model_type": "llama", "hidden_size": "x", "intermediate_size": 1, "num_attention_heads": 1, "num_hidden_layers": 1, "vocab_size": 1}"#.to_owned(), "llama.toml.jinja:"),
+        (r#"{"model_type": "llama", "hidden_size": "x", "intermediate_size": 1, "num_attention_heads": 1, "num_hidden_layers": 1, "vocab_size": 1}"#.to_owned(), "shared/decoder.jinja:"),
         (r#"{"model_type": "../../etc/passwd"}"#.to_owned(), "there is no recipe for model_type"),
         (r#"{"model_type": "gpt2", "n_embd": 18446744073709551612, "n_layer": 1, "n_positions": 1, "vocab_size": 2}"#.to_owned(), "the rendered recipe:"),
         (r#"{"model_type": "gpt2", "n_embd": -3, "n_layer": 1, "n_positions": 1, "vocab_size": 2}"#.to_owned(), "n_embd must be a whole number above 0, not -3"),

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// A command, and its exit codes with all well, with stdout full, and with a reader of stdout that has gone.
 type Case = (&'static str, &'static str, [i32; 3]);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 16] = [
     ("init", "init $mlp --seed 1 --device cpu --force --out $folder/again.safetensors", [0, 0, 0]),
     ("init --dry-run", "init $mlp --seed 1 --dry-run --out $folder/never.safetensors", [0, 1, 0]),
     ("init that fails", "init $mlp --seed 1 --device cpu --out $folder/good.safetensors", [1, 1, 1]),
@@ -27,6 +27,7 @@ const CASES: [Case; 15] = [
     ("inspect --json", "inspect $folder/good.safetensors --json", [0, 1, 0]),
     ("words", "words --seed 1 --count 1000000", [0, 1, 0]),
     ("initialisers", "initialisers", [0, 1, 0]),
+    ("families", "families", [0, 1, 0]),
     ("styles", "styles", [0, 1, 0]),
     ("doctor", "doctor --bits 10", [0, 0, 0]),
     ("devices", "devices", [0, 1, 0]),

@@ -21,7 +21,8 @@ impl TensorSpec {
     #[new]
     fn new(name: String, dtype_name: &str, init: Init, shape: ShapeArguments, padding: Option<u64>) -> PyResult<Self> {
         let (dtype, shape) = (dtype(dtype_name)?, shape.shape()?);
-        Ok(Self(checkpoint::Tensor { name, shape, dtype, init: init.0, padding, shard: None }))
+        let (dtype, init) = (dtype.into(), init.0);
+        Ok(Self(checkpoint::Tensor { name, shape, dtype, init, function: None, padding, shard: None }))
     }
 
     #[getter]
@@ -34,7 +35,7 @@ impl TensorSpec {
         self.0.shape.dims().to_vec()
     }
 
-    /// "f32", "f16" or "bf16".
+    /// "f32", "f16", "bf16", or "i64" of a constant.
     #[getter]
     const fn dtype(&self) -> &'static str {
         self.0.dtype.name()
@@ -43,6 +44,12 @@ impl TensorSpec {
     #[getter]
     const fn init(&self) -> Init {
         Init(self.0.init)
+    }
+
+    /// The function that the values of the initialiser go through, such as "log", or None.
+    #[getter]
+    fn function(&self) -> Option<&'static str> {
+        self.0.function.map(checkpoint::Function::name)
     }
 
     /// The index in the first dimension that is zeros, or None.

@@ -16,6 +16,7 @@ Models of changed keys are made on the meta device. What transformers refuses is
 
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -30,11 +31,14 @@ import transformers
 from safetensors import safe_open
 
 import seedtensors.torch as stt
+from seedtensors.torch._replay import replay
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # keys that name the model, and are no part of it
 FIXED = {"model_type", "architectures", "transformers_version"}
+
+DTYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16", torch.int64: "i64"}
 
 SIZES = ["hidden_size", "intermediate_size", "vocab_size", "num_hidden_layers", "num_attention_heads",
          "num_key_value_heads", "head_dim", "num_local_experts", "n_embd", "n_layer", "n_head", "n_positions", "n_inner",
@@ -104,16 +108,24 @@ def build(config):
 
 
 def on_meta(config):
-    """The tensors of a model, by name: shape, dtype, initialiser, row of zeros."""
+    """The tensors of a model, by name: shape, dtype, initialiser (None where no initialiser gives it), row of zeros."""
     with torch.device("meta"):
         model = build(config)
     text = str(stt.recipe(model, others="skip"))
-    tensors = tomllib.loads(text)["tensor"]
-    return {t["name"]: (t["shape"], t["dtype"], t["init"], t.get("padding")) for t in tensors}
+    made = {t["name"]: (t["shape"], t["dtype"], t["init"], t.get("padding")) for t in tomllib.loads(text)["tensor"]}
+    return {name: made.get(name, (shape, dtype, None, None)) for name, (shape, dtype) in stored(model).items()}
+
+
+def stored(model):
+    """The shapes and dtypes of a model's tensors as a checkpoint has them."""
+    with replay(model) as recorded:
+        model.initialize_weights()
+    pieces = [(piece, owner.tensor.dtype) for owner in recorded.owners.values() for piece in owner.stored]
+    return {piece.name: (list(piece.shape), DTYPES[dtype]) for piece, dtype in pieces}
 
 
 def saved(config):
-    """The shapes and dtypes of the tensors that save_pretrained writes, and the value of integers that are all equal."""
+    """The shapes, dtypes and values of the tensors that save_pretrained writes."""
     torch.manual_seed(0)
     model = build(config)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,35 +134,40 @@ def saved(config):
         with safe_open(f"{folder}/model.safetensors", "pt") as file:
             for name in file.keys():
                 tensor = file.get_tensor(name)
-                value = tensor.flatten()[0].item() if not tensor.is_floating_point() and tensor.unique().numel() == 1 else None
-                dtype = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int64": "i64"}[str(tensor.dtype)[6:]]
-                tensors[name] = (list(tensor.shape), dtype, value)
+                tensors[name] = (list(tensor.shape), DTYPES[tensor.dtype], tensor)
         return tensors
 
 
 def both(config):
     """What `saved` and `on_meta` say together. A tensor that no initialiser gives has none."""
     made, files = on_meta(config), saved(config)
-    unknown = sorted(made.keys() - files.keys())
-    assert not unknown, f"{config['architectures']}: not saved: {unknown}"
     tensors = {}
-    for name, (shape, dtype, value) in files.items():
-        if name in made:
-            assert made[name][:2] == (shape, dtype), (name, made[name], shape, dtype)
-            tensors[name] = made[name]
-        else:
-            init = {0: "zeros", 1: "ones"}.get(value)
+    for name in sorted(made.keys() | files.keys()):
+        assert name in made and name in files, f"{config['architectures']}: only {'made' if name in made else 'saved'}: {name}"
+        shape, dtype, values = files[name]
+        assert made[name][:2] == (shape, dtype), (name, made[name], shape, dtype)
+        tensors[name] = made[name]
+        if made[name][2] is None and values.unique().numel() == 1:
+            # a parameter's first value, such as CLIP's logit_scale, or a counter
+            value = values.flatten()[0].item()
+            init = {0: "zeros", 1: "ones"}.get(value, {"constant": {"value": float(value)}})
             tensors[name] = (shape, dtype, init, None)
+        elif made[name][2] is None:
+            VALUES[name] = [float(f"{value:.6g}") for value in values.double().flatten()[:4096].tolist()]
     return tensors
 
 
 def published(config):
     with torch.device("meta"):
         model = build(config)
-    tensors = tomllib.loads(str(stt.recipe(model, others="skip")))["tensor"]
-    lines = sorted(f"{t['name']} {t['shape']}\n" for t in tensors)
-    parameters = sum(p.numel() for p in model.parameters())
-    return {"tensors": len(tensors), "parameters": parameters, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    shapes = {name: shape for name, (shape, _) in stored(model).items()}
+    lines = sorted(f"{name} {shape}\n" for name, shape in shapes.items())
+    parameters = sum(math.prod(shape) for shape in shapes.values())
+    return {"tensors": len(shapes), "parameters": parameters, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+
+
+# the first values, of the small configuration, of tensors that no initialiser gives
+VALUES = {}
 
 
 class Inits:
@@ -178,7 +195,9 @@ def record(family):
     names = architectures(family)
     small = {"architectures": names[:1]} | wanted["small"]
     inits = Inits()
+    VALUES.clear()
     base = both(small)
+    values = dict(VALUES)
 
     def line(change, made):
         if isinstance(made, str):
@@ -186,21 +205,22 @@ def record(family):
         rows = [inits.row(name, tensor) for name, tensor in made.items() if base.get(name) != tensor]
         return change | {"without": sorted(base.keys() - made.keys()), "with": rows}
 
-    unmade = {name for name, tensor in base.items() if tensor[2] is None or tensor[1] == "i64"}
+    unmade = {name for name, tensor in on_meta(small).items() if tensor[2] is None}
     models = [line({"set": {"architectures": [name]}}, both(small | {"architectures": [name]})) for name in names[1:]]
     models += [line({"set": change}, both(small | change)) for change in wanted.get("changes", [])]
     lines = []
     for change, config in variations(small, wanted.get("odd", False)):
         made = attempt(on_meta, config)
         if not isinstance(made, str):
-            # what no initialiser gives is not found on the meta device
-            made = made | {name: base[name] for name in unmade}
+            # the values that no initialiser gives are not found on the meta device
+            made = {name: (*t[:2], base[name][2], None) if name in unmade and t[2] is None else t for name, t in made.items()}
         lines.append(line(change, made))
     source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
     out = {
         "source": source,
         "small": small,
         "tensors": [inits.row(name, tensor) for name, tensor in base.items()],
+        "values": values,
         "models": models,
         "variations": lines,
         "published": {name: {"config": config, **published({"architectures": names[:1]} | config)}
@@ -212,7 +232,7 @@ def record(family):
     text = re.sub(r'(\{"(?:set|drop)")', r"\n\1", text)
     (ROOT / f"tests/vectors/hf/{family}.json").write_text(text + "\n")
     refused = sum("refused" in line for line in lines)
-    missing = sorted(unmade)
+    missing = sorted(name for name, tensor in base.items() if tensor[2] is None)
     print(family, len(names), "architectures,", len(models), "models,", len(lines), "variations,", refused, "refused;",
           f"no initialiser gives {missing}" if missing else "", flush=True)
 

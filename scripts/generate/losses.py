@@ -56,7 +56,7 @@ def main():
     print("| --- |" + " ---: |" * len(STYLES))
     far = []
     for family in FAMILIES:
-        config = json.loads((ROOT / f"tests/vectors/hf/{family}.json").read_text())["small"]["config"]
+        config = json.loads((ROOT / f"tests/vectors/hf/{family}.json").read_text())["small"]
         layers = "n_layer" if family == "gpt2" else "num_hidden_layers"
         config |= {"vocab_size": VOCABULARY, layers: 2, "layer_types": None}
         cells = []

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use seedtensors::{Dtype, Init, Sampler, Shape};
+use seedtensors::{Init, Sampler, Shape};
 use seedtensors_checkpoint::{Config, Recipe, render};
 use serde_json::Value;
 
@@ -42,6 +42,12 @@ impl Records {
     /// Changes of the small configuration, under `models` or `variations`.
     pub(crate) fn changes(&self, key: &str) -> impl Iterator<Item = Change<'_>> {
         self.file[key].as_array().unwrap().iter().map(|line| Change { records: self, line })
+    }
+
+    /// The first values of tensors of the small configuration that no initialiser gives, by name.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&String, Vec<f64>)> {
+        let numbers = |value: &Value| value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
+        self.file["values"].as_object().unwrap().iter().map(move |(name, value)| (name, numbers(value)))
     }
 
     /// The published configurations: name, configuration, tensors, parameters, hash.
@@ -124,11 +130,11 @@ fn made(inits: &Value, row: &Value) -> Made {
 
 /// The tensors of a recipe.
 pub(crate) fn ours(recipe: &Recipe) -> Tensors {
-    let dtype = |dtype: Dtype| dtype.name().to_owned();
     let made = |tensor: &seedtensors_checkpoint::Tensor| Made {
         shape: tensor.dims().to_vec(),
-        dtype: dtype(tensor.dtype),
-        sampler: Some(tensor.sampler().unwrap()),
+        dtype: tensor.dtype.name().to_owned(),
+        // a function's values are compared as numbers
+        sampler: tensor.function.is_none().then(|| tensor.sampler().unwrap()),
         padding: tensor.padding,
     };
     recipe.tensors.iter().map(|tensor| (tensor.name.clone(), made(tensor))).collect()

@@ -411,7 +411,7 @@ fn recipes() -> Vec<Value> {
             Dtype::ALL.iter().copied().cycle().skip(i % 3).take(3).find(|dtype| sampler.check(*dtype).is_ok())?;
         let shard = (i % 3 == 1).then(|| part.clone());
         let name = names[i % names.len()].to_owned();
-        Some(Tensor { name, shape, dtype, init, padding: None, shard })
+        Some(Tensor { name, shape, dtype: dtype.into(), init, function: None, padding: None, shard })
     });
     let each = |tensor: Tensor| {
         json!({
@@ -452,7 +452,7 @@ fn headers() -> Vec<Value> {
         let shape = Shape::new(&[2, 3]).expect("a shape");
         let init = Init::ones();
         let dtype = Dtype::ALL[i % 3];
-        let tensor = Tensor { name: name.to_owned(), shape, dtype, init, padding: None, shard: None };
+        let tensor = Tensor { name: name.to_owned(), shape, dtype: dtype.into(), init, function: None, padding: None, shard: None };
         let seed = [42, u64::MAX][i % 2];
         json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": header(&tensor, seed) })
     };
