@@ -213,7 +213,9 @@ def record(family):
         made = attempt(on_meta, config)
         if not isinstance(made, str):
             # the values that no initialiser gives are not found on the meta device
-            made = {name: (*t[:2], base[name][2], None) if name in unmade and t[2] is None else t for name, t in made.items()}
+            # by the end of the name, in a layer that the small configuration lacks
+            ends = {name.split(".")[-1]: base[name][2] for name in unmade}
+            made = {name: (*t[:2], ends.get(name.split(".")[-1]), None) if t[2] is None else t for name, t in made.items()}
         lines.append(line(change, made))
     source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
     out = {

@@ -61,9 +61,12 @@ class TensorSpec:
     def shape(self) -> list[int]: ...
     @property
     def dtype(self) -> str:
-        """"f32", "f16" or "bf16"."""
+        """"f32", "f16", "bf16", or "i64" of a constant."""
     @property
     def init(self) -> Init: ...
+    @property
+    def function(self) -> str | None:
+        """The function that the values of the initialiser go through, such as "log", or None."""
     @property
     def padding(self) -> int | None:
         """The index in the first dimension that is zeros, or None."""
