@@ -161,14 +161,23 @@ fn fill_slots(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-// `position` may be negative, as a wrapped number. Then it is not below the count either.
-fn store_f32(position: u32, bits: u32) {
-    if position < params.count {
-        words[params.first + position] = bits;
+// Stores an element of a run of `length` elements, which begins at `start`. A negative `position`, a wrapped number, is
+// outside, too.
+fn store_f32(start: u32, position: u32, length: u32, bits: u32) {
+    if position < length {
+        words[params.first + start + position] = bits;
     }
 }
 
-// As store_f32, for two halves in one word. `position` is even.
+// Stores four elements.
+fn store_four(start: u32, position: u32, length: u32, bits: vec4<u32>) {
+    store_f32(start, position, length, bits.x);
+    store_f32(start, position + 1u, length, bits.y);
+    store_f32(start, position + 2u, length, bits.z);
+    store_f32(start, position + 3u, length, bits.w);
+}
+
+// As store_f32, for two halves in one word of the only run. `position` is even.
 fn store_halves(position: u32, pair: u32) {
     if position >= params.count {
         return;
@@ -199,10 +208,7 @@ fn fill_words(@builtin(global_invocation_id) id: vec3<u32>) {
         values = vec4(values.yzw, pair.b.x);
     }
     if DTYPE == DTYPE_F32 {
-        store_f32(position, values.x);
-        store_f32(position + 1u, values.y);
-        store_f32(position + 2u, values.z);
-        store_f32(position + 3u, values.w);
+        store_four(0u, position, params.count, values);
     } else {
         let pairs = pack_halves(values);
         store_halves(position, pairs.x);
@@ -244,10 +250,7 @@ fn fill_scattered(@builtin(global_invocation_id) id: vec3<u32>) {
         found = select(vec4(0u), found, kept);
     }
     if DTYPE == DTYPE_F32 {
-        store_f32(position, found.x);
-        store_f32(position + 1u, found.y);
-        store_f32(position + 2u, found.z);
-        store_f32(position + 3u, found.w);
+        store_four(0u, position, params.count, found);
     } else {
         let pairs = pack_halves(found);
         store_halves(position, pairs.x);
@@ -261,22 +264,7 @@ fn elements_of_thread() -> u32 {
     return select(12u, 16u, DTYPE == DTYPE_F32);
 }
 
-// Stores an element of a run of `length`. A negative `position`, a wrapped number, is outside, too.
-fn store_run_f32(start: u32, position: u32, length: u32, bits: u32) {
-    if position < length {
-        words[params.first + start + position] = bits;
-    }
-}
-
-// Stores four elements of a run.
-fn store_four(start: u32, position: u32, length: u32, bits: vec4<u32>) {
-    store_run_f32(start, position, length, bits.x);
-    store_run_f32(start, position + 1u, length, bits.y);
-    store_run_f32(start, position + 2u, length, bits.z);
-    store_run_f32(start, position + 3u, length, bits.w);
-}
-
-// As store_run_f32, for two halves of a word, both in the run.
+// As store_f32, for two halves of a word, both in the run.
 fn store_run_halves(start: u32, position: u32, length: u32, pair: u32) {
     if position < length && position + 1u < length {
         words[params.first + (start + position) / 2u] = pair;
