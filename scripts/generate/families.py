@@ -110,10 +110,22 @@ def build(config):
 def on_meta(config):
     """The tensors of a model, by name: shape, dtype, initialiser (None where no initialiser gives it), row of zeros."""
     with torch.device("meta"):
-        model = build(config)
+        # Wav2Vec2 makes a parameter by torch.Tensor, which is on the CPU
+        model = build(config).to("meta")
     text = str(stt.recipe(model, others="skip"))
     made = {t["name"]: (t["shape"], t["dtype"], t["init"], t.get("padding")) for t in tomllib.loads(text)["tensor"]}
+    made = weight_norms(model, made)
     return {name: made.get(name, (shape, dtype, None, None)) for name, (shape, dtype) in stored(model).items()}
+
+
+def weight_norms(model, made):
+    """With the directions of weight norms, which keep PyTorch's own initialisation of a convolution, U(+-1 / sqrt(fan_in)):
+    what a model writes to the weight goes to a copy."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(".parametrizations.weight.original1"):
+            bound = math.prod(parameter.shape[1:]) ** -0.5
+            made[name] = (list(parameter.shape), DTYPES[parameter.dtype], {"uniform": {"low": -bound, "high": bound}}, None)
+    return made
 
 
 def stored(model):
@@ -152,6 +164,9 @@ def both(config):
             value = values.flatten()[0].item()
             init = {0: "zeros", 1: "ones"}.get(value, {"constant": {"value": float(value)}})
             tensors[name] = (shape, dtype, init, None)
+        elif name.endswith(".original1"):
+            high = made[name][2]["uniform"]["high"]
+            assert high * 0.99 < values.abs().max() < high * 1.01 and abs(values.std() * 3**0.5 / high - 1) < 0.05, name
         elif made[name][2] is None:
             VALUES[name] = [float(f"{value:.6g}") for value in values.double().flatten()[:4096].tolist()]
     return tensors
@@ -159,7 +174,7 @@ def both(config):
 
 def published(config):
     with torch.device("meta"):
-        model = build(config)
+        model = build(config).to("meta")
     shapes = {name: shape for name, (shape, _) in stored(model).items()}
     lines = sorted(f"{name} {shape}\n" for name, shape in shapes.items())
     parameters = sum(math.prod(shape) for shape in shapes.values())
