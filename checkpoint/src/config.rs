@@ -150,7 +150,9 @@ pub(crate) fn architecture(config: &Config, names: &[impl AsRef<str>]) -> Result
         None | Some(serde_json::Value::Null) => first(),
         Some(serde_json::Value::Array(list)) => match list.first() {
             None => first(),
-            Some(serde_json::Value::String(name)) if names.iter().any(|known| known.as_ref() == name) => Ok(name.clone()),
+            Some(serde_json::Value::String(name)) if names.iter().any(|known| known.as_ref() == name) => {
+                Ok(name.clone())
+            }
             Some(other) => {
                 let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
                 Err(refuse(format!("there is no recipe for the architecture {other}, but for {names}")))

@@ -18,7 +18,7 @@ pub(crate) enum Elementwise {
     /// An integer, the same for each.
     Integer(i64),
     /// A function of what is drawn.
-    Function(FunctionOf),
+    Function(Box<FunctionOf>),
 }
 
 /// A function, and the fill that it is of.
@@ -48,7 +48,7 @@ impl Elementwise {
             dims.len().checked_sub(from_end).map_or(otherwise, |index| dims[index])
         };
         let start: &[u64] = tensor.shard.as_ref().map_or(&[], |shard| &shard.start);
-        Ok(Self::Function(FunctionOf {
+        Ok(Self::Function(Box::new(FunctionOf {
             function,
             dtype,
             drawn: Filler::new(fill, Dtype::F32)?,
@@ -57,7 +57,7 @@ impl Elementwise {
             first_row: last(start, 2, 0),
             first_column: last(start, 1, 0),
             whole_columns: last(tensor.shape.dims(), 1, 1),
-        }))
+        })))
     }
 
     /// Fills `out` with the bytes of elements from `start` on, in native order.

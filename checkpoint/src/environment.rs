@@ -47,8 +47,7 @@ pub(crate) fn environment(keys: &Arc<Keys>) -> Environment<'static> {
     environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
     environment.add_function("ln", |x: f64| libm::log(x));
-    environment
-        .add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(refuse(message)) });
+    environment.add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(refuse(message)) });
     environment.add_function("role_of", role_of);
     let own = Arc::clone(keys);
     environment.add_function("config", move |names: Value, kind: Value, default: Rest<Value>| {
@@ -101,7 +100,9 @@ fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part
     let has_head = part.as_ref().map(|part| part.has_head);
     environment.add_function("architecture", move || match (has_head, known.base()) {
         (Some(false), Some(base)) => Ok(base.to_owned()),
-        (Some(_), _) => known.architectures.first().map(|&name| name.to_owned()).ok_or_else(|| refuse("no architecture")),
+        (Some(_), _) => {
+            known.architectures.first().map(|&name| name.to_owned()).ok_or_else(|| refuse("no architecture"))
+        }
         (None, _) => architecture(&own.config, &known.architectures),
     });
     let (own, style) = (Arc::clone(keys), style.to_owned());
@@ -116,12 +117,13 @@ fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part
         };
         // defaults of the larger model, in place of those of the part's family
         for name in options.args().filter(|name| *name != "has_head") {
-            let value: Serde<serde_json::Value> = Serde(serde_json::to_value(options.get::<Value>(name)?).map_err(|error| refuse(error.to_string()))?);
+            let value: Serde<serde_json::Value> =
+                Serde(serde_json::to_value(options.get::<Value>(name)?).map_err(|error| refuse(error.to_string()))?);
             keys.config.entry(name).or_insert(value.0);
         }
-        let family = families().find(|family| family.model_type == model_type).ok_or_else(|| {
-            refuse(format!("{}model_type must be that of a family, not {model_type:?}", keys.path))
-        })?;
+        let family = families()
+            .find(|family| family.model_type == model_type)
+            .ok_or_else(|| refuse(format!("{}model_type must be that of a family, not {model_type:?}", keys.path)))?;
         if depth >= MOST_NESTED {
             return Err(refuse(format!("{}model_type must not have parts, as {model_type:?} has", keys.path)));
         }

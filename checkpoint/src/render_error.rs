@@ -112,4 +112,3 @@ pub(crate) fn plain(error: &Error) -> RenderError {
         RenderError::Template { place, what }
     }
 }
-

@@ -99,7 +99,8 @@ impl TensorSpec {
             (TensorDtype::Float(_), Some(_)) => sampler.check(Dtype::F32).map_err(|error| refuse(Key::Init, &error))?,
             (TensorDtype::Float(dtype), None) => sampler.check(dtype).map_err(|error| refuse(Key::Init, &error))?,
             (TensorDtype::I64, _) => {
-                integer(&sampler).ok_or_else(|| refuse(Key::Init, &"i64 needs an init of one whole number, such as zeros"))?;
+                integer(&sampler)
+                    .ok_or_else(|| refuse(Key::Init, &"i64 needs an init of one whole number, such as zeros"))?;
             }
         }
         if let Some(function) = function {

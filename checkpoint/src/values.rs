@@ -58,6 +58,7 @@ enum Content {
 }
 
 /// A tensor's fill, with its parameters computed.
+#[expect(clippy::large_enum_variant, reason = "one for each tensor, behind an Arc")]
 enum Prepared {
     /// Filled by the library.
     Fill {

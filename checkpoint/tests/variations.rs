@@ -1,5 +1,6 @@
 //! The families' recipes against transformers where a key of the configuration is left out, is null, or has an odd
 //! value (tests/vectors/hf, recorded by scripts/generate/families.py).
+#![allow(clippy::print_stdout, reason = "with --nocapture the test prints its counts")]
 
 #[path = "common/records.rs"]
 mod records;
@@ -46,7 +47,9 @@ fn a_changed_key_gives_what_transformers_makes_or_is_refused_by_name() {
                 (Err(_), Err(message)) if message.contains(&key) => "refused by both",
                 (Err(_), Ok(_)) if !is_read(&config, &key) => "no part of the tensors",
                 (Err(_), Ok(_)) if is_listed(ONLY_OURS_TAKES) => "refused by transformers alone",
-                (Ok(_), Err(message)) if message.contains(&key) && is_listed(ONLY_OURS_REFUSES) => "refused by us alone",
+                (Ok(_), Err(message)) if message.contains(&key) && is_listed(ONLY_OURS_REFUSES) => {
+                    "refused by us alone"
+                }
                 (Ok(theirs), Ok(recipe)) if ours(&recipe) == *theirs => "same",
                 (theirs, mine) => {
                     let why = match (theirs, mine) {

@@ -237,7 +237,7 @@ def record(family):
         "source": source,
         "small": small,
         "tensors": [inits.row(name, tensor) for name, tensor in base.items()],
-        "values": values,
+        **({"values": values} if values else {}),
         "models": models,
         "variations": lines,
         "published": {name: {"config": config, **published({"architectures": names[:1]} | config)}

@@ -24,13 +24,12 @@ FAMILIES = {
 }
 # families that have no template; their recipes come from their own code
 OTHERS = {
-    "deepseek_v3": "DeepseekV3ForCausalLM",
-    "gemma2": "Gemma2ForCausalLM",
-    "gpt_oss": "GptOssForCausalLM",
-    "olmo2": "Olmo2ForCausalLM",
-    "phi3": "Phi3ForCausalLM",
-    "qwen3_moe": "Qwen3MoeForCausalLM",
+    "arcee": "ArceeForCausalLM",
+    "dots1": "Dots1ForCausalLM",
+    "exaone4": "Exaone4ForCausalLM",
+    "seed_oss": "SeedOssForCausalLM",
 }
+OTHER_SIZES = {"dots1": {**EXPERTS, "n_shared_experts": 1, "first_k_dense_replace": 1}}
 
 
 def meta(kind, architecture, sizes):
@@ -81,18 +80,18 @@ def test_replay_is_the_command_s_recipe(kind, tmp_path):
 def test_a_recipe_of_a_model_without_a_template(kind, tmp_path):
     import transformers
 
-    model = meta(kind, OTHERS[kind], CAUSAL[kind])
+    model = meta(kind, OTHERS[kind], OTHER_SIZES.get(kind, {}))
     recipe = stt.recipe(model)
     with pytest.raises(ValueError, match="there is no recipe for model_type"):
         st.Recipe.from_config(json.dumps(model.config.to_dict()))
     (tmp_path / "recipe").mkdir()
     theirs = written(recipe, tmp_path / "recipe")
-    ours = replayed(meta(kind, OTHERS[kind], CAUSAL[kind]), tmp_path / "replay")
+    ours = replayed(meta(kind, OTHERS[kind], OTHER_SIZES.get(kind, {})), tmp_path / "replay")
     compare({name: t for name, t in ours.items() if name in theirs}, theirs)
     model.config.save_pretrained(tmp_path / "recipe")
     loaded, info = getattr(transformers, OTHERS[kind]).from_pretrained(tmp_path / "recipe", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
-    for name, parameter in meta(kind, OTHERS[kind], CAUSAL[kind]).named_parameters():
+    for name, parameter in meta(kind, OTHERS[kind], OTHER_SIZES.get(kind, {})).named_parameters():
         assert loaded.get_parameter(name).shape == parameter.shape
     again = saved(loaded, tmp_path / "again")
     compare(again, ours)

@@ -452,7 +452,15 @@ fn headers() -> Vec<Value> {
         let shape = Shape::new(&[2, 3]).expect("a shape");
         let init = Init::ones();
         let dtype = Dtype::ALL[i % 3];
-        let tensor = Tensor { name: name.to_owned(), shape, dtype: dtype.into(), init, function: None, padding: None, shard: None };
+        let tensor = Tensor {
+            name: name.to_owned(),
+            shape,
+            dtype: dtype.into(),
+            init,
+            function: None,
+            padding: None,
+            shard: None,
+        };
         let seed = [42, u64::MAX][i % 2];
         json!({ "name": name, "dtype": dtype.name(), "seed": seed.to_string(), "json": header(&tensor, seed) })
     };
