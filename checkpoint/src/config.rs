@@ -72,7 +72,7 @@ impl Keys {
 
 /// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
 ///
-/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `text or list`, `table`,
+/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `text or list`, `index or list`, `table`, `number` (from 0),
 /// `std` (a decimal number from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
 pub(crate) fn typed(keys: &Keys, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
     // a null is a given value: transformers replaces an absent key by its default, a null it keeps
@@ -113,6 +113,8 @@ fn rule(kind: &str) -> Option<&'static str> {
         "table" => "a table",
         "list" => "a list",
         "text or list" => "a text or a list",
+        "index or list" => "a whole number or a list",
+        "number" => "a number from 0",
         "std" => "a decimal number from 0",
         "std above 0" => "a decimal number above 0",
         "std up to 1" => "a decimal number from 0 to 1",
@@ -135,6 +137,8 @@ fn is_of(kind: &str, value: &serde_json::Value) -> bool {
         "table" => value.is_object(),
         "list" => value.is_array(),
         "text or list" => value.is_string() || value.is_array(),
+        "index or list" => value.is_i64() || value.is_array(),
+        "number" => value.as_f64().is_some_and(|number| number >= 0.0),
         "std" => number().is_some_and(|number| number >= 0.0),
         "std above 0" => number().is_some_and(|number| number > 0.0),
         "std up to 1" => number().is_some_and(|number| (0.0..=1.0).contains(&number)),

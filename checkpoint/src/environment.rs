@@ -47,7 +47,11 @@ pub(crate) fn environment(keys: &Arc<Keys>) -> Environment<'static> {
     environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
     environment.add_function("ln", |x: f64| libm::log(x));
-    environment.add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(refuse(message)) });
+    // a message about a key of a part begins with the part's name
+    let path = keys.path.clone();
+    environment.add_function("raise_exception", move |message: String| -> Result<Value, Error> {
+        Err(refuse(format!("{path}{message}")))
+    });
     environment.add_function("role_of", role_of);
     let own = Arc::clone(keys);
     environment.add_function("config", move |names: Value, kind: Value, default: Rest<Value>| {

@@ -26,7 +26,7 @@ impl Family {
 
     /// The architecture without a head, which models of several parts contain.
     pub(crate) fn base(&self) -> Option<&'static str> {
-        self.architectures.iter().copied().find(|name| name.ends_with("Model"))
+        self.architectures.iter().copied().find(|name| name.ends_with("Model") && !name.ends_with("LMHeadModel"))
     }
 
     /// Reads the comment at the top of a template: lines `architectures:`, `source:` and `styles:`, and before them

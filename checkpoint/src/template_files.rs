@@ -78,6 +78,7 @@ pub(crate) const FILES: &[(&str, &str)] = files![
     "families/starcoder2.jinja",
     "families/t5.jinja",
     "families/vit.jinja",
+    "families/wav2vec2.jinja",
     "families/whisper.jinja",
     "families/xlm-roberta-xl.jinja",
     "families/xlm-roberta.jinja",

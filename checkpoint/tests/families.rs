@@ -249,7 +249,7 @@ fn what_is_wrong_is_said_with_its_place() {
     assert_eq!(refusal(json!({}), "hf", None), "the config needs the model_type of a family");
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
-    assert_eq!(refusal(huge, "hf", None), "shared/decoder.jinja:53: range has too many elements");
+    assert_eq!(refusal(huge, "hf", None), "shared/decoder.jinja:46: range has too many elements");
 }
 
 #[test]

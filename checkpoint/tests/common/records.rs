@@ -49,7 +49,12 @@ impl Records {
     /// The first values of tensors of the small configuration that no initialiser gives, by name.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&String, Vec<f64>)> {
         let numbers = |value: &Value| value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
-        self.file.get("values").and_then(Value::as_object).into_iter().flatten().map(move |(name, value)| (name, numbers(value)))
+        self.file
+            .get("values")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(move |(name, value)| (name, numbers(value)))
     }
 
     /// The published configurations: name, configuration, tensors, parameters, hash.
@@ -145,14 +150,20 @@ pub(crate) fn ours(recipe: &Recipe) -> Tensors {
 /// A family's recipe, or the message that refuses the configuration.
 pub(crate) fn rendered(config: &Config, style: &str) -> Result<Recipe, String> {
     let text = render(config, style, None).map_err(|error| error.to_string())?;
-    Recipe::parse(&text).map_err(|error| format!("{error}\n{text}"))
+    Recipe::parse(&text).map_err(|error| error.to_string())
 }
 
-/// Every tensor that differs, ours and theirs.
+/// Every tensor that differs, ours and theirs. Values that no initialiser gives are compared as numbers, elsewhere.
 pub(crate) fn differing(ours: &Tensors, theirs: &Tensors) -> Vec<String> {
     let names = ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
+    let same = |name: &String| match (ours.get(name), theirs.get(name)) {
+        (Some(ours), Some(theirs)) if theirs.sampler.is_none() => {
+            (&ours.shape, &ours.dtype, ours.padding) == (&theirs.shape, &theirs.dtype, theirs.padding)
+        }
+        (ours, theirs) => ours == theirs,
+    };
     names
-        .filter(|name| ours.get(*name) != theirs.get(*name))
+        .filter(|name| !same(name))
         .map(|name| format!("  {name}: ours {:?}, theirs {:?}", ours.get(name), theirs.get(name)))
         .collect()
 }
