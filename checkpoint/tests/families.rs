@@ -76,11 +76,14 @@ fn values_of_functions_are_those_of_transformers() {
                     }
                 }
                 _ => {
-                    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-                    let (mine, other) = (mean(&ours), mean(&theirs));
-                    let variance = ours.iter().map(|value| (value - mine).powi(2)).sum::<f64>() / ours.len() as f64;
-                    let error = (variance / ours.len() as f64 + variance / theirs.len() as f64).sqrt();
-                    assert!((mine - other).abs() < 5.0 * error, "{what}: {mine}, {other}, {error}");
+                    // the mean, and the square of its standard error
+                    let mean = |values: &[f64]| {
+                        let n = values.len() as f64;
+                        let mean = values.iter().sum::<f64>() / n;
+                        (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n * (n - 1.0)))
+                    };
+                    let ((mine, a), (other, b)) = (mean(&ours), mean(&theirs));
+                    assert!((mine - other).abs() < 5.0 * (a + b).sqrt(), "{what}: {mine}, {other}, {a}, {b}");
                 }
             }
             compared += 1;

@@ -12,7 +12,7 @@ import seedtensors as st
 
 RECORDS = pathlib.Path(__file__).resolve().parents[3] / "tests/vectors/hf"
 FAMILIES = sorted(path.stem for path in RECORDS.glob("*.json"))
-LENGTH = 32
+LENGTH = 12
 
 
 def inputs(model):
@@ -34,7 +34,8 @@ def inputs(model):
         height, width = size if isinstance(size, (list, tuple)) else (size, size)
         found["pixel_values"] = torch.randn(2, vision.num_channels, height, width, dtype=model.dtype)
     if config.is_encoder_decoder:
-        found["decoder_input_ids"] = torch.randint(5, config.vocab_size - 5, (1 if len(found) == 1 and "input_features" in found else 2, LENGTH))
+        batch = len(next(iter(found.values())))
+        found["decoder_input_ids"] = torch.randint(5, config.vocab_size - 5, (batch, LENGTH))
     return found
 
 
@@ -51,6 +52,12 @@ def test_transformers_loads_it(family, dtype, max_shard_size, tmp_path):
     assert not wrong
     assert model.dtype == getattr(torch, dtype)
     given = inputs(model.eval())
+    if (family, dtype) == ("deberta", "bfloat16"):
+        # two biases are f32 in a bf16 model, which transformers' own new model cannot run, either
+        fresh = type(model)._from_config(model.config)
+        with pytest.raises(RuntimeError, match="same dtype"):
+            fresh(**given)
+        return
     with torch.no_grad():
         outputs = model(**given)
     tensors = [value for value in outputs.values() if isinstance(value, torch.Tensor) and value.is_floating_point()]
