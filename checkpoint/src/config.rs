@@ -7,7 +7,7 @@ use minijinja::{Error, ErrorKind, Value};
 /// A model's configuration: the variables of a template.
 pub type Config = serde_json::Map<String, serde_json::Value>;
 
-/// A key of a configuration that a template asked for in vain.
+/// A key of a configuration that is missing, or has a value of another type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -71,9 +71,7 @@ impl Keys {
 }
 
 /// A key's value, which must be of a type. An absent key takes the default, and is an error where there is none.
-///
-/// Types are `size` (a whole number above 0), `count` (from 0), `index` (any), `size or two`, `bool`, `text`, `list`, `text or list`, `index or list`, `table`, `number` (from 0),
-/// `std` (a decimal number from 0), `std above 0`, and `std up to 1`; each may be followed by ` or null`.
+/// The types are those that [`render`](crate::render) lists.
 pub(crate) fn typed(keys: &Keys, names: &[String], kind: &str, default: Option<&Value>) -> Result<Value, Error> {
     // a null is a given value: transformers replaces an absent key by its default, a null it keeps
     let given = names.iter().find_map(|name| keys.get(name).map(|value| (name, value)));

@@ -21,7 +21,7 @@ pub(crate) enum Elementwise {
     Function(Box<FunctionOf>),
 }
 
-/// A function, and the fill that it is of.
+/// A function of drawn values, and the fill that draws them.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionOf {
     function: Function,

@@ -13,17 +13,17 @@ use crate::template_files::FILES;
 
 /// The most steps of a template. Kimi K2's size, 61 layers of 384 experts, takes 10 million.
 pub(crate) const FUEL: u64 = 100_000_000;
-/// The most tables of a configuration that a template can be in: a model, its text model, and one more.
+/// The most templates within each other, each for a table of the one before: a model, its text model, and one more.
 const MOST_NESTED: usize = 3;
 
-/// A family's template where it is a part of a larger model's.
+/// A family's template, rendered as a part of a larger model.
 #[derive(Clone, Debug)]
 struct Part {
     /// The beginning of its tensors' names.
     prefix: String,
     /// Whether it has the head of its first architecture.
     has_head: bool,
-    /// The number of templates that it is in.
+    /// The number of templates around it.
     depth: usize,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn environment(keys: &Arc<Keys>) -> Environment<'static> {
     // the result is TOML, not HTML
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    // errors then have the source and the range, from which the name of what is undefined comes
+    // errors then have the source and the range, which give the name of an undefined value
     environment.set_debug(true);
     // a line with nothing but a block leaves no line in the recipe
     if let Ok(syntax) =

@@ -43,7 +43,7 @@ impl Function {
         }
     }
 
-    /// A value, from the drawn one and the element's index in the last two dimensions; `columns` is the last one's size.
+    /// A value, from the drawn one and the element's index in the last two dimensions. The last has `columns`.
     pub(crate) fn value(self, drawn: f32, row: u64, column: u64, columns: u64) -> f32 {
         let value = match self {
             Self::Log => libm::log(drawn.into()),

@@ -23,7 +23,7 @@ fn at(place: &Option<Place>) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// A style that there is none of.
+    /// An unknown style.
     #[error("there is no style {style:?}, but {}", known.join(", "))]
     Style {
         /// The style that was asked for.
@@ -44,7 +44,7 @@ pub enum RenderError {
     /// A configuration without a `model_type`.
     #[error("the config needs the model_type of a family")]
     NoFamily,
-    /// A `model_type` that there is no template for.
+    /// A `model_type` without a template.
     #[error("there is no recipe for model_type {model_type:?}; the nearest are {}", nearest.join(", "))]
     Family {
         /// The model type.

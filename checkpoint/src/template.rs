@@ -25,13 +25,15 @@ const LARGEST: usize = 64 << 20;
 /// `model_type`.
 ///
 /// A template of one's own has the configuration's keys as variables, a null as `none`, and `style`, which a key of
-/// that name replaces. Every template may import `"styles/" ~ style ~ ".jinja"` and `"shared/tensors.jinja"`, but no file.
-/// Besides Jinja's own functions it has
+/// that name replaces. Every template may import `"styles/" ~ style ~ ".jinja"` and `"shared/tensors.jinja"`, but no
+/// file. Besides Jinja's own functions it has
 ///
 /// - `config(name, type, default)`: a key of the configuration, which must be of the type; an absent key takes the
 ///   default, or is refused where there is none. Types are `"size"` (a whole number above 0), `"count"` (from 0),
-///   `"index"` (any), `"size or two"`, `"bool"`, `"text"`, `"list"`, `"text or list"`, `"index or list"`, `"table"`, `"number"` (from 0), `"std"` (a decimal number from 0), `"std above 0"` and
-///   `"std up to 1"`, each with `" or null"` where a null is allowed. Of a list of names the first that is there counts.
+///   `"index"` (any), `"size or two"`, `"bool"`, `"text"`, `"list"`, `"text or list"`, `"index or list"`, `"table"`,
+///   `"number"` (from 0), `"std"` (a decimal number from 0), `"std above 0"` and `"std up to 1"`, each with
+///   `" or null"` where a null is allowed. `"size or two"` gives a list of two. Of a list of names the first that is
+///   there counts.
 /// - `architecture([names])`: the first of the configuration's `architectures`, which must be one of the names.
 /// - `sqrt(x)`, `ln(x)`, the natural logarithm, and `raise_exception(message)`.
 ///

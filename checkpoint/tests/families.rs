@@ -49,8 +49,8 @@ fn tensors_are_those_that_transformers_makes() {
     assert!(compared > 1000, "{compared}");
 }
 
-/// Values of functions: those of indices alone are transformers' to 2e-6, drawn ones have its mean within 5 standard errors
-/// (a false alarm in 1.7 million).
+/// Values of functions: those of indices alone are transformers' to 2e-6. Drawn ones have its mean within 5 standard
+/// errors (a false alarm in 1.7 million).
 #[test]
 fn values_of_functions_are_those_of_transformers() {
     let folder = tempfile::tempdir().unwrap();
@@ -213,7 +213,7 @@ fn the_configurations_dtype_is_the_default() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_name_the_line_and_the_key() {
     let refusal = |config: Value, style: &str, template: Option<&str>| {
         let config: Config = config.as_object().unwrap().clone();
         render(&config, style, template.map(|text| ("mine.jinja", text))).unwrap_err().to_string()
@@ -223,21 +223,22 @@ fn what_is_wrong_is_said_with_its_place() {
     other["architectures"] = json!(["LlamaForMaskedLM"]);
     assert_eq!(
         refusal(other, "hf", None),
-        "shared/decoder.jinja:14: there is no recipe for the architecture \"LlamaForMaskedLM\", but for LlamaForCausalLM, \
-         LlamaModel, LlamaForSequenceClassification, LlamaForTokenClassification, LlamaForQuestionAnswering"
+        "shared/decoder.jinja:15: there is no recipe for the architecture \"LlamaForMaskedLM\", but for \
+         LlamaForCausalLM, LlamaModel, LlamaForSequenceClassification, LlamaForTokenClassification, \
+         LlamaForQuestionAnswering"
     );
     let mut text = small.clone();
     text["architectures"] = json!("LlamaForCausalLM");
     assert_eq!(
         refusal(text, "hf", None),
-        "shared/decoder.jinja:14: architectures must be a list of names, not \"LlamaForCausalLM\""
+        "shared/decoder.jinja:15: architectures must be a list of names, not \"LlamaForCausalLM\""
     );
     // a text that would add lines to the recipe
     let mut lines = small.clone();
     lines["vocab_size"] = json!("1]\ninit = \"ones\"");
     assert_eq!(
         refusal(lines, "hf", None),
-        "shared/decoder.jinja:15: vocab_size must be a whole number above 0, not \"1]\\ninit = \\\"ones\\\"\""
+        "shared/decoder.jinja:16: vocab_size must be a whole number above 0, not \"1]\\ninit = \\\"ones\\\"\""
     );
     let missing = refusal(json!({}), "hf", Some("{{ config('n', 'size') }}"));
     assert_eq!(missing, "mine.jinja:1: the config lacks n");
@@ -252,7 +253,7 @@ fn what_is_wrong_is_said_with_its_place() {
     assert_eq!(refusal(json!({}), "hf", None), "the config needs the model_type of a family");
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
-    assert_eq!(refusal(huge, "hf", None), "shared/decoder.jinja:46: range has too many elements");
+    assert_eq!(refusal(huge, "hf", None), "shared/decoder.jinja:48: range has too many elements");
 }
 
 #[test]

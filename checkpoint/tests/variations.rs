@@ -40,7 +40,6 @@ fn a_changed_key_gives_what_transformers_makes_or_is_refused_by_name() {
     for family in families() {
         for change in Records::of(family.model_type).changes("variations") {
             let (config, (key, value)) = (change.config(), change.key());
-            // the name of a key in a table, as an error has it
             let is_listed = |list: &[(&str, &str)]| list.contains(&(key.as_str(), value.as_str()));
             let theirs = change.tensors();
             let outcome = match (&theirs, rendered(&config, "hf")) {

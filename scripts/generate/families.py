@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Records what transformers makes of the configurations of model families, into tests/vectors/hf/FAMILY.json:
 
-    pip install torch transformers && scripts/python wheel all && target/python/all/bin/python scripts/generate/families.py [FAMILY...]
+    pip install torch transformers && scripts/python wheel all
+    target/python/all/bin/python scripts/generate/families.py [FAMILY...]
+    target/python/all/bin/python scripts/generate/families.py --table    makes docs/families.md from the records
 
 families/FAMILY.json has the configurations: a small one, changes of it, and published ones. Recorded are
 
@@ -37,12 +39,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # keys that name the model, and are no part of it
 FIXED = {"model_type", "architectures", "transformers_version"}
+# lower-case attributes of config classes that are no keys
+NO_KEYS = {"sub_configs", "attribute_map", "keys_to_ignore_at_inference", "base_config_key"}
 
 DTYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16", torch.int64: "i64"}
 
 SIZES = ["hidden_size", "intermediate_size", "vocab_size", "num_hidden_layers", "num_attention_heads",
-         "num_key_value_heads", "head_dim", "num_local_experts", "n_embd", "n_layer", "n_head", "n_positions", "n_inner",
-         "max_position_embeddings", "type_vocab_size", "image_size", "patch_size", "num_channels", "pooler_output_size"]
+         "num_key_value_heads", "head_dim", "num_local_experts", "n_embd", "n_layer", "n_head", "n_positions",
+         "n_inner", "max_position_embeddings", "type_vocab_size", "image_size", "patch_size", "num_channels",
+         "pooler_output_size"]
 ODD = {key: [0, -1, 2.5, "4", True] for key in SIZES} | {
     "num_attention_heads": [0, -1, 3, "4"],
     "n_head": [0, -1, 3, "4"],
@@ -90,7 +95,7 @@ def dropped_and_null(config, path):
     if "model_type" in config:
         kind = type(transformers.AutoConfig.for_model(config["model_type"]))
         known |= {key for key in kind.__dict__.get("__annotations__", {}) if not key.startswith("_") and key.islower()}
-    for key in sorted(known - FIXED - {"sub_configs", "attribute_map", "keys_to_ignore_at_inference", "base_config_key"}):
+    for key in sorted(known - FIXED - NO_KEYS):
         if key in config:
             yield {"drop": path + key}, {k: v for k, v in config.items() if k != key}
         yield {"set": {path + key: None}}, config | {key: None}
@@ -119,12 +124,13 @@ def on_meta(config):
 
 
 def weight_norms(model, made):
-    """With the directions of weight norms, which keep PyTorch's own initialisation of a convolution, U(+-1 / sqrt(fan_in)):
-    what a model writes to the weight goes to a copy."""
+    """Adds the directions of weight norms. They keep PyTorch's initialisation of a convolution, U(+-1 / sqrt(fan_in)):
+    a model initialises a copy of the weight."""
     for name, parameter in model.named_parameters():
         if name.endswith(".parametrizations.weight.original1"):
             bound = math.prod(parameter.shape[1:]) ** -0.5
-            made[name] = (list(parameter.shape), DTYPES[parameter.dtype], {"uniform": {"low": -bound, "high": bound}}, None)
+            init = {"uniform": {"low": -bound, "high": bound}}
+            made[name] = (list(parameter.shape), DTYPES[parameter.dtype], init, None)
     return made
 
 
@@ -151,11 +157,12 @@ def saved(config):
 
 
 def both(config):
-    """What `saved` and `on_meta` say together. A tensor that no initialiser gives has none."""
+    """The tensors that `saved` and `on_meta` both find. A tensor that no initialiser gives has none."""
     made, files = on_meta(config), saved(config)
     tensors = {}
     for name in sorted(made.keys() | files.keys()):
-        assert name in made and name in files, f"{config['architectures']}: only {'made' if name in made else 'saved'}: {name}"
+        only = "made" if name in made else "saved"
+        assert name in made and name in files, f"{config['architectures']}: only {only}: {name}"
         shape, dtype, values = files[name]
         assert made[name][:2] == (shape, dtype), (name, made[name], shape, dtype)
         tensors[name] = made[name]
@@ -168,7 +175,7 @@ def both(config):
             high = made[name][2]["uniform"]["high"]
             assert high * 0.99 < values.abs().max() < high * 1.01 and abs(values.std() * 3**0.5 / high - 1) < 0.05, name
         elif made[name][2] is None:
-            VALUES[name] = [float(f"{value:.6g}") for value in values.double().flatten()[:4096].tolist()]
+            VALUES[name] = [float(f"{value:.8g}") for value in values.double().flatten()[:4096].tolist()]
     return tensors
 
 
@@ -178,7 +185,8 @@ def published(config):
     shapes = {name: shape for name, (shape, _) in stored(model).items()}
     lines = sorted(f"{name} {shape}\n" for name, shape in shapes.items())
     parameters = sum(math.prod(shape) for shape in shapes.values())
-    return {"tensors": len(shapes), "parameters": parameters, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return {"tensors": len(shapes), "parameters": parameters, "sha256": digest}
 
 
 # the first values, of the small configuration, of tensors that no initialiser gives
@@ -227,14 +235,16 @@ def record(family):
     for change, config in variations(small, wanted.get("odd", False)):
         made = attempt(on_meta, config)
         if not isinstance(made, str):
-            # the values that no initialiser gives are not found on the meta device
-            # by the end of the name, in a layer that the small configuration lacks
+            # a first value that no initialiser gives is not found on the meta device: it is that of a tensor of the
+            # small configuration whose name has the same end
             ends = {name.split(".")[-1]: base[name][2] for name in unmade}
-            made = {name: (*t[:2], ends.get(name.split(".")[-1]), None) if t[2] is None else t for name, t in made.items()}
+            made = {name: (*t[:2], ends.get(name.split(".")[-1]), None) if t[2] is None else t
+                    for name, t in made.items()}
         lines.append(line(change, made))
     source = f"transformers {transformers.__version__}, torch {torch.__version__}, by scripts/generate/families.py"
     out = {
         "source": source,
+        "inits": inits.known,
         "small": small,
         "tensors": [inits.row(name, tensor) for name, tensor in base.items()],
         **({"values": values} if values else {}),
@@ -243,7 +253,6 @@ def record(family):
         "published": {name: {"config": config, **published({"architectures": names[:1]} | config)}
                       for name, config in wanted.get("published", {}).items()},
     }
-    out = {"source": out.pop("source"), "inits": inits.known} | out
     text = json.dumps(out, separators=(",", ":"))
     # a line for each model
     text = re.sub(r'(\{"(?:set|drop)")', r"\n\1", text)
@@ -254,7 +263,52 @@ def record(family):
           f"no initialiser gives {missing}" if missing else "", flush=True)
 
 
+def table():
+    """docs/families.md: the families, and what the tests compare."""
+    lines = []
+    totals = [0, 0, 0, 0]
+    for path in sorted((HERE / "families").glob("*.json")):
+        records = json.loads((ROOT / f"tests/vectors/hf/{path.stem}.json").read_text())
+        known = {row[0] for row in records["tensors"]}
+        sizes = [len(known) - len(model["without"]) + sum(row[0] not in known for row in model["with"])
+                 for model in records["models"]]
+        found = [len(architectures(path.stem)), 1 + len(sizes), len(known) + sum(sizes), len(records["variations"])]
+        totals = [total + count for total, count in zip(totals, found)]
+        published = ", ".join(f"{name} {model['parameters']:,}" for name, model in records["published"].items())
+        lines.append(f"| {path.stem} | " + " | ".join(f"{count:,}" for count in found) + f" | {published} |")
+    source = json.loads((ROOT / "tests/vectors/hf/llama.json").read_text())["source"]
+    totals = " | ".join(f"{total:,}" for total in totals)
+    text = TABLE.format(families=len(lines), source=source, rows="\n".join(lines), totals=totals)
+    (ROOT / "docs/families.md").write_text(text)
+
+
+TABLE = """# Model families
+
+The {families} families that `seedtensors init --config` takes, by their `model_type`. `seedtensors families` prints the architectures of each.
+`scripts/generate/families.py --table` makes this page from the records in `tests/vectors/hf` ({source}).
+
+- **architectures**: classes of transformers that the config may name: the base model and its heads.
+- **configurations**: small models that transformers really made and saved: every architecture, and changes of the config.
+- **tensors** of these: name, shape, dtype, initialiser with its parameters, and padding row are compared, and none differs
+  (`checkpoint/tests/families.rs`). The initialiser is the one that transformers' own code was seen to call.
+- **changed keys**: each key of the config left out, and null; for some families odd values, too. The same tensors, or refused by both
+  (`checkpoint/tests/variations.rs`).
+- **published**: configs of real models, typed from memory, with the number of parameters that transformers and the recipe give. Names and
+  shapes of all tensors are compared by a hash.
+
+`python/tests/torch/test_pretrained.py` loads the small model of every family with `from_pretrained`, in f32 from one file and in bf16 from
+shards, and runs it.
+
+| family | architectures | configurations | tensors | changed keys | published |
+| --- | ---: | ---: | ---: | ---: | --- |
+{rows}
+| all | {totals} | |
+"""
+
+
 def main():
+    if sys.argv[1:] == ["--table"]:
+        return table()
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     for family in sys.argv[1:] or sorted(path.stem for path in (HERE / "families").glob("*.json")):

@@ -63,7 +63,7 @@ pub(super) enum Counters<'a> {
 
 impl Counters<'_> {
     /// The number of strips, of `size` bytes each, in an output of `bytes`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     const fn strips(self, bytes: usize, size: usize) -> usize {
         match self {
             Self::From(_) | Self::List(_) => bytes / size,
@@ -72,7 +72,7 @@ impl Counters<'_> {
     }
 
     /// The first byte of a strip in the output.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn byte(self, strip: usize, size: usize) -> usize {
         match self {
             Self::From(_) | Self::List(_) => strip * size,
@@ -82,7 +82,7 @@ impl Counters<'_> {
 
     /// The counters of a vector of a strip of `blocks` blocks, from the `skip`th block on, and the strip's first byte in
     /// the output. `size` is that of a strip.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn vector<U: Simd>(self, simd: U, strip: usize, [blocks, skip, size]: [usize; 3]) -> (U::U64s, usize) {
         let block = strip * blocks + skip;
         match self {
@@ -122,7 +122,7 @@ impl Blocks<'_> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn each_kind<U: Simd>(self, simd: U, out: &mut [u8]) {
         // in each arm the compiler knows the kind, so its loop has no code of the other kinds
         match self.kind {
@@ -141,14 +141,14 @@ impl Blocks<'_> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn each<U: Simd>(self, simd: U, out: &mut [u8]) {
         // known when it is compiled, so only one of the two is
         if U::LANES == 1 { self.each_lane(out) } else { self.each_vector(simd, out) }
     }
 
     /// Works vector by vector, each a strip. The next vector's words are made between the steps of this vector's values.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn each_vector<U: Simd>(self, simd: U, out: &mut [u8]) {
         let keys = round_keys(simd, words(self.key.seed));
         let size = U::LANES * block_size(self.dtype);
@@ -174,7 +174,7 @@ impl Blocks<'_> {
 
     /// Works group by group, for kernels with tails. A tail takes longer than the centre and is rare, so a group's tails
     /// are gathered and computed together.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn each_group<U: Simd>(self, simd: U, out: &mut [u8]) {
         let keys = round_keys(simd, words(self.key.seed));
         let (strip, per_group) = (strip_of::<U>(), BLOCKS / strip_of::<U>());
@@ -207,7 +207,7 @@ impl Blocks<'_> {
 
     /// For processors without a vector unit that this crate knows: simple loops, which the compiler may vectorise. A
     /// strip is a group.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn each_lane(self, out: &mut [u8]) {
         let keys = round_keys(Scalar, words(self.key.seed));
         let size = BLOCKS * block_size(self.dtype);
@@ -250,7 +250,7 @@ impl Tails {
     }
 
     /// Stores values from the `first`th of the group on, and keeps their tails.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn push<U: Simd>(&mut self, first: usize, found: WithTails<Pair<U>>, out: &mut [u32]) {
         found.values.store(out);
         // the lanes of a pair can be more than the bits of a u64
@@ -270,7 +270,7 @@ impl Tails {
     }
 
     /// Computes the tails and stores their values in the group.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn finish<U: Simd>(&mut self, simd: U, coefficients: &Coefficients, values: &mut [u32; GROUP]) {
         for (signed, places) in self.signed.chunks_exact(U::LANES).zip(self.places[..self.count].chunks(U::LANES)) {
             tail_value(Words::load(simd, signed), coefficients).store(&mut self.vector);
@@ -295,7 +295,7 @@ struct Vectorized<'a, U> {
 impl<U: Simd> NullaryFnOnce for Vectorized<'_, U> {
     type Output = ();
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn call(self) {
         self.blocks.each_kind(self.simd, self.out);
     }

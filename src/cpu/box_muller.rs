@@ -48,7 +48,7 @@ pub(crate) const SIN: [f32; 4] = [1.570_796_3, -0.645_961_05, 0.079_659_864, -0.
 pub(crate) const COS: [f32; 4] = [-1.233_700_5, 0.253_668_52, -0.020_855_254, 0.000_893_572_17];
 
 /// Horner's rule, the highest coefficient first.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn polynomial<U: Simd, const N: usize>(x: Floats<U>, coefficients: &[f32; N]) -> Floats<U> {
     // the order of the operations is part of the values: the shader has the same
     let mut sum = x.all(coefficients[N - 1]);
@@ -59,14 +59,14 @@ pub(crate) fn polynomial<U: Simd, const N: usize>(x: Floats<U>, coefficients: &[
 }
 
 /// The power of two that a positive n is within a third of.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn nearest_power<U: Simd>(n: Floats<U>) -> Floats<U> {
     // adds a fraction of 2/3: from 4/3 of a power on it carries into the exponent, and the mask drops the fraction
     ((n.bits() + 0x0055_5555) & 0xff80_0000).as_f32()
 }
 
 /// The low 16 bits of `w`, plus one half.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn low_and_half<U: Simd>(w: Words<U>) -> Floats<U> {
     // an f32 from 2^23 on has the unit 1, so the bits of w are its fraction, and the difference is exact:
     // 2^23 + w
@@ -104,7 +104,7 @@ pub(crate) struct Root<U: Simd> {
 
 impl<U: Simd> Root<U> {
     /// Evaluates the logarithm's polynomial. `2 e ln2` comes in two parts; the result must be above 2^-16.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn new(f: Floats<U>, f_low: [Floats<U>; 2], e_ln2: Floats<U>, e_ln2_low: Floats<U>) -> Self {
         let log = polynomial(f, &LOG);
         // the fields of the later steps need some value; this one is in a register
@@ -112,7 +112,7 @@ impl<U: Simd> Root<U> {
     }
 
     /// The square, and a first guess of its reciprocal root.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn guess(&mut self) {
         self.q = self.f_low[0].exact_mul_add(self.f_low[1], self.f * self.f * self.log) - self.e_ln2_low;
         // for words near 2^32 e is 0 and f is small, and this difference is exactly -f
@@ -123,7 +123,7 @@ impl<U: Simd> Root<U> {
     }
 
     /// Splits the root into s, whose square is exact, and a small rest.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn split(&mut self) {
         // r^2 / (4 r) is a quarter of r; the mask leaves 12 bits, so that the square of s has 24
         self.s = ((self.square * self.y).bits() & 0xffff_f000).as_f32();
@@ -133,7 +133,7 @@ impl<U: Simd> Root<U> {
     }
 
     /// The inverse of `r + s`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn invert(&mut self) {
         // half of r + s
         let middle = self.s.exact_mul_add(self.s.all(4.0), self.rest * self.y);
@@ -142,19 +142,19 @@ impl<U: Simd> Root<U> {
     }
 
     /// The root: `s + rest / (r + s)`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn finish(&mut self) {
         self.result = self.s.exact_mul_add(self.s.all(4.0), self.rest * self.result);
     }
 
     /// The root, after the four steps.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn value(&self) -> Floats<U> {
         self.result
     }
 
     /// Runs the four steps.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn solve(mut self) -> Floats<U> {
         self.guess();
         self.split();
@@ -166,7 +166,7 @@ impl<U: Simd> Root<U> {
 
 /// The radius `sqrt(-2 ln((w + 1/2) 2^-32))` as a root whose steps are still to run. It lies between 2^-16 and 6.77,
 /// with an error of at most 1.15 * 2^-24 of it.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn radius<U: Simd>(w: Words<U>) -> Root<U> {
     // two halves of 16 and 17 bits: f32 has 24, and w + 1/2 has 33
     let w_high = (w >> 16).to_f32();
@@ -186,14 +186,14 @@ pub(crate) fn radius<U: Simd>(w: Words<U>) -> Root<U> {
 }
 
 /// The angle's remainder in (-1/2, 1/2) quarter turns.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn quarter_turns<U: Simd>(w: Words<U>) -> Floats<U> {
     // 4 w + 2 modulo 2^32: the shift drops the quadrant, and the sign makes it the nearest one
     ((w << 2) | 2).to_f32() * (1.0 / 4_294_967_296.0)
 }
 
 /// `[cos t, sin t]` of `t = 2 pi (w + 1/2) 2^-32`, each with an error of at most 1.47 * 2^-24.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn cos_sin<U: Simd>(w: Words<U>) -> [Floats<U>; 2] {
     let x = quarter_turns(w);
     let xx = x * x;

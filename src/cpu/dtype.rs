@@ -6,7 +6,7 @@ use super::vector::Words;
 use crate::Dtype;
 
 /// f32 bits (no NaN) to bf16 bits, to nearest, ties to even.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn round_bf16<U: Simd>(bits: Words<U>) -> Words<U> {
     // half a unit less one, and the lowest bit that stays: ties go to even; a carry goes into the exponent, as it must
     (bits + 0x7fff + ((bits >> 16) & 1)) >> 16
@@ -24,7 +24,7 @@ pub(crate) const fn block_size(dtype: Dtype) -> usize {
 }
 
 /// Writes the elements of a vector of blocks as bytes, each rounded once. They come as f32 bits; none is a NaN.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn store<U: Simd>([a, b, c, d]: [Words<U>; 4], dtype: Dtype, out: &mut [u8]) {
     match dtype {
         Dtype::F32 => a.0.transpose([a.1, b.1, c.1, d.1], out),
@@ -41,7 +41,7 @@ pub(crate) fn element_bytes(bits: Words<Scalar>, dtype: Dtype) -> [u8; 4] {
 }
 
 /// Writes 16-bit elements, which come in the low halves of words.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn store_halves<U: Simd>([a, b, c, d]: [Words<U>; 4], out: &mut [u8]) {
     // elements 0 and 1 of a block in one word, 2 and 3 in another; the first in the low half
     let (ab, cd) = (a | (b << 16), c | (d << 16));

@@ -18,14 +18,14 @@ pub(crate) trait Interleave {
     fn step(&mut self, i: usize);
 
     /// A range of one element. The compiler does not know its length where there is work to be kept in place.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn once(&self) -> Range<u32> {
         // without work nothing has to stay in its position, and a known count leaves the compiler free
         0..if Self::WORK { black_box(1) } else { 1 }
     }
 
     /// Runs all four steps.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn finish(&mut self) {
         self.step(0);
         self.step(1);
@@ -40,6 +40,6 @@ pub(crate) struct Nothing;
 impl Interleave for Nothing {
     const WORK: bool = false;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn step(&mut self, _: usize) {}
 }

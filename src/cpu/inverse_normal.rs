@@ -45,7 +45,7 @@ pub(crate) const RECIPROCAL_STEP: f32 = 3.001_919;
 
 /// `top / bottom` for a positive bottom, to one unit in the last place: a cubic step for the reciprocal, then one step
 /// for the quotient.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn quotient<U: Simd>(top: Floats<U>, bottom: Floats<U>) -> Floats<U> {
     let seed = (RECIPROCAL_MAGIC - bottom.bits()).as_f32();
     // about 1
@@ -58,7 +58,7 @@ fn quotient<U: Simd>(top: Floats<U>, bottom: Floats<U>) -> Floats<U> {
 
 /// The quantile over its distance c from a half, where q is the probability of the nearer tail: from [`TAIL`] to a half.
 /// `quarter` is 1/4, or slightly more or less where the factor is to be slightly larger or smaller.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn centre_factor<U: Simd>(q: Floats<U>, quarter: f32) -> Floats<U> {
     let v = q - q * q;
     let fraction = quotient(polynomial(v, &CENTRE_TOP), polynomial(v, &CENTRE_BOTTOM) * v + 1.0);
@@ -66,7 +66,7 @@ pub(crate) fn centre_factor<U: Simd>(q: Floats<U>, quarter: f32) -> Floats<U> {
 }
 
 /// `-log2 (q 2^-exponent)`; the exponent comes in the position of an f32's.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn negative_log2<U: Simd>(q: Floats<U>, exponent: u32) -> Floats<U> {
     // 2^k, the power of two that q is within a third of, as k << 23: the bits of 2/3 go with the exponent's bias
     let power = (q.bits() - 0x3f2a_aaab) & 0xff80_0000;
@@ -77,7 +77,7 @@ fn negative_log2<U: Simd>(q: Floats<U>, exponent: u32) -> Floats<U> {
 }
 
 /// The quantile above the mean that a standard normal exceeds with probability q, from 2^-37 to [`TAIL`].
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn tail_quantile<U: Simd>(q: Floats<U>) -> Floats<U> {
     let l = negative_log2(q, 0);
     // most of the quantile is exact, so the fraction's error counts little
@@ -85,7 +85,7 @@ pub(crate) fn tail_quantile<U: Simd>(q: Floats<U>) -> Floats<U> {
 }
 
 /// The same with probability `q 2^-exponent`, from 2^-160 to 1/16.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn far_quantile<U: Simd>(q: Floats<U>, exponent: u32) -> Floats<U> {
     let l = negative_log2(q, exponent);
     let fraction = quotient(polynomial(l, &FAR_TOP), polynomial(l, &FAR_BOTTOM) * l + 1.0);

@@ -6,7 +6,7 @@ use super::vector::Words;
 use crate::philox::{PHILOX_M0, PHILOX_M1, philox_bump};
 
 /// The keys of the ten rounds, each in every lane.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn round_keys<U: Simd>(simd: U, mut key: [u32; 2]) -> [[U::Vector; 2]; 10] {
     // the same for every vector of a fill, so they are computed once
     let mut keys = [[simd.splat(0); 2]; 10];
@@ -19,7 +19,7 @@ pub(crate) fn round_keys<U: Simd>(simd: U, mut key: [u32; 2]) -> [[U::Vector; 2]
 
 /// One round for a vector of counters. A vector unit multiplies 32-bit words in 64-bit lanes: each word is the low half
 /// of its lane, and the high half is ignored.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn round<U: Simd>(simd: U, c: [U::U64s; 4], key: [U::Vector; 2]) -> [U::U64s; 4] {
     // only the low words enter the products: what `xor_high` leaves in the high words does no harm
     let p0 = simd.mul_low(c[0], PHILOX_M0);
@@ -40,7 +40,7 @@ pub(crate) struct Rounds<'a, U: Simd> {
 
 impl<'a, U: Simd> Rounds<'a, U> {
     /// Runs the first round. The upper half of Philox's counter is 0.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn new(simd: U, counters: U::U64s, keys: &'a [[U::Vector; 2]; 10]) -> Self {
         // word 0 is the low half of the counter as it is, word 1 its high half
         let counters = [counters, simd.high(counters), simd.zero(), simd.zero()];
@@ -48,7 +48,7 @@ impl<'a, U: Simd> Rounds<'a, U> {
     }
 
     /// Runs the last round, after the four steps, and returns the blocks word by word.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn blocks(self) -> [Words<U>; 4] {
         let Self { simd, counters: [x, y, z, w], keys: [.., [k0, k1]] } = self;
         // the last round packs its words into whole vectors, so it is not `round`
@@ -62,7 +62,7 @@ impl<'a, U: Simd> Rounds<'a, U> {
 impl<U: Simd> Interleave for Rounds<'_, U> {
     const WORK: bool = U::INTERLEAVES;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn step(&mut self, i: usize) {
         // two rounds a step: four steps are rounds 2 to 9, `new` has the first and `blocks` the last
         let counters = round(self.simd, self.counters, self.keys[2 * i + 1]);

@@ -248,7 +248,7 @@ fn root(square: f32) -> f32 {
 
 /// The sum of two numbers, each with an error that is to be added to it (Knuth, "The Art of Computer Programming",
 /// volume 2, 4.2.2).
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn add_exactly([a, a_error]: [f32; 2], [b, b_error]: [f32; 2]) -> [f32; 2] {
     let sum = a + b;
     let part = sum - a;
@@ -269,7 +269,7 @@ fn two_over(x: f32) -> f32 {
 }
 
 /// Products of `R` columns of the left side, from `offset` on, with the right side: sums over the rows in their order.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn products<U: Simd, const R: usize>(simd: U, left: &[Row], offset: usize, right: &[Row]) -> [Floats<U>; R] {
     let mut sums = [Floats::splat(simd, 0.0); R];
     for (left, right) in left.iter().zip(right) {
@@ -282,7 +282,7 @@ fn products<U: Simd, const R: usize>(simd: U, left: &[Row], offset: usize, right
 }
 
 /// 0 where the value is below a bound in magnitude.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn without_small<U: Simd>(value: Floats<U>, bound: f32) -> Floats<U> {
     let bits = value.bits();
     (bits & 0x7fff_ffff).at_least(bits.all(bound.to_bits())).floats(value, value.all(0.0))
@@ -315,7 +315,7 @@ struct Vectorized<U, T, const R: usize>(U, T);
 impl<U: Simd, T: Task, const R: usize> pulp::NullaryFnOnce for Vectorized<U, T, R> {
     type Output = ();
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn call(self) {
         self.1.run::<U, R>(self.0);
     }
@@ -329,7 +329,7 @@ struct Gram<'a> {
 }
 
 impl Task for Gram<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<U: Simd, const R: usize>(self, simd: U) {
         let width = self.panel.width();
         for offset in (0..LANES).step_by(R) {
@@ -362,7 +362,7 @@ struct Apply<'a> {
 }
 
 impl Task for Apply<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<U: Simd, const R: usize>(self, simd: U) {
         let Self { panel, strips, length } = self;
         let width = panel.width();
@@ -404,7 +404,7 @@ pub(super) const STRIPS: usize = 4;
 
 /// Solves the triangular system, from the last row up. Each row subtracts the products with the rows below it, the
 /// last one first.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn solve<U: Simd>(simd: U, panel: &Panel, side: &mut [Row; PANEL]) {
     let width = panel.width();
     for k in (0..width).rev() {

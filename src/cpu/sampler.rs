@@ -15,7 +15,7 @@ use crate::{
 
 /// The bits of a value divided by the scale, or 0 where that is below 2^-126 in magnitude. `exponent` is the scale's,
 /// in the position of an f32's exponent.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn flush<U: Simd>(value: Floats<U>, exponent: u32) -> Words<U> {
     let bits = value.bits();
     // A value whose exponent is not above the scale's would be subnormal. Without a scale this is the exponent 0:
@@ -25,7 +25,7 @@ pub(crate) fn flush<U: Simd>(value: Floats<U>, exponent: u32) -> Words<U> {
 }
 
 /// A uniform from a word: its low 24 bits, which f32 holds exactly, times the scale, plus `low`.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn uniform_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
     let u = (w & 0xff_ffff).to_f32();
     let value = u * c.scale + c.bias;
@@ -34,7 +34,7 @@ fn uniform_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
 }
 
 /// A standard normal times std, plus the mean.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn normal_value<U: Simd>(z: Floats<U>, c: &Coefficients) -> Words<U> {
     flush(z * c.scale + c.bias, c.scale_exponent)
 }
@@ -49,7 +49,7 @@ pub(crate) struct Place<U: Simd> {
 }
 
 /// The place of a word in a window that is symmetric about the mean.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn symmetric_place<U: Simd>(w: Words<U>, c: &Coefficients) -> Place<U> {
     // the number of words from the nearer end has 31 bits: the upper half of the words is flipped
     let q = (w ^ w.shr_signed(31)).to_f32() * c.share + c.base[0];
@@ -58,7 +58,7 @@ fn symmetric_place<U: Simd>(w: Words<U>, c: &Coefficients) -> Place<U> {
 }
 
 /// The place of a word in any other window.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn skewed_place<U: Simd>(w: Words<U>, c: &Coefficients) -> Place<U> {
     let above = w.at_least(w.all(c.zero));
     let n = above.words(w ^ u32::MAX, w);
@@ -71,32 +71,32 @@ fn skewed_place<U: Simd>(w: Words<U>, c: &Coefficients) -> Place<U> {
 }
 
 /// Unsigned words to f32, to nearest.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn unsigned<U: Simd>(n: Words<U>) -> Floats<U> {
     let low = (n & 0xffff).to_f32();
     (n >> 16).to_f32().exact_mul_add(low.all(65536.0), low)
 }
 
 /// The place of a word in a window of one of the kernels that need it.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn place<U: Simd>(kind: KernelKind, w: Words<U>, c: &Coefficients) -> Place<U> {
     if kind == KernelKind::TruncatedSkewed { skewed_place(w, c) } else { symmetric_place(w, c) }
 }
 
 /// The quantile of a word in a wide window, where it is no tail.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn centre<U: Simd>(place: Place<U>, c: &Coefficients) -> Floats<U> {
     place.distance * centre_factor(place.q, c.quarter)
 }
 
 /// The probability of a word's tail in a far window, times 2^exponent.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn far_probability<U: Simd>(w: Words<U>, c: &Coefficients) -> Floats<U> {
     unsigned(w ^ u32::MAX) * c.share + c.base[1]
 }
 
 /// A truncated normal in a far window.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn far_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
     inside(far_quantile(far_probability(w, c), c.exponent) * c.scale + c.bias, c)
 }
@@ -112,7 +112,7 @@ pub(crate) struct WithTails<U: Simd> {
 }
 
 /// Truncated normals in a window with tails, without the values of the tails: [`tail_value`] has those.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn centre_values<U: Simd>(kind: KernelKind, w: Words<U>, c: &Coefficients) -> WithTails<U> {
     let place = place(kind, w, c);
     WithTails {
@@ -123,7 +123,7 @@ pub(crate) fn centre_values<U: Simd>(kind: KernelKind, w: Words<U>, c: &Coeffici
 }
 
 /// A truncated normal in a tail, from its probability with the sign of the quantile.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn tail_value<U: Simd>(signed: Words<U>, c: &Coefficients) -> Words<U> {
     let x = tail_quantile((signed & 0x7fff_ffff).as_f32());
     inside((x.bits() | (signed & 0x8000_0000)).as_f32() * c.scale + c.bias, c)
@@ -145,7 +145,7 @@ pub(crate) fn window_quantile(reach: Reach, w: u32, c: &Coefficients) -> f32 {
 }
 
 /// A truncated normal from a word, for a narrow window: see [`Narrow`](crate::window::Narrow).
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn narrow_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
     // t = (w + 1/2) 2^-32 - 1/2
     // flipping the top bit subtracts 2^31, so the high half is a signed number about 0; the product with 65536 is exact
@@ -159,21 +159,21 @@ fn narrow_value<U: Simd>(w: Words<U>, c: &Coefficients) -> Words<U> {
 }
 
 /// Clamps a value to the window, which rounding may leave.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn clamp<U: Simd>(value: Floats<U>, c: &Coefficients) -> Floats<U> {
     let value = value.below(c.bottom).floats(value.all(c.bottom), value);
     value.above(c.top).floats(value.all(c.top), value)
 }
 
 /// Clamps a value to the window and divides it by the scale.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn inside<U: Simd>(value: Floats<U>, c: &Coefficients) -> Words<U> {
     flush(clamp(value, c), c.scale_exponent)
 }
 
 /// The normals of a vector of blocks. Words pair up, (0, 1) and (2, 3). The steps of `next` run between those of the
 /// square root.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn normals<U: Simd>([w0, w1, w2, w3]: [Words<U>; 4], next: &mut impl Interleave) -> [Floats<U>; 4] {
     // both pairs of a block at a time: their operations are independent, which hides latency
     let [cos, sin] = cos_sin(Words::pair(w1, w3));
@@ -201,7 +201,7 @@ fn normals<U: Simd>([w0, w1, w2, w3]: [Words<U>; 4], next: &mut impl Interleave)
 }
 
 /// Turns the words of a vector of blocks into values, as the bits of f32. Runs the steps of `next` meanwhile.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn sample<U: Simd>(
     kind: KernelKind,
     mut w: [Words<U>; 4],

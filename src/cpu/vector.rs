@@ -19,13 +19,13 @@ pub(crate) struct Mask<U: Simd>(U, U::Mask);
 
 impl<U: Simd> Words<Pair<U>> {
     /// Two vectors as one of twice the lanes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn pair(first: Words<U>, second: Words<U>) -> Self {
         Self(Pair(first.0), [first.1, second.1])
     }
 
     /// The two vectors of a pair.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn halves(self) -> [Words<U>; 2] {
         let Self(Pair(simd), [first, second]) = self;
         [Words(simd, first), Words(simd, second)]
@@ -34,13 +34,13 @@ impl<U: Simd> Words<Pair<U>> {
 
 impl<U: Simd> Words<Pair<Pair<U>>> {
     /// Four vectors as one of four times the lanes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn four([a, b, c, d]: [Words<U>; 4]) -> Self {
         Self::pair(Words::pair(a, b), Words::pair(c, d))
     }
 
     /// The four vectors.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn quarters(self) -> [Words<U>; 4] {
         let [first, second] = self.halves();
         let ([a, b], [c, d]) = (first.halves(), second.halves());
@@ -51,7 +51,7 @@ impl<U: Simd> Words<Pair<Pair<U>>> {
 // a pair's f32 have the same bits as its words, so the words' method does
 impl<U: Simd> Floats<Pair<U>> {
     /// The two vectors of a pair.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn halves(self) -> [Floats<U>; 2] {
         let [first, second] = self.bits().halves();
         [first.as_f32(), second.as_f32()]
@@ -60,7 +60,7 @@ impl<U: Simd> Floats<Pair<U>> {
 
 impl<U: Simd> Mask<Pair<U>> {
     /// The two masks of a pair.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn halves(self) -> [Mask<U>; 2] {
         let Self(Pair(simd), [first, second]) = self;
         [Mask(simd, first), Mask(simd, second)]
@@ -69,53 +69,53 @@ impl<U: Simd> Mask<Pair<U>> {
 
 impl<U: Simd> Words<U> {
     /// A word in every lane.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn all(self, word: u32) -> Self {
         Self(self.0, self.0.splat(word))
     }
 
     /// The f32 with these bits.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn as_f32(self) -> Floats<U> {
         Floats(self.0, self.1)
     }
 
     /// Loads words, one for each lane.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn load(simd: U, words: &[u32]) -> Self {
         Self(simd, simd.load(words))
     }
 
     /// Stores the words.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn store(self, words: &mut [u32]) {
         self.0.store(self.1, words);
     }
 
     /// Converts f32 bits to f16 bits, in the low halves. See [`Simd::to_f16`].
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn to_f16(self) -> Self {
         Self(self.0, self.0.to_f16(self.1))
     }
 
     /// Converts signed words to f32.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn to_f32(self) -> Floats<U> {
         Floats(self.0, self.0.to_f32(self.1))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn shr_signed(self, bits: u32) -> Self {
         Self(self.0, self.0.shr_signed(self.1, bits))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn at_least(self, other: Self) -> Mask<U> {
         Mask(self.0, self.0.at_least(self.1, other.1))
     }
 
     /// Lanes where a bit is 1. Bit 0 is the lowest.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn bit(self, bit: u32) -> Mask<U> {
         Mask(self.0, self.0.bit(self.1, bit))
     }
@@ -123,46 +123,46 @@ impl<U: Simd> Words<U> {
 
 impl<U: Simd> Floats<U> {
     /// A value in every lane of a unit's vector.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn splat(simd: U, value: f32) -> Self {
         Self(simd, simd.splat(value.to_bits()))
     }
 
     /// Loads as many values as the unit has lanes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn load(simd: U, values: &[f32]) -> Self {
         Self(simd, simd.load(bytemuck::cast_slice(values)))
     }
 
     /// Writes the values to a slice of as many.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn store(self, out: &mut [f32]) {
         self.0.store(self.1, bytemuck::cast_slice_mut(out));
     }
 
     /// A value in every lane.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn all(self, value: f32) -> Self {
         Self(self.0, self.0.splat(value.to_bits()))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn bits(self) -> Words<U> {
         Words(self.0, self.1)
     }
 
     /// `self * factor + addend` where the product is exact: the same whether the unit fuses the two or not.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn exact_mul_add(self, factor: Self, addend: Self) -> Self {
         Self(self.0, self.0.exact_mul_add_f32(self.1, factor.1, addend.1))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn below(self, value: f32) -> Mask<U> {
         Mask(self.0, self.0.below_f32(self.1, self.0.splat(value.to_bits())))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn above(self, value: f32) -> Mask<U> {
         // a unit compares in one direction only
         Mask(self.0, self.0.below_f32(self.0.splat(value.to_bits()), self.1))
@@ -171,30 +171,30 @@ impl<U: Simd> Floats<U> {
 
 impl<U: Simd> Mask<U> {
     /// The lanes as bits, the first one's the lowest.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn bits(self) -> u64 {
         self.0.mask_bits(self.1)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn words(self, yes: Words<U>, no: Words<U>) -> Words<U> {
         Words(self.0, self.0.select(self.1, yes.1, no.1))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn floats(self, yes: Floats<U>, no: Floats<U>) -> Floats<U> {
         Floats(self.0, self.0.select(self.1, yes.1, no.1))
     }
 }
 
 /// A word as a vector of one lane.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) const fn lane(word: u32) -> Words<Scalar> {
     Words(Scalar, word)
 }
 
 /// The value of a vector of one lane.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) const fn value(lane: Floats<Scalar>) -> f32 {
     f32::from_bits(lane.1)
 }
@@ -205,7 +205,7 @@ macro_rules! operator {
         impl<U: Simd> $trait for $vector<U> {
             type Output = Self;
 
-            #[inline(always)]
+            #[cfg_attr(not(debug_assertions), inline(always))]
             fn $name(self, other: Self) -> Self {
                 Self(self.0, self.0.$of_simd(self.1, other.1))
             }
@@ -215,7 +215,7 @@ macro_rules! operator {
         impl<U: Simd> $trait<$lane> for $vector<U> {
             type Output = Self;
 
-            #[inline(always)]
+            #[cfg_attr(not(debug_assertions), inline(always))]
             fn $name(self, other: $lane) -> Self {
                 self.$name(self.all(other))
             }
@@ -224,7 +224,7 @@ macro_rules! operator {
         impl<U: Simd> $trait<$vector<U>> for $lane {
             type Output = $vector<U>;
 
-            #[inline(always)]
+            #[cfg_attr(not(debug_assertions), inline(always))]
             fn $name(self, other: $vector<U>) -> $vector<U> {
                 other.all(self).$name(other)
             }
@@ -246,7 +246,7 @@ operator!(Floats, f32, Mul, mul, mul_f32);
 impl<U: Simd> Shl<u32> for Words<U> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn shl(self, bits: u32) -> Self {
         Self(self.0, self.0.shl(self.1, bits))
     }
@@ -255,7 +255,7 @@ impl<U: Simd> Shl<u32> for Words<U> {
 impl<U: Simd> Shr<u32> for Words<U> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn shr(self, bits: u32) -> Self {
         Self(self.0, self.0.shr(self.1, bits))
     }
