@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, Serde};
+use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
 use crate::config::{Keys, architecture, refuse, typed};
@@ -111,7 +111,7 @@ fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part
     });
     let (own, style) = (Arc::clone(keys), style.to_owned());
     let depth = part.map_or(0, |part| part.depth) + 1;
-    // part("text_config", "llama", "model.language_model.", has_head=true, hidden_size=64)
+    // part("text_config", "llama", "model.language_model.", has_head=true, is_tied=false, hidden_size=64)
     environment.add_function("part", move |section: String, default: String, prefix: String, options: Kwargs| {
         let has_head = options.get::<Option<bool>>("has_head")?.unwrap_or(false);
         let mut keys = own.section(&section)?;
@@ -119,11 +119,15 @@ fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part
             Some(name) => name.to_owned(),
             None => default,
         };
+        // the larger model decides whether its head is tied; a value of another type is left for the part to refuse
+        let is_bool = keys.config.get("tie_word_embeddings").is_none_or(serde_json::Value::is_boolean);
+        if let (Some(is_tied), true) = (options.get::<Option<bool>>("is_tied")?, is_bool) {
+            keys.config.insert("tie_word_embeddings".to_owned(), is_tied.into());
+        }
         // defaults of the larger model, in place of those of the part's family
-        for name in options.args().filter(|name| *name != "has_head") {
-            let value: Serde<serde_json::Value> =
-                Serde(serde_json::to_value(options.get::<Value>(name)?).map_err(|error| refuse(error.to_string()))?);
-            keys.config.entry(name).or_insert(value.0);
+        for name in options.args().filter(|name| !["has_head", "is_tied"].contains(name)) {
+            let value = serde_json::to_value(options.get::<Value>(name)?).map_err(|error| refuse(error.to_string()))?;
+            keys.config.entry(name).or_insert(value);
         }
         let family = families()
             .find(|family| family.model_type == model_type)

@@ -30,7 +30,7 @@ const LARGEST: usize = 64 << 20;
 ///
 /// - `config(name, type, default)`: a key of the configuration, which must be of the type; an absent key takes the
 ///   default, or is refused where there is none. Types are `"size"` (a whole number above 0), `"count"` (from 0),
-///   `"index"` (any), `"size or two"`, `"bool"`, `"text"`, `"list"`, `"text or list"`, `"index or list"`, `"table"`,
+///   `"index"` (any), `"size or two"`, `"size or auto"`, `"bool"`, `"text"`, `"list"`, `"text or list"`, `"index or list"`, `"table"`,
 ///   `"number"` (from 0), `"std"` (a decimal number from 0), `"std above 0"` and `"std up to 1"`, each with
 ///   `" or null"` where a null is allowed. `"size or two"` gives a list of two. Of a list of names the first that is
 ///   there counts.

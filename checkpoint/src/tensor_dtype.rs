@@ -17,6 +17,9 @@ pub enum TensorDtype {
     I64,
 }
 
+/// Every name.
+const NAMES: &[&str] = &[Dtype::F32.name(), Dtype::F16.name(), Dtype::BF16.name(), TensorDtype::I64.name()];
+
 impl TensorDtype {
     /// Bytes of an element.
     #[must_use]
@@ -66,9 +69,6 @@ impl Serialize for TensorDtype {
 impl<'de> Deserialize<'de> for TensorDtype {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| {
-            let known: Vec<_> = Dtype::ALL.iter().map(|dtype| dtype.name()).chain([Self::I64.name()]).collect();
-            serde::de::Error::custom(format!("no dtype {text:?}: expected one of {}", known.join(", ")))
-        })
+        text.parse().map_err(|_| serde::de::Error::unknown_variant(&text, NAMES))
     }
 }

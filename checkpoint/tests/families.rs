@@ -181,19 +181,24 @@ fn a_tied_matrix_has_the_heads_std() {
             let mut config = small(family);
             config.insert("tie_word_embeddings".to_owned(), json!(true));
             let tied = recipe(&config, style.name);
+            config.insert("tie_word_embeddings".to_owned(), json!(false));
+            let untied = recipe(&config, style.name);
+            // transformers never ties nemotron_h
+            if untied.tensors.len() == tied.tensors.len() {
+                assert_eq!(family, "nemotron_h");
+                continue;
+            }
             let embedding = &tied.tensors[0];
             assert!(embedding.name.contains("embed") || embedding.name.contains("wte"), "{}", embedding.name);
             let (std, width) =
                 (seedtensors_checkpoint::Expected::of(embedding).unwrap().std, embedding.dims()[1] as f64);
             assert!(std * width.sqrt() < 1.01, "{family} {}: {std}", style.name);
-            config.insert("tie_word_embeddings".to_owned(), json!(false));
-            let untied = recipe(&config, style.name);
             let head = untied.tensors.iter().rev().find(|tensor| tensor.dims() == embedding.dims()).unwrap();
             assert_eq!(head.init, embedding.init, "{family} {}", style.name);
             tried += 1;
         }
     }
-    assert!(tried >= 6 * 6, "{tried}");
+    assert!(tried >= 40 * 6, "{tried}");
 }
 
 #[test]
