@@ -72,13 +72,23 @@ name = "b"
 shape = [4, 4]
 fans = { fan_in = 9, fan_out = 9 }
 init = { sparse = { sparsity = 0.25, std = 0.01 } }
+[[tensor]]
+name = "c"
+shape = [3]
+init = "ones"
+function = "log"
+[[tensor]]
+name = "d"
+shape = []
+dtype = "i64"
+init = "zeros"
 [[layer]]
 name = "lstm"
 layer = { lstm = { inputs = 3, hidden = 4, layers = 2, bidirectional = true } }
 "#;
-const TEMPLATE: &str = r#"{% import "tensors.jinja" as t %}{% import "styles/" ~ style ~ ".jinja" as init %}
-{% set m = {"width": hidden_size, "layers": 2, "std": 0.02} %}{% macro f(x) %}{{ x ** 2 }}{% endmacro %}
-{% for i in range(num_hidden_layers) %}{{ t.linear("a." ~ i, hidden_size, 2 * i + 1, init.residual(m, 3, i), true) }}
+const TEMPLATE: &str = r#"{% import "shared/tensors.jinja" as t %}{% import "styles/" ~ style ~ ".jinja" as init %}
+{% set m = {"style": style, "init": init, "width": hidden_size, "layers": 2, "std": 0.02, "tied": false, "roles": t.roles} %}{% macro f(x) %}{{ x ** 2 }}{% endmacro %}
+{% for i in range(num_hidden_layers) %}{{ t.linear(m, "a.q_proj." ~ i, hidden_size, 2 * i + 1, true, i) }}
 {% if i % 2 == 1 and i is defined %}{{ [i, f(i)] | join(",") | default("x") }}{% endif %}{% endfor %}"#;
 const RULES: &str = r#"[[rule]]
 name = "*.beta"
