@@ -43,10 +43,11 @@ name = "*"
 dtype = "f16"
 init = { normal = { std = 0.05 } }
 "#;
-const TEMPLATE: &str = r#"{% import "tensors.jinja" as t %}{% import "styles/" ~ style ~ ".jinja" as init %}
-{% set m = {"width": hidden_size, "layers": 2, "std": 0.02} %}{% set ns = namespace(x="ab") %}
+const TEMPLATE: &str = r#"{% import "shared/tensors.jinja" as t %}{% import "styles/" ~ style ~ ".jinja" as init %}
+{% set m = {"style": style, "init": init, "width": 8, "layers": 2, "std": 0.02, "tied": false, "roles": t.roles} %}
+{% set ns = namespace(x="ab") %}
 {% for i in range(num_hidden_layers) %}{% set ns.x = ns.x ~ i %}
-{{ t.linear("a." ~ i, config("hidden_size", "size"), 2 * i + 1, init.residual(m, 3, i), true) }}
+{{ t.linear(m, "a." ~ i, config("hidden_size", "size"), 2 * i + 1, true, i) }}
 {% if i % 2 == 1 and i is defined %}{# {{ ns.x | length }} #}{% endif %}{% endfor %}"#;
 
 /// Valid inputs: `single` and `sharded` are checkpoints of the config, `recipe` is one of the recipe.
