@@ -91,7 +91,7 @@ const TEMPLATE: &str = r#"{% import "shared/tensors.jinja" as t %}{% import "sty
 {% for i in range(num_hidden_layers) %}{{ t.linear(m, "a.q_proj." ~ i, hidden_size, 2 * i + 1, true, i) }}
 {% if i % 2 == 1 and i is defined %}{{ [i, f(i)] | join(",") | default("x") }}{% endif %}{% endfor %}"#;
 const RULES: &str = r#"[[rule]]
-name = "*.beta"
+name = ["*.beta", "d"]
 skip = true
 [[rule]]
 name = ["*bias*", "*.gamma"]
