@@ -11,7 +11,7 @@ use crate::config::{Keys, architecture, refuse, typed};
 use crate::family::{Family, families};
 use crate::template_files::FILES;
 
-/// The most steps of a template. Kimi K2's size, 61 layers of 384 experts, takes 10 million.
+/// The most steps of a template. Kimi K2's size, 61 layers of 384 experts, takes less than 20 million.
 pub(crate) const FUEL: u64 = 100_000_000;
 /// The most templates within each other, each for a table of the one before: a model, its text model, and one more.
 const MOST_NESTED: usize = 3;
