@@ -19,6 +19,11 @@ fn at(place: &Option<Place>) -> String {
     place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.name, place.line))
 }
 
+/// The end of a message about an unknown model type.
+fn list_nearest(nearest: &[&str]) -> String {
+    if nearest.is_empty() { String::new() } else { format!("; the nearest are {}", nearest.join(", ")) }
+}
+
 /// The reason why a template gives no recipe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -45,11 +50,11 @@ pub enum RenderError {
     #[error("the config needs the model_type of a family")]
     NoFamily,
     /// A `model_type` without a template.
-    #[error("there is no recipe for model_type {model_type:?}; the nearest are {}", nearest.join(", "))]
+    #[error("there is no recipe for model_type {model_type:?}{}", list_nearest(nearest))]
     Family {
         /// The model type.
         model_type: String,
-        /// The model types that are most like it.
+        /// The model types that are like it; at most three.
         nearest: Vec<&'static str>,
     },
     /// A key of the configuration that is absent, or of another type.

@@ -102,10 +102,13 @@ fn family(config: &Config) -> Result<Family, RenderError> {
         .ok_or_else(|| RenderError::Family { model_type: name.to_owned(), nearest: nearest(name) })
 }
 
+/// The least likeness of a name that is listed: the Jaro-Winkler similarity, from 0 to 1.
+const LIKE: f64 = 0.75;
+
 /// The model types that are most like a name.
 fn nearest(name: &str) -> Vec<&'static str> {
     let likeness = |model_type: &str| strsim::jaro_winkler(model_type, name);
-    let mut known: Vec<_> = families().map(|family| family.model_type).collect();
+    let mut known: Vec<_> = families().map(|family| family.model_type).filter(|name| likeness(name) >= LIKE).collect();
     known.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     known.truncate(3);
     known

@@ -254,7 +254,9 @@ fn errors_name_the_line_and_the_key() {
         "there is no style \"xavier\", but gpt2, hf, megatron, olmo, small_init, torchtitan"
     );
     let unknown = refusal(json!({ "model_type": "mistrel" }), "hf", None);
-    assert!(unknown.starts_with("there is no recipe for model_type \"mistrel\"; the nearest are mistral, mixtral, "));
+    assert!(unknown.starts_with("there is no recipe for model_type \"mistrel\"; the nearest are mistral, mixtral"));
+    let unlike = refusal(json!({ "model_type": "zzz" }), "hf", None);
+    assert_eq!(unlike, "there is no recipe for model_type \"zzz\"");
     assert_eq!(refusal(json!({}), "hf", None), "the config needs the model_type of a family");
     let mut huge = small;
     huge["num_hidden_layers"] = json!(1_000_000_000_000_u64);
