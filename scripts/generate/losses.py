@@ -4,8 +4,8 @@
     pip install torch transformers && scripts/generate/losses.py [PATH OF seedtensors]
 
 A new model knows nothing: its loss should be near ln V, V the vocabulary's size. Exits with 1 where one is above
-ln V + 1, half of which logits of a variance of 1 would explain. torchtitan's tied matrix is the exception, there as
-here: each position's own token has a logit of about sqrt(width). Its loss is judged without that logit.
+ln V + 1, half of which logits of a variance of 1 would explain. Where the head is the embedding, each position's own
+token has a larger logit: about sqrt(width) in torchtitan's style, there as here. Such a loss is judged without that logit.
 """
 
 import json
@@ -64,9 +64,9 @@ def main():
             values = []
             for tied in (False, True):
                 value, without_own = losses_of(program, config | {"tie_word_embeddings": tied}, style)
-                judged = without_own if tied and style == "torchtitan" else value
+                judged = without_own if tied else value
                 far += [(path.stem, style, judged)] if judged > 1 else []
-                values.append(f"{value:+.2f}" if judged == value else f"{value:+.2f} ({without_own:+.2f})")
+                values.append(f"{value:+.2f} ({without_own:+.2f})" if tied else f"{value:+.2f}")
             cells.append(", ".join(values))
         print(f"| {path.stem} | " + " | ".join(cells) + " |", flush=True)
     for family, style, value in far:
