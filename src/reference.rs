@@ -41,7 +41,7 @@ pub fn box_muller(w_even: u32, w_odd: u32) -> (f32, f32) {
 }
 
 /// The quantile of the standard normal at `(p + 1/2) 2^-64`, the same bits on every device: between -9.13 and
-/// 9.13, and at most `|x| * 2^-22` from the true value.
+/// 9.13, and at most `|x| * 2^-21.8` from the true value.
 ///
 /// The sampler of truncated normals takes p from its window. This function takes any p.
 ///

@@ -9,7 +9,7 @@
 //!   `sqrt(2 pi) + c^2 R(q - q^2)`, with `c^2 = 1/4 - (q - q^2)` and a rational function R.
 //! - Farther out the quantile is a rational function of `-log2 q`.
 //!
-//! A quantile is at most `|x| * 2^-22` from the true one, down to q = 2^-160. `cargo run --release -p seedtensors-tools
+//! A quantile is at most `|x| * 2^-21.8` from the true one, down to q = 2^-160. `cargo run --release -p seedtensors-tools
 //! --bin accuracy` measures it.
 
 use super::box_muller::polynomial;
