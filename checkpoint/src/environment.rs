@@ -1,14 +1,13 @@
 //! The template engine, and the functions that templates may call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
-use crate::config::{Keys, architecture, refuse, typed};
-use crate::family::{Family, families};
+use crate::config::{Config, Keys, architecture, refuse, typed};
+use crate::family::Family;
 use crate::template_files::FILES;
 
 /// The most steps of a template. Kimi K2's size, 61 layers of 384 experts, takes less than 20 million.
@@ -84,29 +83,23 @@ fn role_of(name: &str, roles: &Value) -> Result<Value, Error> {
     Ok(Value::from(""))
 }
 
-/// Renders the template of a family, the dtype of the recipe first.
-pub(crate) fn render_family(keys: &Arc<Keys>, family: &Family, style: &str) -> Result<String, Error> {
-    let environment = environment(keys);
-    let defaults = environment.get_template("shared/defaults.jinja")?.render(())?;
-    Ok(defaults + &render_part(keys, family, style, None)?)
+/// The engine for the template of a family.
+pub(crate) fn family_environment(keys: &Arc<Keys>, family: &Family, style: &str) -> Environment<'static> {
+    part_environment(keys, family, style, None)
 }
 
-/// Renders the template of a family, alone or as a part of a larger model.
-fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part>) -> Result<String, Error> {
+/// The engine for the template of a family, alone or as a part of a larger model.
+fn part_environment(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part>) -> Environment<'static> {
     let mut environment = environment(keys);
-    let (is_part, prefix) = part.as_ref().map_or((false, ""), |part| (true, &part.prefix));
-    let variables = BTreeMap::from([
-        ("style", Value::from(style)),
-        ("prefix", Value::from(prefix)),
-        ("is_part", Value::from(is_part)),
-    ]);
+    environment.add_global("style", style);
+    environment.add_global("prefix", part.as_ref().map_or("", |part| &part.prefix).to_owned());
+    environment.add_global("is_part", part.is_some());
     let (own, known) = (Arc::clone(keys), family.clone());
     let has_head = part.as_ref().map(|part| part.has_head);
     environment.add_function("architecture", move || match (has_head, known.base()) {
         (Some(false), Some(base)) => Ok(base.to_owned()),
-        (Some(_), _) => {
-            known.architectures.first().map(|&name| name.to_owned()).ok_or_else(|| refuse("no architecture"))
-        }
+        // the first, whichever the part's own table names
+        (Some(_), _) => architecture(&Config::new(), &known.architectures),
         (None, _) => architecture(&own.config, &known.architectures),
     });
     let (own, style) = (Arc::clone(keys), style.to_owned());
@@ -129,13 +122,13 @@ fn render_part(keys: &Arc<Keys>, family: &Family, style: &str, part: Option<Part
             let value = serde_json::to_value(options.get::<Value>(name)?).map_err(|error| refuse(error.to_string()))?;
             keys.config.entry(name).or_insert(value);
         }
-        let family = families()
-            .find(|family| family.model_type == model_type)
+        let family = Family::of(&model_type)
             .ok_or_else(|| refuse(format!("{}model_type must be that of a family, not {model_type:?}", keys.path)))?;
         if depth >= MOST_NESTED {
             return Err(refuse(format!("{}model_type must not have parts, as {model_type:?} has", keys.path)));
         }
-        render_part(&Arc::new(keys), &family, &style, Some(Part { prefix, has_head, depth }))
+        let part = Part { prefix, has_head, depth };
+        part_environment(&Arc::new(keys), &family, &style, Some(part)).get_template(&family.template())?.render(())
     });
-    environment.get_template(&family.template())?.render(variables)
+    environment
 }

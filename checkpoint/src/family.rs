@@ -19,6 +19,11 @@ pub struct Family {
 }
 
 impl Family {
+    /// The family of a model type.
+    pub(crate) fn of(model_type: &str) -> Option<Self> {
+        families().find(|family| family.model_type == model_type)
+    }
+
     /// The name of its template.
     pub(crate) fn template(&self) -> String {
         format!("{FOLDER}{}.jinja", self.model_type)

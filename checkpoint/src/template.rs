@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use minijinja::Value;
 use minijinja::value::Serde;
+use minijinja::{Error, Value};
 
 use crate::config::{Config, Keys};
-use crate::environment::{environment, render_family};
+use crate::environment::{environment, family_environment};
 use crate::family::{Family, families};
 use crate::render_error::{RenderError, plain};
 use crate::template_files::styles;
@@ -71,35 +71,49 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
 /// Renders on the present thread.
 fn render_here(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
     let keys = Arc::new(Keys { config: config.clone(), path: String::new() });
-    let Some((name, source)) = template else {
-        let family = family(config)?;
-        return match &family.styles {
-            Some(known) if !known.contains(&style) => Err(RenderError::StyleOfFamily {
-                style: style.to_owned(),
-                model_type: family.model_type,
-                known: known.clone(),
-            }),
-            _ => render_family(&keys, &family, style).map_err(|error| plain(&error)),
-        };
-    };
-    let environment = environment(&keys);
-    let template = environment.template_from_named_str(name, source).map_err(|error| plain(&error))?;
-    // first, so that a key of the configuration with this name replaces it
-    let mut variables = BTreeMap::from([("style", Value::from(style))]);
-    variables.extend(config.iter().map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone())))));
     let mut out = Limited(Vec::new());
-    template.render_captured_to(variables, &mut out).map_err(|error| plain(&error))?;
+    match template {
+        Some(template) => render_own(&keys, style, template, &mut out).map_err(|error| plain(&error))?,
+        None => {
+            let family = family(config, style)?;
+            render_family(&keys, style, &family, &mut out).map_err(|error| plain(&error))?;
+        }
+    }
     String::from_utf8(out.0).map_err(|error| RenderError::Template { place: None, what: error.to_string() })
 }
 
-/// The family of a configuration's `model_type`.
-fn family(config: &Config) -> Result<Family, RenderError> {
+/// Renders a template of the user's own, with the configuration's keys as variables.
+fn render_own(keys: &Arc<Keys>, style: &str, (name, source): (&str, &str), out: &mut Limited) -> Result<(), Error> {
+    // first, so that a key of the configuration with this name replaces it
+    let mut variables = BTreeMap::from([("style", Value::from(style))]);
+    variables.extend(keys.config.iter().map(|(key, value)| (key.as_str(), Value::from(Serde(value.clone())))));
+    environment(keys).template_from_named_str(name, source)?.render_captured_to(variables, out).map(drop)
+}
+
+/// Renders the template of a family, the dtype of the recipe first.
+fn render_family(keys: &Arc<Keys>, style: &str, family: &Family, out: &mut Limited) -> Result<(), Error> {
+    let environment = family_environment(keys, family, style);
+    for name in ["shared/defaults.jinja", &family.template()] {
+        environment.get_template(name)?.render_captured_to((), &mut *out)?;
+    }
+    Ok(())
+}
+
+/// The family of a configuration's `model_type`, which must have the style.
+fn family(config: &Config, style: &str) -> Result<Family, RenderError> {
     let Some(name) = config.get("model_type").and_then(serde_json::Value::as_str) else {
         return Err(RenderError::NoFamily);
     };
-    families()
-        .find(|family| family.model_type == name)
-        .ok_or_else(|| RenderError::Family { model_type: name.to_owned(), nearest: nearest(name) })
+    let unknown = || RenderError::Family { model_type: name.to_owned(), nearest: nearest(name) };
+    let family = Family::of(name).ok_or_else(unknown)?;
+    match &family.styles {
+        Some(known) if !known.contains(&style) => Err(RenderError::StyleOfFamily {
+            style: style.to_owned(),
+            model_type: family.model_type,
+            known: known.clone(),
+        }),
+        _ => Ok(family),
+    }
 }
 
 /// The least likeness of a name that is listed: the Jaro-Winkler similarity, from 0 to 1.
