@@ -241,7 +241,7 @@ impl fmt::Display for Case {
 
 /// Whether a case is always run. Every sampler and dtype runs through whole blocks. The other layouts run only for the samplers
 /// with the most and the least code of their own: every dtype through words and single elements, 16-bit dtypes through `Straddling`,
-/// where words straddle blocks, and f32 and bf16 through the rest. This leaves out three fifths of the pipelines.
+/// where words straddle blocks, and f32 and bf16 through the rest. Most cases are left out.
 fn says_most(sampler: &str, dtype: Dtype, place: Place) -> bool {
     let has_layouts = matches!(sampler, "constant" | "normal" | "truncated");
     match place {

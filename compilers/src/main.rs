@@ -34,7 +34,7 @@ struct Arguments {
     /// Whole tensors have 2 to the power of this many elements.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(14..28))]
     bits: u32,
-    /// Every sampler and dtype in every layout; by default three fifths of the pipelines are left out.
+    /// Every sampler and dtype in every layout; by default most cases are left out.
     #[arg(long)]
     every: bool,
     /// Runs only the cases whose names contain this. Bounds cannot be written then.
