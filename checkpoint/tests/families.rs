@@ -19,6 +19,18 @@ fn small(family: &str) -> Config {
     Records::of(family).small().clone()
 }
 
+/// A template that is not in the list of `template_files.rs`, or has no architectures in its comment, would be no family.
+#[test]
+fn every_template_is_a_family() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/families")).unwrap();
+    let name = |path: std::path::PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut files: Vec<_> = folder.map(|entry| name(entry.unwrap().path())).collect();
+    files.sort();
+    let mut known: Vec<_> = families().map(|family| family.model_type.to_owned()).collect();
+    known.sort();
+    assert_eq!(known, files);
+}
+
 /// Names, shapes, dtypes, initialisers and rows of zeros, of every architecture.
 #[test]
 fn tensors_are_those_that_transformers_makes() {
