@@ -36,13 +36,15 @@ struct Matrix {
     width: u32,
     height: u32,
     rows: u32,
-    // orthogonal: the vectors that were computed, where they begin in `source`, and the elements of each
+    // orthogonal: the columns that were computed, where they begin in `source`, and the elements of each
     start: u32,
     vectors: u32,
     strips: u32,
     length: u32,
     // sparse: shifts of a permutation
     rounds: u32,
+    // orthogonal: the vectors of the whole matrix
+    count: u32,
 }
 
 // The computed vectors of an orthogonal matrix.
@@ -168,10 +170,12 @@ fn computed(index: vec2<u32>) -> Computed {
     } else if STRUCTURE == STRUCTURE_DELTA_IN_OUT {
         there = all(at.outer == m.centre);
     }
-    there = there && vector >= m.start && vector - m.start < m.vectors;
+    // vectors take columns from both ends in turn
+    let column = select(vector / 2u, m.count - 1u - vector / 2u, (vector & 1u) == 1u);
+    there = there && column >= m.start && column - m.start < m.vectors;
     var value = 0.0;
     if there {
-        value = source[m.strips + (vector - m.start) * m.length + element];
+        value = source[m.strips + (column - m.start) * m.length + element];
     }
     return Computed(value, there);
 }

@@ -260,7 +260,8 @@ pub fn structs() -> Vec<Layout> {
             vectors,
             strips,
             length,
-            rounds
+            rounds,
+            count
         }),
         layout!(Panel {
             first,

@@ -70,6 +70,41 @@ fn orthogonal_rows_or_columns_are_orthonormal() {
     }
 }
 
+/// The definition of docs/orthogonal.md in f64: a product of the reflections of the tensor's normals, whose columns are
+/// taken from both ends in turn.
+#[test]
+fn orthogonal_is_the_product_of_reflections() {
+    for (rows, columns) in [(5, 5), (6, 6), (9, 4), (4, 9), (1, 3), (70, 130), (130, 70)] {
+        let (n, m) = (rows.max(columns), rows.min(columns));
+        let normals = filled::<f32>(Init::Normal { mean: 0.0, std: 1.0 }, &shape(&[m as u64, n as u64]));
+        let values = filled::<f32>(Init::Orthogonal { gain: 1.0 }, &shape(&[rows as u64, columns as u64]));
+        for position in 0..m {
+            let column = if position % 2 == 0 { position / 2 } else { m - 1 - (position - 1) / 2 };
+            let reflector = |k: usize| -> Vec<f64> {
+                let mut v: Vec<f64> = normals[k * n + k..(k + 1) * n].iter().map(|&x| f64::from(x)).collect();
+                let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+                v[0] += length.copysign(v[0]);
+                v
+            };
+            let mut q = vec![0.0; n];
+            q[column] = if normals[column * n + column] < 0.0 { 1.0 } else { -1.0 };
+            for k in (0..=column).rev() {
+                let v = reflector(k);
+                let product: f64 = v.iter().zip(&q[k..]).map(|(a, b)| a * b).sum();
+                let factor = 2.0 * product / v.iter().map(|x| x * x).sum::<f64>();
+                q[k..].iter_mut().zip(&v).for_each(|(q, v)| *q -= factor * v);
+            }
+            for (i, expected) in q.into_iter().enumerate() {
+                let found = values[if rows > columns { i * columns + position } else { position * columns + i }];
+                assert!(
+                    (f64::from(found) - expected).abs() < 1e-6,
+                    "{rows} x {columns}: vector {position}, element {i}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn delta_orthogonal_is_orthogonal_at_its_centre_and_zero_elsewhere() {
     let (outs, ins) = (12, 8);

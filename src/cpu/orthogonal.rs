@@ -12,7 +12,7 @@ use super::threads::for_each_chunk;
 use super::vector::lane;
 use crate::coefficients::Coefficients;
 use crate::fill::Selection;
-use crate::matrix::ConvKernel;
+use crate::matrix::{ConvKernel, column_at};
 use crate::{Dtype, Key, Result};
 
 /// The vectors that are computed at a time, unless the output has room for more: the panels are made anew for each such
@@ -51,41 +51,48 @@ impl Orthogonal {
         let batch = (out.len() / size_of::<f32>() / padded).max(BATCH).next_multiple_of(LANES);
         let normals = Normals { key: self.key, count: self.rows.min(self.columns) as usize, length };
         let mut panel = Panel::reserve(&normals)?;
-        for vectors in vectors.chunks(batch) {
-            let mut strips = zeros::<Row>((vectors.len().div_ceil(LANES) * padded) as u64)?;
-            let Some(last) = vectors.last() else { break };
+        for (i, columns) in vectors.columns.chunks(batch).enumerate() {
+            let mut strips = zeros::<Row>((columns.len().div_ceil(LANES) * padded) as u64)?;
+            let Some(last) = columns.last() else { break };
             for panel_number in (0..=last / PANEL).rev() {
                 panel.set(&normals, panel_number * PANEL)?;
                 let panel = &panel;
                 for_each_chunk(&mut strips, STRIPS * padded, |i, strips| {
-                    let vectors = &vectors[i * STRIPS * LANES..];
-                    let vectors = &vectors[..vectors.len().min(STRIPS * LANES)];
+                    let columns = &columns[i * STRIPS * LANES..];
+                    let columns = &columns[..columns.len().min(STRIPS * LANES)];
                     // a reflection leaves the columns of the identity before its own as they are
-                    if vectors.last().is_some_and(|&last| last >= panel.first()) {
-                        panel.apply(vectors, strips, padded);
+                    if columns.last().is_some_and(|&last| last >= panel.first()) {
+                        panel.apply(columns, strips, padded);
                     }
                 });
             }
-            let computed = Computed { vectors, strips, padded };
+            let computed = Computed { places: &vectors.places, first: i * batch, count: columns.len(), strips, padded };
             self.write(&computed, dtype, selection, out);
         }
         Ok(())
     }
 
-    /// The orthonormal vectors that have selected elements, in ascending order.
-    #[expect(clippy::cast_possible_truncation, reason = "vectors in memory")]
-    fn vectors(&self, selection: &Selection) -> Result<Vec<usize>> {
-        let mut needed = zeros::<u8>(self.rows.min(self.columns))?;
+    /// The orthonormal vectors that have selected elements.
+    #[expect(clippy::cast_possible_truncation, reason = "a matrix has at most 2^16 vectors")]
+    fn vectors(&self, selection: &Selection) -> Result<Vectors> {
+        let count = self.rows.min(self.columns);
+        let mut places = zeros::<u32>(count)?;
         self.segments(selection, |segment| {
             if self.is_tall() {
-                needed[segment.column as usize..][..segment.count].fill(1);
+                places[segment.column as usize..][..segment.count].fill(1);
             } else {
-                needed[segment.row as usize] = 1;
+                places[segment.row as usize] = 1;
             }
         });
-        let mut vectors = reserve(needed.iter().map(|&needed| u64::from(needed)).sum())?;
-        vectors.extend((0..needed.len()).filter(|&vector| needed[vector] == 1));
-        Ok(vectors)
+        let mut positions = reserve(places.iter().map(|&needed| u64::from(needed)).sum())?;
+        positions.extend((0..places.len()).filter(|&position| places[position] == 1));
+        positions.sort_unstable_by_key(|&position| column_at(position as u64, count));
+        places.fill(u32::MAX);
+        for (place, &position) in positions.iter().enumerate() {
+            places[position] = place as u32;
+        }
+        let columns = positions.into_iter().map(|position| column_at(position as u64, count) as usize).collect();
+        Ok(Vectors { columns, places })
     }
 
     /// Calls `f` with the selected elements of the matrix: runs of elements of one row.
@@ -117,8 +124,8 @@ impl Orthogonal {
     #[expect(clippy::cast_possible_truncation, reason = "indices of vectors in memory")]
     fn write(&self, computed: &Computed<'_>, dtype: Dtype, selection: &Selection, out: &mut [u8]) {
         let size = element_size(dtype);
-        // rows of a wide matrix lie side by side in a strip, so a task takes as many of them
-        let chunk = CHUNK.max(LANES * self.columns as usize);
+        // rows of a wide matrix lie in two strips in turn, so a task takes those of both
+        let chunk = CHUNK.max(2 * LANES * self.columns as usize);
         for_each_chunk(out, chunk * size, |i, out| {
             let selection = selection.part((i * chunk) as u64, (out.len() / size) as u64);
             self.segments(&selection, |segment| {
@@ -152,10 +159,22 @@ struct Segment {
     position: usize,
 }
 
-/// Computed vectors, in strips of 16.
+/// The orthonormal vectors that are needed.
+struct Vectors {
+    /// Their columns in Q, the product of reflections, in ascending order.
+    columns: Vec<usize>,
+    /// For every vector of the matrix its place among them; for others `u32::MAX`.
+    places: Vec<u32>,
+}
+
+/// A batch of computed vectors, in strips of 16.
 struct Computed<'a> {
-    /// Their numbers, in ascending order.
-    vectors: &'a [usize],
+    /// See [`Vectors`].
+    places: &'a [u32],
+    /// The place of the batch's first vector.
+    first: usize,
+    /// Vectors of the batch.
+    count: usize,
     strips: Vec<Row>,
     /// Rows of a strip.
     padded: usize,
@@ -164,11 +183,7 @@ struct Computed<'a> {
 impl Computed<'_> {
     /// An element of a vector, if it is among those computed.
     fn get(&self, vector: usize, index: usize) -> Option<f32> {
-        let first = *self.vectors.first()?;
-        // mostly all vectors are consecutive
-        let guess = vector.checked_sub(first)?;
-        let place =
-            if self.vectors.get(guess) == Some(&vector) { guess } else { self.vectors.binary_search(&vector).ok()? };
+        let place = (self.places[vector] as usize).checked_sub(self.first).filter(|&place| place < self.count)?;
         Some(self.strips[place / LANES * self.padded + index][place % LANES])
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct MatrixParams {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) rows: u32,
-    /// Orthogonal: the first vector that was computed, and the number of them.
+    /// Orthogonal: the first column of Q that was computed, and the number of them.
     pub(crate) start: u32,
     pub(crate) vectors: u32,
     /// Orthogonal: where they begin in the source, in f32, and the elements of each.
@@ -44,8 +44,8 @@ pub(crate) struct MatrixParams {
     pub(crate) length: u32,
     /// Sparse: the shifts of a permutation.
     pub(crate) rounds: u32,
-    /// Padding: the size is a multiple of 16 bytes.
-    pub(crate) end: u32,
+    /// Orthogonal: the vectors of the whole matrix.
+    pub(crate) count: u32,
 }
 
 /// A structured matrix, and the parameters that do not depend on the dispatch.
@@ -79,11 +79,12 @@ impl MatrixPlan {
             }
             matrix::Structure::Orthogonal { rows, columns } => {
                 let kind = if rows > columns { StructureKind::Tall } else { StructureKind::Wide };
-                let params = MatrixParams { length: rows.max(columns) as u32, ..params };
+                let params =
+                    MatrixParams { length: rows.max(columns) as u32, count: rows.min(columns) as u32, ..params };
                 Self { kind, extents: [columns, u64::MAX], params }
             }
             matrix::Structure::DeltaOrthogonal { kernel } => {
-                let params = MatrixParams { length: kernel.outs as u32, ..params };
+                let params = MatrixParams { length: kernel.outs as u32, count: kernel.ins as u32, ..params };
                 Self::convolution([StructureKind::DeltaOutIn, StructureKind::DeltaInOut], &kernel, params)
             }
         }

@@ -1,6 +1,7 @@
 //! Orthogonal matrices on the GPU: for each batch of vectors, panel by panel, the dispatches of shaders/reflectors.wgsl,
 //! and then the dispatches that write the batch's elements. cpu/reflectors.rs has the algorithm.
 
+use std::iter::repeat;
 use std::ops::Range;
 
 use super::matrix::MatrixPlan;
@@ -95,8 +96,8 @@ struct Orthogonal {
     /// Elements of a vector, and the number of all vectors.
     length: u32,
     count: u32,
-    /// The vectors that are needed.
-    needed: [u32; 2],
+    /// The columns of Q that are needed: two runs, of which the second may be empty.
+    needed: [[u32; 2]; 2],
     /// Vectors that are computed at a time.
     batch: u32,
 }
@@ -122,14 +123,16 @@ impl Orthogonal {
         let words = bounds.binding.min(1 << 31) / 4;
         let longest = WORKGROUP * u64::from(bounds.workgroups);
         let most = (words.checked_sub(fixed)? / each).min(longest) / WORKGROUP * WORKGROUP;
-        let batch = (needed.end - needed.start).min(most);
+        let needed = columns_of(needed, count);
+        let batch = needed.iter().map(|[first, end]| end - first).max()?.min(most);
         let small = |value: u64| u32::try_from(value).ok();
         (batch > 0 && length <= longest).then_some(())?;
+        let [[a, b], [c, d]] = needed;
         Some(Self {
             key: selection.key,
             length: small(length)?,
             count: small(count)?,
-            needed: [small(needed.start)?, small(needed.end)?],
+            needed: [[small(a)?, small(b)?], [small(c)?, small(d)?]],
             batch: small(batch)?,
         })
     }
@@ -175,8 +178,9 @@ impl Orthogonal {
         bounds: Bounds,
     ) -> Vec<Command> {
         let mut commands = Vec::new();
-        let [first, end] = self.needed;
-        for start in (first..end).step_by(self.batch as usize) {
+        let batches =
+            self.needed.iter().flat_map(|&[first, end]| (first..end).step_by(self.batch as usize).zip(repeat(end)));
+        for (start, end) in batches {
             let params = PanelParams { start, ..self.params(self.batch.min(end - start)) };
             self.compute(&params, normal, bounds, &mut commands);
             let (selection, dtype, offset) = target;
@@ -231,6 +235,17 @@ impl Orthogonal {
     }
 }
 
+/// The columns of Q that are the vectors of a range, by [`column_at`](crate::matrix::column_at): a run for the even
+/// positions, and one for the odd ones.
+const fn columns_of(vectors: Range<u64>, count: u64) -> [[u64; 2]; 2] {
+    let Range { start, end } = vectors;
+    let even = [start.div_ceil(2), end.div_ceil(2)];
+    // odd positions take columns from the end
+    let odd = [count - end / 2, count - start / 2];
+    // the two runs meet where the range includes the last vector
+    if even[1] == odd[0] { [[even[0], odd[1]], [0, 0]] } else { [even, odd] }
+}
+
 /// The rows of a selection's elements.
 fn needed_rows(selection: &Selection, columns: u64) -> Range<u64> {
     let mut indices = selection.runs().into_iter().map(|(index, count)| index..index + count);
@@ -250,4 +265,23 @@ fn needed_columns(selection: &Selection, columns: u64) -> Range<u64> {
         needed = needed.start.min(start)..needed.end.max(end);
     }
     needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns_of;
+    use crate::matrix::column_at;
+
+    #[test]
+    fn runs_of_columns_are_those_of_the_range() {
+        for count in 1..12 {
+            for (start, end) in (0..count).flat_map(|start| (start + 1..=count).map(move |end| (start, end))) {
+                let mut expected: Vec<u64> = (start..end).map(|position| column_at(position, count)).collect();
+                expected.sort_unstable();
+                let runs = columns_of(start..end, count);
+                let found: Vec<u64> = runs.into_iter().flat_map(|[first, end]| first..end).collect();
+                assert_eq!(found, expected, "{start}..{end} of {count}");
+            }
+        }
+    }
 }
