@@ -37,7 +37,9 @@ mod target;
 mod tests;
 
 // the rest is used within the module; testing.rs reaches `family`, `pipeline`, `plan` and `probes`
-pub use devices::{Select, devices};
+#[cfg(not(target_arch = "wasm32"))]
+pub use devices::devices;
+pub use devices::{Select, devices_async};
 pub use form::{Form, Multiply, Products, Slot};
 pub use handle::Gpu;
 pub use info::{DeviceInfo, DeviceKind};

@@ -94,10 +94,8 @@ impl Checks {
         self.reflect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The form of the shaders of orthogonal matrices, which are compared at the first call. Refuses a device that
-    /// differs.
-    pub(super) fn reflect_form(&self, context: &Context) -> Result<Form> {
-        pollster::block_on(self.check_reflect(context))?;
+    /// The form of the shaders of orthogonal matrices, which were compared. Refuses a device that differs.
+    pub(super) fn reflect_form(&self) -> Result<Form> {
         match self.reflect_verdict().as_ref() {
             Some(Verdict::Exact(form)) => Ok(*form),
             Some(Verdict::Inexact(error)) => Err(error.clone()),
@@ -106,7 +104,7 @@ impl Checks {
     }
 
     /// Compares an orthogonal matrix, in one form after the other until it does not differ.
-    async fn check_reflect(&self, context: &Context) -> Result<()> {
+    pub(super) async fn check_reflect(&self, context: &Context) -> Result<()> {
         if self.reflect_verdict().is_some() {
             return Ok(());
         }
@@ -125,7 +123,7 @@ impl Checks {
     }
 
     /// Compares the kernels that were not compared yet, and waits for the device. Refuses a kernel that differs.
-    pub(super) fn check(&self, context: &Context, needed: impl Iterator<Item = Checked>) -> Result<()> {
+    pub(super) async fn check(&self, context: &Context, needed: impl Iterator<Item = Checked>) -> Result<()> {
         // a model has thousands of fills and few kernels
         let mut distinct = Vec::new();
         for checked in needed {
@@ -141,7 +139,7 @@ impl Checks {
             }
         }
         if !missing.is_empty() {
-            pollster::block_on(self.compare(context, missing))?;
+            self.compare(context, missing).await?;
         }
         for (kind, dtype) in distinct {
             self.form(kind, dtype)?;
@@ -237,13 +235,13 @@ async fn differences(
     kernels: &[Checked],
     comparisons: &[Comparison],
 ) -> Result<HashMap<Checked, Error>> {
-    compile(context, form, kernels)?;
+    compile(context, form, kernels).await?;
     // every fill is a whole number of slots, so the words of all of them are contiguous
     let words = comparisons.iter().map(Comparison::bytes).sum::<u64>() / 4;
-    let buffer = context.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)?;
-    let mut encoder = context.encoder()?;
-    context.record(&mut encoder, &steps(context, form, comparisons, &buffer)?)?;
-    context.submit(encoder)?;
+    let buffer = context.buffer(4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC).await?;
+    let mut encoder = context.encoder().await?;
+    context.record(&mut encoder, &steps(context, form, comparisons, &buffer).await?).await?;
+    context.submit(encoder).await?;
     let found: Vec<u32> = context.read(&buffer, 0, words).await?;
     let mut rest: &[u8] = bytemuck::cast_slice(&found);
     let mut different = HashMap::new();
@@ -259,25 +257,27 @@ async fn differences(
 }
 
 /// Compiles the pipelines of kernels, on every core.
-#[cfg(feature = "rayon")]
-fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
+#[cfg(all(feature = "rayon", not(target_arch = "wasm32")))]
+async fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
     use rayon::prelude::*;
 
-    kernels
-        .par_iter()
-        .try_for_each(|&(kind, dtype)| context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop))
+    kernels.par_iter().try_for_each(|&(kind, dtype)| {
+        // outside of a browser nothing is waited for
+        pollster::block_on(context.pipeline(form, Variant { entry: ENTRY, kind, dtype })).map(drop)
+    })
 }
 
 /// Compiles the pipelines of kernels.
-#[cfg(not(feature = "rayon"))]
-fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
-    kernels
-        .iter()
-        .try_for_each(|&(kind, dtype)| context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).map(drop))
+#[cfg(not(all(feature = "rayon", not(target_arch = "wasm32"))))]
+async fn compile(context: &Context, form: Form, kernels: &[Checked]) -> Result<()> {
+    for &(kind, dtype) in kernels {
+        context.pipeline(form, Variant { entry: ENTRY, kind, dtype }).await?;
+    }
+    Ok(())
 }
 
 /// The dispatches of all fills, one after the other in one binding of a buffer.
-fn steps<'a>(
+async fn steps<'a>(
     context: &Context,
     form: Form,
     comparisons: &[Comparison],
@@ -294,7 +294,7 @@ fn steps<'a>(
             dispatch.params.first +=
                 u32::try_from(slot).map_err(|_| Error::BufferTooSmall { end: 16 * slot, size: buffer.size() })?;
             let variant = Variant { entry: dispatch.entry, kind: *kind, dtype: probe.dtype };
-            let pipeline = context.pipeline(form, variant)?;
+            let pipeline = context.pipeline(form, variant).await?;
             steps.push(Step::Dispatch(Box::new(dispatch), pipeline, buffer, None));
         }
         slot += comparison.bytes() / 16;

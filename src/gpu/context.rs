@@ -22,14 +22,14 @@ pub(super) struct Context {
 
 impl Context {
     /// `source` gives the shader's text of a form.
-    pub(super) fn new(
+    pub(super) async fn new(
         device: wgpu::Device,
         queue: wgpu::Queue,
         lost: Arc<OnceLock<String>>,
         source: Source,
     ) -> Result<Self> {
         // there is no context yet whose `scoped` could be used
-        let (pipelines, error) = captured(&device, || Pipelines::new(&device, source));
+        let (pipelines, error) = captured(&device, || Pipelines::new(&device, source)).await;
         match error {
             Some(error) => Err(Error::Wgpu(error.to_string())),
             None => Ok(Self { info: device.adapter_info().into(), pipelines, device, queue, lost }),
@@ -38,15 +38,15 @@ impl Context {
 
     /// Runs calls of wgpu and returns the first error that wgpu finds in them as this library's. `bytes` is the memory
     /// that they ask for.
-    pub(super) fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
+    pub(super) async fn scoped<T>(&self, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
         self.check_lost()?;
-        let (made, error) = captured(&self.device, make);
+        let (made, error) = captured(&self.device, make).await;
         match error {
             None => Ok(made),
             // lack of memory is no sign of a lost device, so it is not asked
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { bytes }),
             // any error may come from a lost device; only then is it asked, because that creates a buffer
-            Some(_) if is_lost(&self.device) => Err(self.lost_error()),
+            Some(_) if is_lost(&self.device).await => Err(self.lost_error()),
             Some(other) => Err(Error::Wgpu(other.to_string())),
         }
     }
@@ -67,38 +67,38 @@ impl Context {
     }
 
     /// The pipeline of a variant, compiled if this is its first use.
-    pub(super) fn pipeline(&self, form: Form, variant: Variant) -> Result<wgpu::ComputePipeline> {
+    pub(super) async fn pipeline(&self, form: Form, variant: Variant) -> Result<wgpu::ComputePipeline> {
         if let Some(pipeline) = self.pipelines.get(form, variant) {
             return Ok(pipeline);
         }
         // no lock is held here, so that threads compile side by side
-        let pipeline = self.scoped(0, || self.pipelines.compile(&self.device, form, variant))?;
+        let pipeline = self.scoped(0, || self.pipelines.compile(&self.device, form, variant)).await?;
         // a clone is another handle to the same pipeline
         self.pipelines.insert(form, variant, pipeline.clone());
         Ok(pipeline)
     }
 
     /// A new encoder.
-    pub(super) fn encoder(&self) -> Result<wgpu::CommandEncoder> {
-        self.scoped(0, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+    pub(super) async fn encoder(&self) -> Result<wgpu::CommandEncoder> {
+        self.scoped(0, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())).await
     }
 
     /// Submits an encoder's commands.
-    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
-        self.scoped(0, || self.queue.submit([encoder.finish()])).map(drop)
+    pub(super) async fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
+        self.scoped(0, || self.queue.submit([encoder.finish()])).await.map(drop)
     }
 
     /// A new buffer.
-    pub(super) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(super) async fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         self.check_size(bytes)?;
-        self.scoped(bytes, || self.device.create_buffer(&descriptor(bytes, usage, false)))
+        self.scoped(bytes, || self.device.create_buffer(&descriptor(bytes, usage, false))).await
     }
 
     /// A buffer that holds its contents from its creation on, so that nothing has to be submitted.
-    pub(super) fn filled_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(super) async fn filled_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let bytes = contents.len() as u64;
         self.check_size(bytes)?;
-        let buffer = self.scoped(bytes, || self.device.create_buffer(&descriptor(bytes, usage, true)))?;
+        let buffer = self.scoped(bytes, || self.device.create_buffer(&descriptor(bytes, usage, true))).await?;
         // a new mapped buffer has no range only where the device is lost
         match buffer.get_mapped_range_mut(..) {
             Ok(mut view) => view.copy_from_slice(contents),

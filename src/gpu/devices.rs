@@ -21,10 +21,15 @@ pub enum Select {
 /// Every device, in the order that [`Select::Index`] counts; empty where there is none.
 ///
 /// The environment variable `WGPU_BACKEND` narrows the backends, as wgpu documents it.
+#[cfg(not(target_arch = "wasm32"))]
 #[must_use]
 pub fn devices() -> Vec<DeviceInfo> {
-    let adapters = pollster::block_on(adapters());
-    adapters.iter().map(|adapter| adapter.get_info().into()).collect()
+    pollster::block_on(devices_async())
+}
+
+/// The same without blocking. A browser shows one device, or none.
+pub async fn devices_async() -> Vec<DeviceInfo> {
+    adapters().await.iter().map(|adapter| adapter.get_info().into()).collect()
 }
 
 /// The adapters of every backend, or of those that `WGPU_BACKEND` names.

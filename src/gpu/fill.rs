@@ -1,7 +1,7 @@
 //! Filling the caller's buffers, and buffers of the library's own.
 
 use super::handle::Gpu;
-use super::matrix_steps::Resources;
+use super::matrix_steps::{Forms, Resources};
 use super::orthogonal::Commands;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, plan};
@@ -44,8 +44,11 @@ impl<'a> Plan<'a> {
     fn needed(&self) -> impl Iterator<Item = (KernelKind, Dtype)> {
         let kernel = match self.kernel {
             // a fill of nothing needs no check
-            Kernel::Elementwise(kind, _) if self.selection.count > 0 => Some((kind, self.target.dtype)),
-            _ => None,
+            _ if self.selection.count == 0 => None,
+            Kernel::Elementwise(kind, _) => Some((kind, self.target.dtype)),
+            // the last half word of a matrix that the CPU computes
+            Kernel::Matrix(_) if self.matrix.is_none() => Some((KernelKind::Constant, self.target.dtype)),
+            Kernel::Matrix(_) => None,
         };
         kernel.into_iter().chain(self.matrix.iter().flat_map(|matrix| matrix.needed(self.target.dtype)))
     }
@@ -88,8 +91,18 @@ impl Gpu {
     /// gpu.queue().submit([encoder.finish()]);
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn fill(&self, encoder: &mut wgpu::CommandEncoder, fill: &Fill, target: &Target<'_>) -> Result<()> {
-        self.fill_all(encoder, &[(*fill, *target)])
+        pollster::block_on(self.fill_async(encoder, fill, target))
+    }
+
+    /// [`fill`](Self::fill) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](Self::fill).
+    pub async fn fill_async(&self, encoder: &mut wgpu::CommandEncoder, fill: &Fill, target: &Target<'_>) -> Result<()> {
+        self.fill_all_async(encoder, &[(*fill, *target)]).await
     }
 
     /// Records many fills into the caller's encoder, as if one after the other. Their dispatches share one compute
@@ -124,27 +137,40 @@ impl Gpu {
     /// gpu.queue().submit([encoder.finish()]);
     /// # Ok::<(), seedtensors::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
+        pollster::block_on(self.fill_all_async(encoder, fills))
+    }
+
+    /// [`fill_all`](Self::fill_all) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](Self::fill), for the first fill that has one. On an error nothing was recorded.
+    pub async fn fill_all_async(&self, encoder: &mut wgpu::CommandEncoder, fills: &[(Fill, Target<'_>)]) -> Result<()> {
         // First every check, then the steps, then the recording: an error of any fill leaves the encoder as it was.
         self.context.check_lost()?;
         let bounds = self.bounds();
         let plans = fills.iter().map(|(fill, target)| Plan::new(fill, target, bounds)).collect::<Result<Vec<_>>>()?;
-        self.record(encoder, &plans, bounds)
+        self.record(encoder, &plans, bounds).await
     }
 
     /// Checks the plans' kernels and records their steps.
-    fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>], bounds: Bounds) -> Result<()> {
-        self.checks.check(&self.context, plans.iter().flat_map(Plan::needed))?;
+    async fn record(&self, encoder: &mut wgpu::CommandEncoder, plans: &[Plan<'_>], bounds: Bounds) -> Result<()> {
+        self.checks.check(&self.context, plans.iter().flat_map(Plan::needed)).await?;
+        if plans.iter().filter_map(|plan| plan.matrix.as_ref()).any(Commands::has_panels) {
+            self.checks.check_reflect(&self.context).await?;
+        }
         // the matrices follow one another, so one scratch buffer serves all of them
         let scratch = match plans.iter().filter_map(|plan| Some(plan.matrix.as_ref()?.scratch)).max() {
-            Some(bytes @ 1..) => Some(self.context.buffer(bytes, wgpu::BufferUsages::STORAGE)?),
+            Some(bytes @ 1..) => Some(self.context.buffer(bytes, wgpu::BufferUsages::STORAGE).await?),
             _ => None,
         };
         let mut steps = Vec::with_capacity(plans.len());
         for plan in plans {
-            self.steps(plan, bounds, scratch.as_ref(), &mut steps)?;
+            self.steps(plan, bounds, scratch.as_ref(), &mut steps).await?;
         }
-        if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps) }
+        if steps.is_empty() { Ok(()) } else { self.context.record(encoder, &steps).await }
     }
 
     /// The limits that plans depend on.
@@ -153,7 +179,7 @@ impl Gpu {
     }
 
     /// Adds the steps of a fill: its dispatches, or a copy and a dispatch for half of a word.
-    fn steps<'a>(
+    async fn steps<'a>(
         &self,
         plan: &Plan<'a>,
         bounds: Bounds,
@@ -165,22 +191,19 @@ impl Gpu {
             _ if selection.count == 0 => Ok(()),
             (Kernel::Elementwise(kind, coefficients), _) => {
                 let dispatches = self::plan(selection, target.dtype, *coefficients, target.offset, bounds);
-                self.dispatches(*kind, target, dispatches, steps)
+                self.dispatches(*kind, target, dispatches, steps).await
             }
             (Kernel::Matrix(_), Some(commands)) => {
-                let form = |kind, dtype| self.checks.form(kind, dtype);
-                let reflect = || self.checks.reflect_form(&self.context);
-                let (context, dtype) = (&self.context, target.dtype);
-                let resources =
-                    Resources { context, form: &form, reflect: &reflect, target: target.buffer, dtype, scratch };
-                resources.steps(&commands.steps, steps)
+                let (context, forms, dtype) = (&self.context, Forms::Checked(&self.checks), target.dtype);
+                let resources = Resources { context, forms, target: target.buffer, dtype, scratch };
+                resources.steps(&commands.steps, steps).await
             }
-            (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, bounds, steps),
+            (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, bounds, steps).await,
         }
     }
 
     /// Adds dispatches of an elementwise kernel.
-    fn dispatches<'a>(
+    async fn dispatches<'a>(
         &self,
         kind: KernelKind,
         target: &Target<'a>,
@@ -191,7 +214,7 @@ impl Gpu {
         let form = self.checks.form(kind, target.dtype)?;
         for dispatch in dispatches {
             let variant = Variant { entry: dispatch.entry, kind, dtype: target.dtype };
-            let pipeline = self.context.pipeline(form, variant)?;
+            let pipeline = self.context.pipeline(form, variant).await?;
             steps.push(Step::Dispatch(Box::new(dispatch), pipeline, target.buffer, None));
         }
         Ok(())
@@ -199,7 +222,7 @@ impl Gpu {
 
     /// Adds the steps of a matrix that is too large for the device's bindings. The CPU computes it: a copy of whole
     /// words, and a fill of the half word that may be left.
-    fn copy<'a>(
+    async fn copy<'a>(
         &self,
         matrix: &Matrix,
         selection: &Selection,
@@ -214,7 +237,7 @@ impl Gpu {
         Filler::from_kernel(Kernel::Matrix(*matrix), *selection, target.dtype).fill_bytes(0, &mut elements)?;
         let (whole, half) = elements.split_at(elements.len() / 4 * 4);
         if !whole.is_empty() {
-            let staging = self.context.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC)?;
+            let staging = self.context.filled_buffer(whole, wgpu::BufferUsages::COPY_SRC).await?;
             steps.push(Step::Copy(staging, target.buffer, target.offset));
         }
         // a copy writes whole words and would overwrite the neighbour, so one element of a constant is filled
@@ -224,8 +247,7 @@ impl Gpu {
             let at = target.offset + whole.len() as u64;
             let constant = constant(value, target.dtype)?;
             let dispatches = self::plan(&selection, target.dtype, constant, at, bounds);
-            self.checks.check(&self.context, [(KernelKind::Constant, target.dtype)].into_iter())?;
-            self.dispatches(KernelKind::Constant, target, dispatches, steps)?;
+            self.dispatches(KernelKind::Constant, target, dispatches, steps).await?;
         }
         Ok(())
     }
@@ -235,13 +257,25 @@ impl Gpu {
     /// # Errors
     ///
     /// Those of [`tensor`](Self::tensor), for the first that has one.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn tensors(&self, fills: &[(Fill, Dtype)]) -> Result<Vec<wgpu::Buffer>> {
-        let allocate = |(fill, dtype): &(Fill, Dtype)| self.allocate(fill.elements(), *dtype);
-        let buffers = fills.iter().map(allocate).collect::<Result<Vec<_>>>()?;
+        pollster::block_on(self.tensors_async(fills))
+    }
+
+    /// [`tensors`](Self::tensors) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tensor`](Self::tensor), for the first that has one.
+    pub async fn tensors_async(&self, fills: &[(Fill, Dtype)]) -> Result<Vec<wgpu::Buffer>> {
+        let mut buffers = Vec::with_capacity(fills.len());
+        for (fill, dtype) in fills {
+            buffers.push(self.allocate(fill.elements(), *dtype).await?);
+        }
         let target = |(&(fill, dtype), buffer)| (fill, Target::new(buffer, dtype));
-        let mut encoder = self.context.encoder()?;
-        self.fill_all(&mut encoder, &fills.iter().zip(&buffers).map(target).collect::<Vec<_>>())?;
-        self.context.submit(encoder)?;
+        let mut encoder = self.context.encoder().await?;
+        self.fill_all_async(&mut encoder, &fills.iter().zip(&buffers).map(target).collect::<Vec<_>>()).await?;
+        self.context.submit(encoder).await?;
         Ok(buffers)
     }
 
@@ -253,8 +287,18 @@ impl Gpu {
     /// # Errors
     ///
     /// [`Error::BufferTooLarge`], [`Error::OutOfMemory`], and those of [`fill`](Self::fill).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn tensor(&self, fill: &Fill, dtype: Dtype) -> Result<wgpu::Buffer> {
-        let mut buffers = self.tensors(&[(*fill, dtype)])?;
+        pollster::block_on(self.tensor_async(fill, dtype))
+    }
+
+    /// [`tensor`](Self::tensor) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tensor`](Self::tensor).
+    pub async fn tensor_async(&self, fill: &Fill, dtype: Dtype) -> Result<wgpu::Buffer> {
+        let mut buffers = self.tensors_async(&[(*fill, dtype)]).await?;
         Ok(buffers.swap_remove(0))
     }
 
@@ -264,12 +308,22 @@ impl Gpu {
     /// # Errors
     ///
     /// Those of [`tensor`](Self::tensor), and [`Error::ShapeOverflow`] where the last word's index is above 2^64 - 1.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn words(&self, key: Key, start: u64, count: u64) -> Result<wgpu::Buffer> {
+        pollster::block_on(self.words_async(key, start, count))
+    }
+
+    /// [`words`](Self::words) without blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`words`](Self::words).
+    pub async fn words_async(&self, key: Key, start: u64, count: u64) -> Result<wgpu::Buffer> {
         // the indices of a plan do not wrap
         if start.checked_add(count).is_none() {
             return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
         }
-        let buffer = self.allocate(count, Dtype::F32)?;
+        let buffer = self.allocate(count, Dtype::F32).await?;
         // words have no `Fill`, since they have no sampler
         let plan = Plan {
             kernel: Kernel::words(),
@@ -277,18 +331,18 @@ impl Gpu {
             target: Target::new(&buffer, Dtype::F32),
             matrix: None,
         };
-        let mut encoder = self.context.encoder()?;
-        self.record(&mut encoder, &[plan], self.bounds())?;
-        self.context.submit(encoder)?;
+        let mut encoder = self.context.encoder().await?;
+        self.record(&mut encoder, &[plan], self.bounds()).await?;
+        self.context.submit(encoder).await?;
         Ok(buffer)
     }
 
     /// A buffer for `count` elements.
-    fn allocate(&self, count: u64, dtype: Dtype) -> Result<wgpu::Buffer> {
+    async fn allocate(&self, count: u64, dtype: Dtype) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         // at least one word, because wgpu cannot bind a buffer of no bytes
         let bytes = count.checked_mul(dtype.size()).and_then(|bytes| bytes.max(4).checked_next_multiple_of(4));
         let overflow = || Error::ShapeOverflow { what: format!("the size of {count} elements of {dtype}") };
-        self.context.buffer(bytes.ok_or_else(overflow)?, usage)
+        self.context.buffer(bytes.ok_or_else(overflow)?, usage).await
     }
 }

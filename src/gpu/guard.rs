@@ -1,20 +1,36 @@
 //! wgpu's errors, including its panics, as this library's.
+//!
+//! A browser tells of errors later, so whatever may fail is awaited. Elsewhere these futures are ready at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{Error, Result};
 
-/// Calls `make` and returns its result and the first error that wgpu found in it. wgpu keeps error scopes per thread,
-/// so `make` must stay on this one.
-pub(super) fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+/// Calls `make` and returns its result and the first error that wgpu found in it.
+pub(super) async fn captured<T>(device: &wgpu::Device, make: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+    let (made, errors) = in_scopes(device, make);
+    let mut first = None;
+    for error in errors {
+        // every scope is awaited: a browser may tell of one error before another
+        let error = error.await;
+        first = first.or(error);
+    }
+    (made, first)
+}
+
+/// Calls `make` and returns its result and the errors of its scopes. wgpu keeps error scopes per thread, so `make` must
+/// stay on this one; the errors may be awaited on any.
+fn in_scopes<T>(
+    device: &wgpu::Device,
+    make: impl FnOnce() -> T,
+) -> (T, [impl Future<Output = Option<wgpu::Error>>; 3]) {
     // one scope for each class of error: a scope catches one class only
     let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
     let made = make();
     // scopes are a stack, so the last one is popped first
-    let errors = [poll_once(internal.pop()), poll_once(validation.pop()), poll_once(memory.pop())];
-    (made, errors.into_iter().flatten().next())
+    (made, [internal.pop(), validation.pop(), memory.pop()])
 }
 
 /// Calls wgpu with an object of the caller's, which may belong to another instance.
@@ -35,7 +51,7 @@ pub(super) fn known<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T
 
 /// Whether a device is lost. wgpu reports it only to the device's callback, which belongs to the caller. But a lost
 /// device maps no new buffer.
-pub(super) fn is_lost(device: &wgpu::Device) -> bool {
+pub(super) async fn is_lost(device: &wgpu::Device) -> bool {
     let descriptor = wgpu::BufferDescriptor {
         label: Some("seedtensors probe"),
         size: 4,
@@ -43,7 +59,7 @@ pub(super) fn is_lost(device: &wgpu::Device) -> bool {
         mapped_at_creation: true,
     };
     // the mapping fails if and only if wgpu reports an error
-    captured(device, || device.create_buffer(&descriptor).get_mapped_range_mut(..).is_err()).0
+    captured(device, || device.create_buffer(&descriptor).get_mapped_range_mut(..).is_err()).await.0
 }
 
 /// Runs a blocking function on a thread of its own, or on this one where the system has no more threads.
@@ -54,15 +70,5 @@ pub(super) fn aside(wait: impl Fn() + Send + Sync + 'static) {
     let waiting = std::sync::Arc::clone(&wait);
     if std::thread::Builder::new().spawn(move || waiting()).is_err() {
         wait();
-    }
-}
-
-/// The value of a future that is ready. wgpu's error scopes are ready at once, outside the browser.
-fn poll_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        // in the browser, where this function sees no error
-        std::task::Poll::Pending => None,
     }
 }

@@ -14,8 +14,8 @@ use crate::Result;
 /// [`Error::InexactDevice`](crate::Error::InexactDevice). Normals in native arithmetic can still be filled if the
 /// random words agree: they have no fixed bits.
 ///
-/// Threads may share it by reference or in an `Arc`: fills and reads take `&self`. In a browser use the functions that
-/// end in `_async`, because the others block. There, opening does all comparisons.
+/// Threads may share it by reference or in an `Arc`: fills and reads take `&self`. Functions without `_async` block, and
+/// do not exist on wasm32: a browser's thread must not wait.
 ///
 /// ```no_run
 /// use seedtensors::gpu::{Gpu, Select};
@@ -72,6 +72,7 @@ impl Gpu {
     ///
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost) and
     /// [`Error::Wgpu`](crate::Error::Wgpu).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn check_all(&self) -> Result<()> {
         // waits on this thread; the futures need no executor
         pollster::block_on(self.check_all_async())
@@ -102,6 +103,7 @@ impl Gpu {
     /// [`ShapeOverflow`](crate::Error::ShapeOverflow), [`OtherDevice`](crate::Error::OtherDevice),
     /// [`Wgpu`](crate::Error::Wgpu) for a buffer that is mapped or destroyed,
     /// [`OutOfMemory`](crate::Error::OutOfMemory), [`DeviceLost`](crate::Error::DeviceLost).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {
         pollster::block_on(self.read_async(buffer, offset, count))
     }

@@ -1,5 +1,6 @@
 //! The commands of structured matrices as steps: with pipelines and buffers.
 
+use super::check::Checks;
 use super::context::Context;
 use super::form::Form;
 use super::orthogonal::Command;
@@ -9,13 +10,36 @@ use super::record::Step;
 use crate::kernel::KernelKind;
 use crate::{Dtype, Error, Result};
 
+/// The forms of a matrix's kernels.
+pub(super) enum Forms<'f> {
+    /// This one, which is being checked.
+    One(Form),
+    /// Those that the device was checked in.
+    Checked(&'f Checks),
+}
+
+impl Forms<'_> {
+    /// The form of an elementwise kernel.
+    fn of(&self, kind: KernelKind, dtype: Dtype) -> Result<Form> {
+        match self {
+            Self::One(form) => Ok(*form),
+            Self::Checked(checks) => checks.form(kind, dtype),
+        }
+    }
+
+    /// The form of the steps of panels.
+    fn of_panels(&self) -> Result<Form> {
+        match self {
+            Self::One(form) => Ok(*form),
+            Self::Checked(checks) => checks.reflect_form(),
+        }
+    }
+}
+
 /// The buffers of a matrix, and the forms of its kernels.
 pub(super) struct Resources<'a, 'f> {
     pub(super) context: &'f Context,
-    /// The form of an elementwise kernel.
-    pub(super) form: &'f dyn Fn(KernelKind, Dtype) -> Result<Form>,
-    /// The form of the steps of panels.
-    pub(super) reflect: &'f dyn Fn() -> Result<Form>,
+    pub(super) forms: Forms<'f>,
     pub(super) target: &'a wgpu::Buffer,
     pub(super) dtype: Dtype,
     /// There is one where a command needs it.
@@ -24,26 +48,24 @@ pub(super) struct Resources<'a, 'f> {
 
 impl<'a> Resources<'a, '_> {
     /// Adds the steps with their pipelines and buffers.
-    pub(super) fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
-        let mut reflect = None;
+    pub(super) async fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
         for command in commands {
             steps.push(match command {
-                Command::Target(kind, dispatch) => self.dispatch(*kind, self.dtype, dispatch, self.target, None)?,
+                Command::Target(kind, dispatch) => {
+                    self.dispatch(*kind, self.dtype, dispatch, self.target, None).await?
+                }
                 Command::Scratch(kind, dispatch) => {
-                    self.dispatch(*kind, Dtype::F32, dispatch, self.scratch()?, None)?
+                    self.dispatch(*kind, Dtype::F32, dispatch, self.scratch()?, None).await?
                 }
                 // a normal's scaling and rounding
                 Command::Write(dispatch) => {
-                    self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, Some(self.scratch()?))?
+                    self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, Some(self.scratch()?)).await?
                 }
                 Command::Panel(step, params, grid) => {
-                    let form = match reflect {
-                        Some(form) => form,
-                        None => *reflect.insert((self.reflect)()?),
-                    };
+                    let form = self.forms.of_panels()?;
                     // neither the kernel nor the dtype plays a part in it
                     let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
-                    Step::Reflect(*params, *grid, self.context.pipeline(form, variant)?, self.scratch()?)
+                    Step::Reflect(*params, *grid, self.context.pipeline(form, variant).await?, self.scratch()?)
                 }
             });
         }
@@ -55,7 +77,7 @@ impl<'a> Resources<'a, '_> {
         self.scratch.ok_or_else(|| Error::Wgpu("the steps of a matrix have no scratch buffer".to_owned()))
     }
 
-    fn dispatch(
+    async fn dispatch(
         &self,
         kind: KernelKind,
         dtype: Dtype,
@@ -64,7 +86,7 @@ impl<'a> Resources<'a, '_> {
         source: Option<&'a wgpu::Buffer>,
     ) -> Result<Step<'a>> {
         let variant = Variant { entry: dispatch.entry, kind, dtype };
-        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant)?;
+        let pipeline = self.context.pipeline(self.forms.of(kind, dtype)?, variant).await?;
         Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
     }
 }

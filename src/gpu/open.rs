@@ -17,6 +17,7 @@ impl Gpu {
     /// # Errors
     ///
     /// [`Error::NoAdapter`], [`Error::DeviceLimit`], and [`Error::Wgpu`] where the driver refuses the device.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(which: &Select) -> Result<Self> {
         pollster::block_on(Self::open_async(which))
     }
@@ -70,6 +71,7 @@ impl Gpu {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         pollster::block_on(Self::from_wgpu_async(device, queue))
     }
@@ -108,22 +110,17 @@ impl Gpu {
         if form != form.safest() {
             forms.push(form.safest());
         }
-        let gpu = Self::new(device, queue, lost, forms, Form::source)?;
-        // a browser cannot wait for a comparison later
-        if cfg!(target_arch = "wasm32") {
-            gpu.check_all_async().await?;
-        }
-        Ok(gpu)
+        Self::new(device, queue, lost, forms, Form::source).await
     }
 
     /// A device that runs shaders of this source.
-    pub(super) fn new(
+    pub(super) async fn new(
         device: wgpu::Device,
         queue: wgpu::Queue,
         lost: Arc<OnceLock<String>>,
         forms: Vec<Form>,
         source: Source,
     ) -> Result<Self> {
-        Ok(Self { context: Context::new(device, queue, lost, source)?, checks: Checks::new(forms) })
+        Ok(Self { context: Context::new(device, queue, lost, source).await?, checks: Checks::new(forms) })
     }
 }

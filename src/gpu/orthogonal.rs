@@ -77,6 +77,11 @@ impl Commands {
         Ok(Some(Self { scratch: 0, steps }))
     }
 
+    /// Whether there are steps of panels, whose shaders are checked by a matrix of their own.
+    pub(super) fn has_panels(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Command::Panel(..)))
+    }
+
     /// The kernels and dtypes that the device must have been checked for.
     pub(super) fn needed(&self, dtype: Dtype) -> impl Iterator<Item = (KernelKind, Dtype)> {
         self.steps.iter().filter_map(move |step| match step {

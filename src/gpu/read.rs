@@ -36,18 +36,20 @@ impl Context {
     /// Copies `size` bytes of whole words from byte `at` on to the host, and as many of them to `piece` as it holds.
     async fn read_piece(&self, buffer: &wgpu::Buffer, at: u64, size: u64, piece: &mut [u8]) -> Result<()> {
         // only a buffer of this usage can be mapped, and the caller's need not have it
-        let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
+        let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST).await?;
         let (sender, receiver) = oneshot_channel();
-        let mut encoder = self.encoder()?;
+        let mut encoder = self.encoder().await?;
         // the inner result is a buffer of another instance, the outer one an error of wgpu
-        self.scoped(size, || known("buffer", || encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size)))??;
+        self.scoped(size, || known("buffer", || encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size)))
+            .await??;
         self.scoped(size, || {
             self.queue.submit([encoder.finish()]);
             staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
                 // the receiver lives until the end of this function
                 let _ = sender.send(result);
             });
-        })?;
+        })
+        .await?;
         // on the web the browser polls; elsewhere a mapping is only finished while someone polls the device
         #[cfg(not(target_arch = "wasm32"))]
         {

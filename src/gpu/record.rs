@@ -46,15 +46,15 @@ impl<'a> Step<'a> {
 
 impl Context {
     /// Records the steps in their order. On an error nothing was recorded.
-    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>]) -> Result<()> {
+    pub(super) async fn record(&self, encoder: &mut wgpu::CommandEncoder, steps: &[Step<'_>]) -> Result<()> {
         // everything that can fail comes before the recording
-        let (groups, stride) = self.bind(steps)?;
-        self.scoped(0, || record_bound(encoder, steps, &groups, stride))?
+        let (groups, stride) = self.bind(steps).await?;
+        self.scoped(0, || record_bound(encoder, steps, &groups, stride)).await?
     }
 
     /// Writes every dispatch's parameters into one buffer and makes a bind group for each buffer and window. Returns
     /// the groups and the distance of the parameters in bytes.
-    fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
+    async fn bind(&self, steps: &[Step<'_>]) -> Result<(Vec<wgpu::BindGroup>, u32)> {
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         // dynamic offsets must be multiples of the device's alignment
         let stride = size_of::<Params>().next_multiple_of(alignment);
@@ -65,9 +65,9 @@ impl Context {
             slot[..params.len()].copy_from_slice(params);
         }
         // written at its creation, so that the caller's submission is the only one
-        let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM)?;
+        let params = self.filled_buffer(&contents, wgpu::BufferUsages::UNIFORM).await?;
         // one error scope for all of them: a model has thousands of buffers
-        let groups = self.scoped(0, || self.bind_groups(&params, steps))??;
+        let groups = self.scoped(0, || self.bind_groups(&params, steps)).await??;
         let stride =
             u32::try_from(stride).map_err(|_| Error::ShapeOverflow { what: format!("a stride of {stride}") })?;
         Ok((groups, stride))

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::form::Form;
-use super::matrix_steps::Resources;
+use super::matrix_steps::{Forms, Resources};
 use super::orthogonal::Commands;
 use super::plan::Bounds;
 use super::probes::KEY;
@@ -23,17 +23,15 @@ pub(super) async fn difference(context: &Context, form: Form) -> Result<Option<E
     // a device without a binding of a megabyte computes no matrix
     let Some(commands) = Commands::new(&matrix, &selection, Dtype::F32, 0, bounds)? else { return Ok(None) };
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let scratch = context.buffer(commands.scratch, usage)?;
-    let target = context.buffer(4 * matrix.elements(), usage)?;
-    let (kernels, reflect) = (|_, _| Ok(form), || Ok(form));
-    let scratch = Some(&scratch);
-    let resources =
-        Resources { context, form: &kernels, reflect: &reflect, target: &target, dtype: Dtype::F32, scratch };
+    let scratch = context.buffer(commands.scratch, usage).await?;
+    let target = context.buffer(4 * matrix.elements(), usage).await?;
+    let (forms, dtype, scratch) = (Forms::One(form), Dtype::F32, Some(&scratch));
+    let resources = Resources { context, forms, target: &target, dtype, scratch };
     let mut steps = Vec::new();
-    resources.steps(&commands.steps, &mut steps)?;
-    let mut encoder = context.encoder()?;
-    context.record(&mut encoder, &steps)?;
-    context.submit(encoder)?;
+    resources.steps(&commands.steps, &mut steps).await?;
+    let mut encoder = context.encoder().await?;
+    context.record(&mut encoder, &steps).await?;
+    context.submit(encoder).await?;
     let found: Vec<u32> = context.read(&target, 0, matrix.elements()).await?;
     let mut expected = vec![0_u32; found.len()];
     Filler::from_kernel(Kernel::Matrix(matrix), selection, Dtype::F32)

@@ -76,7 +76,7 @@ pub(super) async fn check_queue(device: &wgpu::Device, queue: &wgpu::Queue) -> R
         let _ = sender.send(tells_of(&polled, &queue));
     });
     match receiver.receive().await {
-        _ if is_lost(device) => Err(Error::DeviceLost("it maps no buffer".to_owned())),
+        _ if is_lost(device).await => Err(Error::DeviceLost("it maps no buffer".to_owned())),
         Some(true) => Ok(()),
         _ => {
             Err(Error::OtherDevice { what: "queue", reason: "the device's poll does not tell of its work".to_owned() })

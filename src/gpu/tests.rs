@@ -23,7 +23,8 @@ fn replaced(form: Form, from: &str, to: &str) -> String {
 fn spoilt(source: Source) -> Gpu {
     let gpu = open();
     let forms = vec![gpu.form(), gpu.form().safest()];
-    Gpu::new(gpu.device().clone(), gpu.queue().clone(), std::sync::Arc::default(), forms, source).unwrap()
+    let (device, queue) = (gpu.device().clone(), gpu.queue().clone());
+    pollster::block_on(Gpu::new(device, queue, std::sync::Arc::default(), forms, source)).unwrap()
 }
 
 const NORMAL: Sampler = Sampler::Normal { mean: 0.0, std: 1.0 };
@@ -81,7 +82,8 @@ fn a_form_that_differs_is_replaced_by_the_safest() {
     let forms = vec![Form::NVK, Form::SAFEST];
     let source: Source =
         |form| if form == Form::NVK { replaced(form, "0x9E3779B9u", "0x9E3779B8u") } else { form.source() };
-    let gpu = Gpu::new(gpu.device().clone(), gpu.queue().clone(), std::sync::Arc::default(), forms, source).unwrap();
+    let (device, queue) = (gpu.device().clone(), gpu.queue().clone());
+    let gpu = pollster::block_on(Gpu::new(device, queue, std::sync::Arc::default(), forms, source)).unwrap();
     let fill = Fill::from_sampler(Key::new(1), NORMAL, 1000);
     let found: Vec<f32> = gpu.read(&gpu.tensor(&fill, Dtype::F32).unwrap(), 0, 1000).unwrap();
     assert_eq!(found, crate::cpu::tensor::<f32>(&fill).unwrap());
