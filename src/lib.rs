@@ -36,6 +36,12 @@
 //! # }
 //! ```
 //!
+//! # In a browser
+//!
+//! The library compiles for `wasm32-unknown-unknown` and runs on wgpu's WebGPU backend. A browser's thread must not wait,
+//! so only the functions that end in `_async` are there: [`gpu::Gpu::open_async`], [`gpu::Gpu::fill_async`],
+//! [`gpu::Gpu::read_async`] and the like. The CPU backend works as well, on one thread.
+//!
 //! # Scope
 //!
 //! Random values for weights, from a seed to filled buffers. For other random numbers use `rand` with [`Philox`]
@@ -73,7 +79,10 @@
 //! [`Key::split`] panics where a `Vec` cannot hold its keys.
 //!
 #![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::fill`]: #features")]
+#![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::fill_async`]: #features")]
 #![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::from_wgpu`]: #features")]
+#![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::open_async`]: #features")]
+#![cfg_attr(not(feature = "gpu"), doc = "[`gpu::Gpu::read_async`]: #features")]
 
 // imports point one way, in the order that docs/architecture.md gives; CI fails where it finds a cycle
 mod bits;

@@ -125,3 +125,21 @@ fn every_kernel_has_a_check() {
         }
     }
 }
+
+/// Executors with several threads take the futures, so they are `Send`.
+#[test]
+fn futures_can_be_sent_to_other_threads() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let gpu = open();
+    let fill = Fill::from_sampler(Key::new(1), NORMAL, 100);
+    let buffer = pollster::block_on(sendable(gpu.tensor_async(&fill, Dtype::F32))).unwrap();
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let target = Target::new(&buffer, Dtype::F32);
+    pollster::block_on(sendable(gpu.fill_async(&mut encoder, &fill.range(0..7).unwrap(), &target))).unwrap();
+    gpu.queue().submit([encoder.finish()]);
+    let found: Vec<f32> = pollster::block_on(sendable(gpu.read_async(&buffer, 0, 100))).unwrap();
+    assert_eq!(found, crate::cpu::tensor::<f32>(&fill).unwrap());
+    drop((sendable(gpu.check_all_async()), sendable(Gpu::open_async(&Select::Default))));
+}
