@@ -1,6 +1,6 @@
 //! Runs a case's machine code and compares every word of the buffer with the CPU's.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use seedtensors::testing::{Dispatch, WORKGROUP_SIZE};
 
 use crate::amd;
@@ -45,9 +45,9 @@ pub(crate) fn run<'a>(
     for (dispatch, compiled) in dispatches {
         // machine code sees the words of its binding alone, as a shader on a device does
         let bound = (dispatch.binding.start / 4) as usize..(dispatch.binding.end / 4) as usize;
-        let mut output = Output { words: words[bound.clone()].to_vec(), written: written[bound.clone()].to_vec() };
+        let mut output = Output::new(words[bound.clone()].to_vec());
         let params: Vec<u32> = bytemuck::pod_collect_to_vec(&dispatch.params);
-        let launch = Launch { params: &params, grid: dispatch.grid, workgroup: WORKGROUP_SIZE };
+        let launch = Launch { params: &params, source: None, grid: dispatch.grid, workgroup: WORKGROUP_SIZE };
         outcome.executed += match machine {
             Machine::Amd => {
                 let lanes = compiled.statistic("subgroup size")?;
@@ -58,7 +58,11 @@ pub(crate) fn run<'a>(
         .with_context(|| format!("{case}, {}", dispatch.entry_point))?;
         // a later dispatch sees the words of the earlier ones, where their bindings overlap
         words[bound.clone()].copy_from_slice(&output.words);
-        written[bound].copy_from_slice(&output.written);
+        for (written, new) in written[bound].iter_mut().zip(output.written) {
+            // two dispatches of a fill run in any order
+            ensure!(!(*written && new), "{case}, {} stores a word that was stored before", dispatch.entry_point);
+            *written |= new;
+        }
     }
     count(case, &words, &written, expected, &mut outcome);
     Ok(outcome)

@@ -13,6 +13,7 @@ mod lanes;
 mod machine;
 mod nvidia;
 mod report;
+mod shared;
 
 use std::path::PathBuf;
 use std::time::Instant;
