@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::wave::NOISE;
 use crate::shared::Shared;
 
 /// The high half of the addresses that RADV's 32-bit pointers have.
@@ -84,7 +85,8 @@ impl<'a> Memory<'a> {
     pub(super) fn load(&mut self, tag: u32, thread: u32, place: u32) -> Result<u32> {
         let buffer = match (tag, self.buffers.source) {
             (STORAGE, _) => self.buffers.storage,
-            (SOURCE, Some(source)) => return Ok(*source.get(place as usize).with_context(|| outside(place))?),
+            // WebGPU lets a shader load outside a buffer, but does not say which word it gets: noise shows if one is used
+            (SOURCE, Some(source)) => return Ok(source.get(place as usize).copied().unwrap_or(NOISE)),
             _ => bail!("a descriptor that is not a storage buffer's: {tag:#x}"),
         };
         let old = *buffer.get(place as usize).with_context(|| outside(place))?;

@@ -196,6 +196,21 @@ fn words_may_not_depend_on_the_order_of_threads() {
 }
 
 #[test]
+fn the_source_is_read() {
+    let body = "s_mov_b32 s0, s2\ns_load_dwordx4 s[20:23], s[0:1], 0x10\nbuffer_load_dword v1, v0, s[20:23], 0 offen";
+    let listing = format!("{}{body}\nbuffer_store_dword v1, v0, s[12:15], 0 offen\ns_endpgm", HEAD);
+    let run = |source: &[u32]| {
+        let mut output = Output::new(vec![0; 64]);
+        let launch = Launch { params: &[0, 0], source: Some(source), grid: [1, 1], workgroup: 64 };
+        execute(&listing, 64, &launch, &mut output).map(|_| output.words)
+    };
+    let source: Vec<u32> = (1000..1064).collect();
+    assert_eq!(run(&source).unwrap(), source);
+    // behind its end is no word that a shader may use
+    assert_eq!(run(&source[..63]).unwrap()[62..], [1062, 0xdead_beef]);
+}
+
+#[test]
 fn a_thread_loads_what_it_has_stored() {
     let body = "v_lshlrev_b32_e32 v3, 1, v0
         v_mov_b32_e32 v2, 7
