@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use seedtensors::Dtype;
 
-use crate::cases::{Case, Place};
+use crate::cases::Case;
 use crate::compiler::{Compiled, Compiler, Machine};
 use crate::nvidia;
+use crate::place::Place;
 
 const HEADER: &str = "compiler,kernel,instructions,registers,cycles\n";
 
@@ -49,9 +50,10 @@ impl Cost {
     }
 }
 
-/// Whether a case's kernel has a bound: every sampler and dtype of whole tensors, and normal f32 in every layout.
+/// Whether a case's kernel has a bound: every sampler and dtype of whole tensors, and normal f32 in every layout. Those
+/// of matrices have none.
 pub(crate) fn is_bounded(case: &Case) -> bool {
-    case.place == Place::Slots || (case.sampler == "normal" && case.dtype == Dtype::F32)
+    case.place == Some(Place::Slots) || (case.sampler == "normal" && case.dtype == Dtype::F32)
 }
 
 /// The bounds of the committed file, by compiler and kernel.

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use anyhow::Result;
-use seedtensors::testing::{self, Dispatch};
-use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, Shape, cpu, gpu::Form};
+use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, cpu, gpu::Form, testing};
 
-/// Elements of `Place::Words` and `Place::Straddling`, a few more in each. Shards have about as many.
-pub(crate) const LEAST: u64 = 1 << 18;
+use crate::matrices::{MATRICES, Matrix};
+use crate::place::Place;
+use crate::step::Step;
+
 /// The buffer's words before a fill.
 const CANARY: u32 = 0xa5a5_a5a5;
 /// Words before and after the range that is filled.
@@ -28,106 +29,14 @@ const SAMPLERS: [(&str, Sampler); 10] = [
     ("narrow", Sampler::TruncatedNormal { mean: 0.001, std: 0.02, low: 0.01, high: 0.0101 }),
 ];
 
-/// The layout of the elements in the tensor and the buffer. It decides the entry point and its constants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// `fill_slots` of a whole tensor.
-    Slots,
-    /// `fill_slots` of a shard of columns, with a multiple of four rows.
-    ShardEven,
-    /// `fill_slots` of a shard of columns, with another number of rows.
-    ShardUneven,
-    /// `fill_slots` of a shard in five dimensions.
-    ShardDeep,
-    /// `fill_slots` of rows more than 2^32 blocks apart.
-    ShardWide,
-    /// `fill_words` of an odd number of elements from an even index on.
-    Words,
-    /// `fill_words` from an odd index on, so that words of halves straddle blocks.
-    Straddling,
-    /// `fill_runs` of rows that begin and end within blocks, and `fill_boundaries` where they share words.
-    Runs,
-    /// The same of rows more than 2^32 elements apart.
-    RunsWide,
-    /// `fill_scattered` of short rows.
-    Scattered,
-    /// `fill_scattered` of short rows more than 2^32 elements apart.
-    ScatteredWide,
-}
-
-impl Place {
-    const ALL: [Self; 11] = [
-        Self::Slots,
-        Self::ShardEven,
-        Self::ShardUneven,
-        Self::ShardDeep,
-        Self::ShardWide,
-        Self::Words,
-        Self::Straddling,
-        Self::Runs,
-        Self::RunsWide,
-        Self::Scattered,
-        Self::ScatteredWide,
-    ];
-
-    /// The first element and the number of elements; `None` for a shard.
-    const fn range(self, bits: u32) -> Option<(u64, u64)> {
-        match self {
-            Self::Slots => Some((0, 1 << bits)),
-            Self::Words => Some((2, LEAST + 3)),
-            Self::Straddling => Some((3, LEAST + 5)),
-            _ => None,
-        }
-    }
-
-    /// The fill of a sampler's elements.
-    fn fill(self, key: Key, sampler: Sampler, bits: u32) -> Result<Fill> {
-        let shard = |dims: &[u64], start: &[u64], extent: &[u64]| -> Result<_> {
-            let shape = Shape::new(dims)?;
-            Ok(Fill::from_sampler(key, sampler, shape.elements()).shard(&shape.shard(start, extent)?)?)
-        };
-        match self {
-            Self::Slots | Self::Words | Self::Straddling => {
-                // the tensor ends where the range ends
-                let (start, count) = self.range(bits).unwrap_or_default();
-                Ok(Fill::from_sampler(key, sampler, start + count).range(start..start + count)?)
-            }
-            Self::ShardEven => shard(&[4096, 256], &[0, 64], &[4096, 64]),
-            Self::ShardUneven => shard(&[4099, 256], &[0, 64], &[4099, 64]),
-            Self::ShardDeep => shard(&[7, 9, 11, 13, 64], &[1, 0, 2, 3, 8], &[6, 8, 9, 10, 64 - 8]),
-            Self::ShardWide => shard(&[20, 1 << 40], &[1, 1 << 20], &[18, 1 << 14]),
-            Self::Runs => shard(&[200, 1001], &[3, 5], &[109, 517]),
-            Self::RunsWide => shard(&[200, (1 << 36) + 1], &[3, 5], &[109, 517]),
-            Self::Scattered => shard(&[7000, 11], &[3, 5], &[5009, 5]),
-            Self::ScatteredWide => shard(&[7000, (1 << 36) + 1], &[3, 5], &[5009, 5]),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Slots => "slots",
-            Self::ShardEven => "slots of a shard, even",
-            Self::ShardUneven => "slots of a shard",
-            Self::ShardDeep => "slots of a shard, 5 dimensions",
-            Self::ShardWide => "slots of a shard, wide",
-            Self::Words => "words",
-            Self::Straddling => "words, straddling",
-            Self::Runs => "runs",
-            Self::RunsWide => "runs, wide",
-            Self::Scattered => "scattered",
-            Self::ScatteredWide => "scattered, wide",
-        })
-    }
-}
-
 /// The elements of a case.
 #[derive(Clone, Debug)]
 enum Elements {
     /// Words of a key: the index of the first, and their number.
     Words(Key, u64, u64),
     Fill(Box<Fill>),
+    /// A matrix, with the name of its shape.
+    Matrix(Box<Fill>, &'static str),
 }
 
 /// One fill.
@@ -135,7 +44,8 @@ enum Elements {
 pub(crate) struct Case {
     pub(crate) sampler: &'static str,
     pub(crate) dtype: Dtype,
-    pub(crate) place: Place,
+    /// The layout of an elementwise case.
+    pub(crate) place: Option<Place>,
     elements: Elements,
     pub(crate) count: u64,
 }
@@ -159,6 +69,9 @@ impl Case {
                 }
             }
         }
+        for matrix in &MATRICES {
+            cases.push(Self::matrix(matrix)?);
+        }
         Ok(cases)
     }
 
@@ -167,19 +80,27 @@ impl Case {
         // another key for each sampler and dtype, so that they do not all test the same words
         let key = Key::new(42).named(&format!("{name}_{dtype}"));
         let fill = place.fill(key, sampler, bits)?.with_arithmetic(arithmetic);
-        Ok(Self { sampler: name, dtype, place, count: fill.elements(), elements: Elements::Fill(Box::new(fill)) })
+        let (place, count) = (Some(place), fill.elements());
+        Ok(Self { sampler: name, dtype, place, count, elements: Elements::Fill(Box::new(fill)) })
+    }
+
+    fn matrix(matrix: &Matrix) -> Result<Self> {
+        let Matrix { name, shape, dtype, .. } = *matrix;
+        let fill = matrix.fill(Key::new(42).named(&format!("{name}_{shape}")))?;
+        let count = fill.elements();
+        Ok(Self { sampler: name, dtype, place: None, count, elements: Elements::Matrix(Box::new(fill), shape) })
     }
 
     /// Raw words, which have no shards and no other dtype.
     fn words(place: Place, (start, count): (u64, u64)) -> Self {
         let elements = Elements::Words(Key::new(42).named("words_f32"), start, count);
-        Self { sampler: "words", dtype: Dtype::F32, place, elements, count }
+        Self { sampler: "words", dtype: Dtype::F32, place: Some(place), elements, count }
     }
 
     /// Whether the values are the same on every device.
     pub(crate) fn is_exact(&self) -> bool {
         match &self.elements {
-            Elements::Words(..) => true,
+            Elements::Words(..) | Elements::Matrix(..) => true,
             Elements::Fill(fill) => fill.arithmetic() == Arithmetic::Exact,
         }
     }
@@ -187,9 +108,9 @@ impl Case {
     /// Elements that a thread writes.
     pub(crate) const fn per_thread(&self) -> u32 {
         match (self.place, self.dtype) {
-            (Place::Words | Place::Straddling | Place::Scattered | Place::ScatteredWide, _) => 4,
+            (None | Some(Place::Words | Place::Straddling | Place::Scattered | Place::ScatteredWide), _) => 4,
             (_, Dtype::F32) => 16,
-            (Place::Runs | Place::RunsWide, _) => 12,
+            (Some(Place::Runs | Place::RunsWide), _) => 12,
             _ => 32,
         }
     }
@@ -197,11 +118,19 @@ impl Case {
     /// The byte of the buffer at which the elements begin.
     const OFFSET: u64 = 4 * MARGIN;
 
-    pub(crate) fn dispatches(&self, form: Form) -> Result<Vec<Dispatch>> {
-        Ok(match &self.elements {
+    /// The steps of the case, and the words of their scratch buffer.
+    pub(crate) fn steps(&self, form: Form) -> Result<(usize, Vec<Step>)> {
+        let dispatches = match &self.elements {
             Elements::Words(key, start, count) => testing::word_dispatches(*key, *start, *count, Self::OFFSET, form)?,
             Elements::Fill(fill) => testing::dispatches(fill, self.dtype, Self::OFFSET, form)?,
-        })
+            Elements::Matrix(fill, _) => {
+                let (bytes, steps) = testing::matrix_steps(fill, self.dtype, form)?;
+                let scratch = (bytes / 4) as usize;
+                let steps = steps.into_iter().map(|step| Step::of_matrix(step, MARGIN as usize, scratch));
+                return Ok((scratch, steps.collect()));
+            }
+        };
+        Ok((0, dispatches.into_iter().map(Step::of_dispatch).collect()))
     }
 
     /// Words of the buffer.
@@ -209,7 +138,7 @@ impl Case {
         (2 * MARGIN + (self.count * self.dtype.size()).div_ceil(4)) as usize
     }
 
-    /// The buffer before the fill.
+    /// The target before the fill.
     pub(crate) fn before(&self) -> Vec<u32> {
         vec![CANARY; self.buffer_words()]
     }
@@ -221,7 +150,7 @@ impl Case {
             Elements::Words(key, start, count) => {
                 cpu::words(*key, *start, &mut words[MARGIN as usize..][..*count as usize]);
             }
-            Elements::Fill(fill) => {
+            Elements::Fill(fill) | Elements::Matrix(fill, _) => {
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
                 let length = (self.count * self.dtype.size()) as usize;
                 cpu::fill_bytes(fill, self.dtype, &mut bytes[Self::OFFSET as usize..][..length])?;
@@ -235,7 +164,12 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.sampler, self.dtype, self.place)
+        let Self { sampler, dtype, .. } = self;
+        match (&self.elements, self.place) {
+            (Elements::Matrix(_, shape), _) => write!(f, "{sampler} {dtype} {shape}"),
+            (_, Some(place)) => write!(f, "{sampler} {dtype} {place}"),
+            (_, None) => write!(f, "{sampler} {dtype}"),
+        }
     }
 }
 

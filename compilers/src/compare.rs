@@ -1,13 +1,17 @@
 //! Runs a case's machine code and compares every word of the buffer with the CPU's.
 
-use anyhow::{Context, Result};
-use seedtensors::testing::{Dispatch, WORKGROUP_SIZE};
+use anyhow::{Context, Result, ensure};
 
 use crate::amd;
 use crate::cases::{Case, Expected};
 use crate::compiler::{Compiled, Machine};
+use crate::jobs::Job;
 use crate::machine::{Executed, Launch, Output};
 use crate::nvidia;
+use crate::step::{Buffer, Step};
+
+/// The words of a scratch buffer before the first step: a step that reads what none has written spreads them.
+const NAN: u32 = 0x7fc0_5eed;
 
 /// The outcome of a case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,22 +36,19 @@ impl Outcome {
     }
 }
 
-/// Runs the dispatches one after the other, each with its machine code.
-pub(crate) fn run<'a>(
-    case: &Case,
-    machine: Machine,
-    dispatches: impl Iterator<Item = (&'a Dispatch, &'a Compiled)>,
-    expected: &Expected,
-) -> Result<Outcome> {
-    let mut words = case.before();
-    let mut written = vec![false; words.len()];
+/// Runs a case's steps one after the other, each with its machine code.
+pub(crate) fn run(job: &Job, machine: Machine, compiled: &[Compiled], expected: &Expected) -> Result<Outcome> {
+    let case = &job.case;
+    let mut target = Output::new(case.before());
+    let mut scratch = Output::new(vec![NAN; job.scratch]);
     let mut outcome = Outcome { elements: case.count, ..Outcome::default() };
-    for (dispatch, compiled) in dispatches {
+    for (step, compiled) in job.compiled(compiled) {
+        let source = step.has_source().then(|| scratch.words.clone());
+        let launch =
+            Launch { params: &step.params, source: source.as_deref(), grid: step.grid, workgroup: compiled.workgroup };
+        let buffer = if step.buffer == Buffer::Target { &mut target } else { &mut scratch };
         // machine code sees the words of its binding alone, as a shader on a device does
-        let bound = (dispatch.binding.start / 4) as usize..(dispatch.binding.end / 4) as usize;
-        let mut output = Output { words: words[bound.clone()].to_vec(), written: written[bound.clone()].to_vec() };
-        let params: Vec<u32> = bytemuck::pod_collect_to_vec(&dispatch.params);
-        let launch = Launch { params: &params, grid: dispatch.grid, workgroup: WORKGROUP_SIZE };
+        let mut output = Output::new(buffer.words[step.binding.clone()].to_vec());
         outcome.executed += match machine {
             Machine::Amd => {
                 let lanes = compiled.statistic("subgroup size")?;
@@ -55,18 +56,31 @@ pub(crate) fn run<'a>(
             }
             Machine::Nvidia => nvidia::execute(&compiled.listing, &launch, &mut output),
         }
-        .with_context(|| format!("{case}, {}", dispatch.entry_point))?;
-        // a later dispatch sees the words of the earlier ones, where their bindings overlap
-        words[bound.clone()].copy_from_slice(&output.words);
-        written[bound].copy_from_slice(&output.written);
+        .with_context(|| format!("{case}, {}", step.entry_point))?;
+        buffer.take(step, &output, case.place.is_some())?;
     }
-    count(case, &words, &written, expected, &mut outcome);
+    count(case, &target, expected, &mut outcome);
     Ok(outcome)
 }
 
-fn count(case: &Case, words: &[u32], written: &[bool], expected: &Expected, outcome: &mut Outcome) {
+impl Output {
+    /// Takes the words of a step's binding over. Later steps see them.
+    fn take(&mut self, step: &Step, output: &Output, once: bool) -> Result<()> {
+        let bound = step.binding.clone();
+        for (written, new) in self.written[bound.clone()].iter_mut().zip(&output.written) {
+            // steps of a matrix write words again; two dispatches of an elementwise fill run in any order
+            ensure!(!(once && *written && *new), "{} stores a word that was stored before", step.entry_point);
+            *written |= new;
+        }
+        self.words[bound].copy_from_slice(&output.words);
+        Ok(())
+    }
+}
+
+fn count(case: &Case, target: &Output, expected: &Expected, outcome: &mut Outcome) {
     let size = case.dtype.size() as usize;
-    for (index, ((found, written), wanted)) in words.iter().zip(written).zip(&expected.words).enumerate() {
+    for (index, ((found, written), wanted)) in target.words.iter().zip(&target.written).zip(&expected.words).enumerate()
+    {
         let inside = expected.range.contains(&index);
         if inside {
             // by elements, because two 16-bit elements share a word

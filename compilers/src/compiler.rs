@@ -80,6 +80,8 @@ pub(crate) struct Compiled {
     pub(crate) statistics: BTreeMap<String, f64>,
     /// The listing of the machine code.
     pub(crate) listing: String,
+    /// Threads of a workgroup.
+    pub(crate) workgroup: u32,
 }
 
 impl Compiled {

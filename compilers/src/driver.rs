@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use ash::{ext, khr, vk};
 
+use crate::step;
+
 /// Prefixes of the lines that begin a pipeline, a statistic and a text in the process's output.
 pub(crate) const PIPELINE: &str = "=== pipeline ";
 pub(crate) const STATISTIC: &str = "=== statistic ";
@@ -35,7 +37,7 @@ pub(crate) fn compile(shaders: &[(PathBuf, String)]) -> Result<String> {
         let compiler = Compiler::new(&instance, physical)?;
         for (file, entry_point) in shaders {
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-            let text = compiler.compile(&bytemuck::pod_collect_to_vec(&bytes), &CString::new(entry_point.as_str())?)?;
+            let text = compiler.compile(&bytemuck::pod_collect_to_vec(&bytes), entry_point)?;
             writeln!(report, "{PIPELINE}{}\n{text}", file.display())?;
         }
         Ok(report)
@@ -45,7 +47,8 @@ pub(crate) fn compile(shaders: &[(PathBuf, String)]) -> Result<String> {
 struct Compiler {
     device: ash::Device,
     executables: khr::pipeline_executable_properties::Device,
-    layout: vk::PipelineLayout,
+    /// The layouts of pipelines without and with a source.
+    layouts: [vk::PipelineLayout; 2],
 }
 
 impl Compiler {
@@ -74,32 +77,38 @@ impl Compiler {
             .enabled_features(&features)
             .push_next(&mut robust)
             .push_next(&mut info);
-        // the bindings of src/emit.rs: 0 is the uniform buffer, 1 the storage buffer
-        let set = [
+        // the bindings of src/emit.rs: 0 is the uniform buffer, 1 the storage buffer, 2 the source
+        let bindings = [
             set_binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC),
             set_binding(1, vk::DescriptorType::STORAGE_BUFFER),
+            set_binding(2, vk::DescriptorType::STORAGE_BUFFER),
         ];
         // SAFETY: as in `compile`
         unsafe {
             let device = instance.create_device(physical, &create, None)?;
-            let sets = [device
-                .create_descriptor_set_layout(&vk::DescriptorSetLayoutCreateInfo::default().bindings(&set), None)?];
-            let layout =
-                device.create_pipeline_layout(&vk::PipelineLayoutCreateInfo::default().set_layouts(&sets), None)?;
+            let layout = |bindings: &[vk::DescriptorSetLayoutBinding<'_>]| {
+                let set = vk::DescriptorSetLayoutCreateInfo::default().bindings(bindings);
+                let sets = [device.create_descriptor_set_layout(&set, None)?];
+                device.create_pipeline_layout(&vk::PipelineLayoutCreateInfo::default().set_layouts(&sets), None)
+            };
+            // the library gives the third binding to the pipelines that need it
+            let layouts = [layout(&bindings[..2])?, layout(&bindings)?];
             let executables = khr::pipeline_executable_properties::Device::new(instance, &device);
-            Ok(Self { device, executables, layout })
+            Ok(Self { device, executables, layouts })
         }
     }
 
     /// One pipeline's statistics and texts.
-    unsafe fn compile(&self, code: &[u32], entry_point: &CStr) -> Result<String> {
+    unsafe fn compile(&self, code: &[u32], entry_point: &str) -> Result<String> {
+        let layout = self.layouts[usize::from(step::has_source(entry_point))];
+        let entry_point = CString::new(entry_point)?;
         // SAFETY: as in `compile`
         unsafe {
             let module = self.device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(code), None)?;
             let stage = vk::PipelineShaderStageCreateInfo::default()
                 .stage(vk::ShaderStageFlags::COMPUTE)
                 .module(module)
-                .name(entry_point);
+                .name(&entry_point);
             // without these flags the driver need not keep statistics or machine code
             let create = vk::ComputePipelineCreateInfo::default()
                 .flags(
@@ -107,7 +116,7 @@ impl Compiler {
                         | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR,
                 )
                 .stage(stage)
-                .layout(self.layout);
+                .layout(layout);
             let made = self.device.create_compute_pipelines(vk::PipelineCache::null(), &[create], None);
             let pipeline = made.map_err(|(_, error)| error).context("the driver must compile the shader")?[0];
             let info = vk::PipelineInfoKHR::default().pipeline(pipeline);

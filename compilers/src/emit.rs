@@ -1,5 +1,5 @@
 //! Writes the shaders as SPIR-V, with naga and the options that wgpu-hal's Vulkan backend gives it. The text is the
-//! library's own, or has its barriers changed.
+//! library's own, or is changed in a way that the comparison must notice.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 
-/// The change to the text's barriers before it is compiled.
+/// The change to the text before it is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     /// Nothing: the text that the library runs.
@@ -19,13 +19,27 @@ pub(crate) enum Change {
     Out,
     /// Two exclusive ors with one hidden word, as the earlier barriers could follow each other: they cancel.
     Cancelling,
+    /// The sums of reflections in reverse order.
+    Reversed,
 }
 
 // two of the earlier barriers, `x ^ zero`: `(x ^ zero) ^ zero` is `x` (docs/compilers.md)
 const XOR: &str = "return bitcast<vec4<f32>>((bitcast<vec4<u32>>(x) ^ vec4(zero)) ^ vec4(zero));";
 
+// `add_products` of shaders/reflectors.wgsl, from the last product to the first
+const REVERSED: &str = "var s = sums;
+    for (var d = DEPTH; d > 0u; d--) {
+        let a = (d - 1u) * TILE + 4u * y;
+        let b = (d - 1u) * TILE + 4u * x;
+        let factors = vec4(right[b], right[b + 1u], right[b + 2u], right[b + 3u]);
+        for (var i = 0u; i < 4u; i++) {
+            s[i] = add_product(s[i], left[a + i], factors);
+        }
+    }
+    return s;";
+
 impl Change {
-    /// The functions of shaders/pin.wgsl that are rewritten, each with its new body.
+    /// The functions that are rewritten, each with its new body.
     const fn bodies(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::None => &[],
@@ -42,10 +56,16 @@ impl Change {
                 ("mul_add", "return rounded(a * b) + c;"),
                 ("sub_mul", "return c - rounded(a * b);"),
             ],
+            Self::Reversed => &[("add_products", REVERSED)],
         }
     }
 
-    /// The text with its barriers changed.
+    /// Whether only code with fused products gives other values. The barriers keep products apart.
+    pub(crate) const fn is_of_barriers(self) -> bool {
+        matches!(self, Self::Out | Self::Cancelling)
+    }
+
+    /// The text with the change.
     pub(crate) fn apply(self, source: &str) -> Result<String> {
         self.bodies().iter().try_fold(source.to_owned(), |text, (name, body)| with_body(&text, name, body))
     }
@@ -54,9 +74,10 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "as they are",
-            Self::Out => "taken out",
-            Self::Cancelling => "that cancel",
+            Self::None => "no change",
+            Self::Out => "barriers taken out",
+            Self::Cancelling => "barriers that cancel",
+            Self::Reversed => "sums reversed",
         })
     }
 }
@@ -103,6 +124,16 @@ impl Text {
         Ok(Self { module, info })
     }
 
+    /// The threads of a workgroup, all of them in x.
+    pub(crate) fn workgroup(&self, entry_point: &str) -> Result<u32> {
+        let found = self.module.entry_points.iter().find(|entry| entry.name == entry_point);
+        let [threads, 1, 1] = found.with_context(|| format!("there is no entry point {entry_point}"))?.workgroup_size
+        else {
+            bail!("the threads of {entry_point} must be in x")
+        };
+        Ok(threads)
+    }
+
     /// One pipeline's SPIR-V.
     pub(crate) fn spirv(&self, entry_point: &str, constants: &[(&'static str, f64)]) -> Result<Vec<u32>> {
         let constants: HashMap<String, f64> = constants.iter().map(|(name, value)| ((*name).into(), *value)).collect();
@@ -140,8 +171,8 @@ fn options() -> spv::Options<'static> {
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         force_loop_bounding: true,
         fake_missing_bindings: false,
-        // as wgpu-hal numbers the two bindings: src/driver.rs makes its layout from the same numbers
-        binding_map: [0, 1]
+        // as wgpu-hal numbers the bindings: src/driver.rs makes its layouts from the same numbers
+        binding_map: [0, 1, 2]
             .map(|binding| {
                 let info = spv::BindingInfo { descriptor_set: 0, binding, binding_array_size: None };
                 (naga::ResourceBinding { group: 0, binding }, info)
@@ -164,5 +195,16 @@ mod tests {
         assert!(with_body(text, "rounded", "return x;").is_err());
         assert!(with_body(&text.repeat(2), "pin", "return 2.0;").is_err());
         assert!(with_body("fn pin(x: f32) { return x; }", "pin", "return x;").is_err());
+    }
+
+    #[test]
+    fn changes_fit_the_shaders() {
+        use seedtensors::gpu::Form;
+        for form in [Form::SAFEST, Form::RADV, Form::NVK] {
+            for change in [Change::Out, Change::Cancelling, Change::Reversed] {
+                let text = Text::new(&change.apply(&form.source()).unwrap()).unwrap();
+                assert_eq!(text.workgroup("reflect_solve").unwrap(), 64, "{form}, {change}");
+            }
+        }
     }
 }

@@ -6,6 +6,8 @@
 pub(crate) struct Launch<'a> {
     /// The uniform buffer.
     pub(crate) params: &'a [u32],
+    /// The storage buffer that is read alone, where the shader has one.
+    pub(crate) source: Option<&'a [u32]>,
     /// Workgroups in x and y.
     pub(crate) grid: [u32; 2],
     /// Threads of a workgroup, all of them in x.
@@ -16,6 +18,13 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Output {
     pub(crate) words: Vec<u32>,
     pub(crate) written: Vec<bool>,
+}
+
+impl Output {
+    /// A buffer of which nothing was written.
+    pub(crate) fn new(words: Vec<u32>) -> Self {
+        Self { written: vec![false; words.len()], words }
+    }
 }
 
 /// Counts of a run.

@@ -11,8 +11,12 @@ mod emit;
 mod jobs;
 mod lanes;
 mod machine;
+mod matrices;
 mod nvidia;
+mod place;
 mod report;
+mod shared;
+mod step;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -181,7 +185,7 @@ impl Found {
     fn compare(&mut self, job: &jobs::Job, compilers: &[Compiler], compiled: &[Vec<Compiled>]) -> Result<()> {
         let expected = job.case.expected()?;
         for (compiler, compiled) in compilers.iter().zip(compiled) {
-            let run = compare::run(&job.case, compiler.machine, job.compiled(compiled), &expected);
+            let run = compare::run(job, compiler.machine, compiled, &expected);
             // one unknown instruction must not hide the results of the other listings
             let outcome = match run {
                 Ok(outcome) => outcome,

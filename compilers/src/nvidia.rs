@@ -2,10 +2,13 @@
 //! folding computes (src/nouveau/compiler/nak/ir.rs, `Foldable`), or, where it has none, what the corresponding
 //! instruction of NVIDIA's PTX does.
 //!
+//! The threads of a workgroup run as lanes of one program, and must all come to a barrier together.
+//!
 //! Two things are not in the listing: the sign of `imad64`, whose factors are taken as unsigned, as all of the shaders'
 //! are, and negative offsets of addresses, which NAK does not print. A mistake in either would show as words that
 //! differ.
 
+mod access;
 mod arithmetic;
 mod bind;
 mod decode;
@@ -29,7 +32,7 @@ use memory::Memory;
 /// Runs a listing; errors name the instruction.
 pub(crate) fn execute(listing: &str, launch: &Launch<'_>, output: &mut Output) -> Result<Executed> {
     let program = parse::program(listing)?;
-    let memory = Memory::new(output);
+    let memory = Memory::new(output, launch.source);
     // once for each launch, so that no lane looks constants up
     let program = bind::bind(&program, launch, &memory)?;
     let [columns, rows] = launch.grid;

@@ -41,7 +41,7 @@ pub(crate) fn table(markdown: bool, rows: &[Vec<String>]) -> String {
 
 /// For each compiler and form: cases, elements, and the counts of what went wrong.
 pub(crate) fn agreement(rows: &[Row]) -> Vec<Vec<String>> {
-    // rows with changed barriers are meant to differ; `power` has them
+    // rows with changed shaders are meant to differ; `power` has them
     let mut sums: BTreeMap<(&str, &str), [u64; 7]> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.change == Change::None) {
         let sum = sums.entry((row.compiler, &row.form)).or_default();
@@ -59,9 +59,9 @@ pub(crate) fn agreement(rows: &[Row]) -> Vec<Vec<String>> {
     table
 }
 
-/// Elements that differ where the barriers are changed: they show that the comparison can fail.
+/// Elements that differ where the shaders are changed: they show that the comparison can fail.
 pub(crate) fn power(rows: &[Row]) -> Vec<Vec<String>> {
-    let head = ["compiler, barriers, case", "elements", "differ"];
+    let head = ["compiler, change, case", "elements", "differ"];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     for row in rows.iter().filter(|row| row.change != Change::None) {
         let name = format!("{}, {}, {}", row.compiler, row.change, row.case);
@@ -92,7 +92,7 @@ pub(crate) fn costs(rows: &[(String, String, Cost, u32)]) -> Vec<Vec<String>> {
     table
 }
 
-/// Faults of the rows: code that is not exact, and changed barriers that the comparison does not notice.
+/// Faults of the rows: code that is not exact, and changes that the comparison does not notice.
 pub(crate) fn faults(rows: &[Row], fuses: impl Fn(&str) -> bool) -> Vec<String> {
     let fault = |row: &Row| {
         let Outcome { differ, unwritten, outside, .. } = row.outcome;
@@ -103,15 +103,33 @@ pub(crate) fn faults(rows: &[Row], fuses: impl Fn(&str) -> bool) -> Vec<String> 
             }
             Change::None => None,
             // a compiler that does not fuse, vega10's, may agree without barriers
-            change if fuses(row.compiler) && differ == 0 => {
-                Some(format!("{name}: with barriers {change} nothing differs, so that the comparison proves nothing"))
+            change if differ == 0 && (fuses(row.compiler) || !change.is_of_barriers()) => {
+                Some(format!("{name}: with {change} nothing differs, so that the comparison proves nothing"))
             }
-            // barriers decide values, never which words are stored
+            // the changes decide values, never which words are stored
             change if !row.outcome.is_whole() => {
-                Some(format!("{name}, barriers {change}: {unwritten} unwritten, {outside} written outside"))
+                Some(format!("{name}, {change}: {unwritten} unwritten, {outside} written outside"))
             }
             _ => None,
         }
     };
     rows.iter().filter_map(fault).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_must_be_noticed() {
+        let row = |change, differ| {
+            let outcome = Outcome { differ, ..Outcome::default() };
+            [Row { compiler: "A", case: String::new(), form: String::new(), change, outcome }]
+        };
+        let faults = |change, differ, fuses| faults(&row(change, differ), |_| fuses).len();
+        assert_eq!([faults(Change::None, 0, true), faults(Change::None, 1, true)], [0, 1]);
+        assert_eq!([faults(Change::Out, 0, true), faults(Change::Out, 1, true)], [1, 0]);
+        // without fused products barriers may decide nothing; the order of a sum always does
+        assert_eq!([faults(Change::Out, 0, false), faults(Change::Reversed, 0, false)], [0, 1]);
+    }
 }

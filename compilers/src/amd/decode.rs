@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::instruction::{Condition, Instruction, Memory};
+use super::access::{Access, Load};
+use super::instruction::{Condition, Instruction};
 use super::line::Line;
 use super::operand::place;
 use super::scalar_decode;
@@ -28,16 +29,36 @@ pub(super) fn decode(listing: &str) -> Result<Vec<(Instruction, String)>> {
         }
     }
     let decoded = lines.iter().map(|line| {
-        let instruction = Line::parse(line).and_then(|parsed| parsed.decode(&labels));
+        let instruction = match line.split_once(" :: ") {
+            Some(two) => dual(two, &labels),
+            None => Line::parse(line).and_then(|parsed| parsed.decode(&labels)),
+        };
         Ok((instruction.with_context(|| format!("`{line}`"))?, (*line).to_owned()))
     });
     decoded.collect()
+}
+
+/// Two instructions in one: `v_dual_mul_f32 v1, v2, v3 :: v_dual_mov_b32 v4, v5`.
+fn dual(two: (&str, &str), labels: &HashMap<&str, usize>) -> Result<Instruction> {
+    let half = |text: &str| {
+        let rest = text.trim().strip_prefix("v_dual_").context("an unknown instruction of two")?;
+        // the listing does not name the mask, which is always this one
+        let mask = if rest.starts_with("cndmask") { ", vcc" } else { "" };
+        Line::parse(&format!("v_{rest}{mask}"))?.decode(labels)
+    };
+    let halves = [half(two.0)?, half(two.1)?];
+    let [first, second] = [halves[0].vector(), halves[1].vector()];
+    ensure!(first.is_some() && second.is_some() && first != second, "an unknown instruction of two");
+    Ok(Instruction::Dual(Box::new(halves)))
 }
 
 impl Line<'_> {
     fn decode(&self, labels: &HashMap<&str, usize>) -> Result<Instruction> {
         if let Some(memory) = self.memory()? {
             return Ok(memory);
+        }
+        if self.name.starts_with("ds_") {
+            return self.shared();
         }
         if self.name.starts_with("s_") {
             if let Some(branch) = self.branch(labels)? {
@@ -65,6 +86,7 @@ impl Line<'_> {
     fn branch(&self, labels: &HashMap<&str, usize>) -> Result<Option<Instruction>> {
         let condition = match self.name {
             "s_endpgm" => return Ok(Some(Instruction::End)),
+            "s_barrier" => return Ok(Some(Instruction::Barrier)),
             "s_branch" => Condition::Always,
             "s_cbranch_execz" => Condition::ExecZero,
             "s_cbranch_execnz" => Condition::ExecNotZero,
@@ -93,7 +115,7 @@ impl Line<'_> {
         }
         self.expect(3)?;
         let (to, base, words) = (self.scalar_register(0)?, self.scalar_register(1)?, words_of(rest)?);
-        Ok(Some(Instruction::Load { to, words, base, offset: place(self.operand(2)?)?, plus, buffer }))
+        Ok(Some(Instruction::Load(Load { to, words, base, buffer, offset: place(self.operand(2)?)?, plus })))
     }
 
     fn memory(&self) -> Result<Option<Instruction>> {
@@ -122,11 +144,11 @@ impl Line<'_> {
         };
         let (data, words) = (self.vector_register(0)?, words_of(rest)?);
         let (descriptor, scalar) = (self.scalar_register(2)?, place(self.operand(3)?)?);
-        Ok(Some(Instruction::Memory(Memory { store, data, words, address, descriptor, scalar, offset })))
+        Ok(Some(Instruction::Memory(Access { store, data, words, address, descriptor, scalar, offset })))
     }
 }
 
-fn words_of(suffix: &str) -> Result<u8> {
+pub(super) fn words_of(suffix: &str) -> Result<u8> {
     Ok(match suffix {
         "dword" | "b32" => 1,
         "dwordx2" | "b64" => 2,
@@ -138,7 +160,7 @@ fn words_of(suffix: &str) -> Result<u8> {
     })
 }
 
-fn number(text: &str) -> Result<u32> {
+pub(super) fn number(text: &str) -> Result<u32> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16),
         None => text.parse(),

@@ -1,5 +1,6 @@
 //! AMD's decoded instructions: src/amd/decode.rs makes them from a listing, and the wave runs them.
 
+use super::access::{Access, Load, SharedAccess};
 use super::operand::{Operand, Part, Place};
 
 #[derive(Clone, Debug)]
@@ -33,22 +34,35 @@ pub(super) enum Instruction {
         add: Place,
     },
     Swap(u8, u8),
-    Scalar(Scalar),
-    /// `s_load` and `s_buffer_load`, with the number of words.
-    Load {
+    /// Two instructions that read their operands before either writes its result.
+    Dual(Box<[Self; 2]>),
+    /// Moves the first active lane's word to a scalar register.
+    FirstLane {
         to: u8,
-        words: u8,
-        base: u8,
-        offset: Place,
-        plus: u32,
-        buffer: bool,
+        from: u8,
     },
-    Memory(Memory),
+    Scalar(Scalar),
+    /// `s_load` and `s_buffer_load`.
+    Load(Load),
+    Memory(Access),
+    Shared(SharedAccess),
+    /// All waves of the workgroup come here before any goes on.
+    Barrier,
     /// The target of the branch, taken where the condition holds.
     Branch(Condition, usize),
     End,
     /// Waits and hints, which do nothing to values.
     Nothing,
+}
+
+impl Instruction {
+    /// The vector register that it writes, of those that can be one of two.
+    pub(super) const fn vector(&self) -> Option<u8> {
+        match self {
+            Self::Vector(Vector { to, .. }) | Self::Select { to, .. } => Some(*to),
+            _ => None,
+        }
+    }
 }
 
 /// An instruction of up to three operands that works in each lane alone.
@@ -71,6 +85,9 @@ pub(super) enum Operation {
     Not,
     FloatI32,
     FloatU32,
+    IntegerU32,
+    /// 1 / x to one unit in the last place.
+    Reciprocal,
     Add,
     Sub,
     SubRev,
@@ -170,6 +187,8 @@ pub(super) enum ScalarOperation {
     Xor,
     Lshl,
     Lshr,
+    /// A shift to the left by this, and a sum.
+    LshlAdd(u32),
     MinU,
     MaxU,
     Bfm,
@@ -180,18 +199,6 @@ pub(super) enum ScalarOperation {
     AndSaveExec,
     /// Sets `scc` and no register.
     Compare(Relation, Kind),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Memory {
-    pub(super) store: bool,
-    pub(super) data: u8,
-    pub(super) words: u8,
-    /// The vector register with an offset in bytes, the descriptor, and the scalar and constant offsets.
-    pub(super) address: Option<u8>,
-    pub(super) descriptor: u8,
-    pub(super) scalar: Place,
-    pub(super) offset: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

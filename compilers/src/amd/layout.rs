@@ -2,24 +2,25 @@
 
 use anyhow::{Result, ensure};
 
-use super::instruction::Instruction;
+use super::instruction::{Instruction, ScalarOperation};
 use super::operand::{EXEC, NULL, Place, VCC};
 
 /// RADV's order (Mesa, radv_shader_args.c, compute shaders): the pointer to descriptor set 0, the pointer to the push
 /// constants and the dynamic descriptors behind them, then the workgroup's x and y. The registers follow each other,
 /// with gaps for arguments that the shader does not use. A shader reads its arguments before it writes their registers,
-/// so the four registers that are read before they are written are these four, in this order.
+/// so the registers that are read before they are written are these, in this order. One that has no use of y, or of x
+/// and y, has three or two of them.
 ///
 /// A wrong order is noticed: src/amd/wave.rs allows stores through the set's descriptor alone, and reads the uniform
 /// buffer through the dynamic one alone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layout([u8; 4]);
+#[derive(Clone, Debug)]
+pub(super) struct Layout(Vec<u8>);
 
 impl Layout {
-    pub(super) fn of(program: &[(Instruction, String)]) -> Result<Self> {
+    pub(super) fn of(program: &[(Instruction, String)], grid: [u32; 2]) -> Result<Self> {
         let mut written = [false; 256];
         let mut first = Vec::new();
-        // in the order of the listing, which is the order of execution: no shader here has a loop
+        // in the order of the listing: a loop runs its instructions again, but first in this order
         for (instruction, _) in program {
             let (reads, writes) = scalars(instruction);
             for register in reads {
@@ -34,14 +35,19 @@ impl Layout {
         }
         // the order of the registers is RADV's; the order of the reads is the compiler's choice
         first.sort_unstable();
-        // with a fifth register the shader would read one that nothing has set
-        let found = <[u8; 4]>::try_from(first.as_slice());
-        ensure!(found.is_ok(), "four scalar registers must be read before they are written, not {first:?}");
-        Ok(Self(found.unwrap_or_default()))
+        // with a fifth register the shader would read one that nothing has set; and workgroups must know themselves
+        let least = match grid {
+            [1, 1] => 2,
+            [_, 1] => 3,
+            _ => 4,
+        };
+        let known = (least..=4).contains(&first.len());
+        ensure!(known, "{least} to 4 scalar registers must be read before they are written, not {first:?}");
+        Ok(Self(first))
     }
 
-    pub(super) fn registers(self, values: [u32; 4]) -> impl Iterator<Item = (u8, u32)> {
-        self.0.into_iter().zip(values)
+    pub(super) fn registers(&self, values: [u32; 4]) -> impl Iterator<Item = (u8, u32)> {
+        self.0.iter().copied().zip(values)
     }
 }
 
@@ -67,25 +73,38 @@ fn scalars(instruction: &Instruction) -> (Vec<u8>, Vec<u8>) {
         Instruction::Carry { from, carry, out, .. } => {
             ([places(from), carry.map_or(Vec::new(), two)].concat(), two(*out))
         }
+        Instruction::Dual(two) => {
+            let [(mut reads, _), (more, _)] = two.each_ref().map(scalars);
+            reads.extend(more);
+            (reads, Vec::new())
+        }
+        Instruction::FirstLane { to, .. } => (Vec::new(), vec![*to]),
         Instruction::Shift64 { by, from, .. } => ([places(&[*by]), wide(from)].concat(), Vec::new()),
         Instruction::Mad64 { from, add, .. } => ([places(from), wide(add)].concat(), Vec::new()),
+        // the sources of a 64-bit mask are words
+        Instruction::Scalar(scalar) if scalar.wide && scalar.operation == ScalarOperation::Bfm => {
+            (scalar.from.iter().flat_map(one).collect(), two(scalar.to))
+        }
         Instruction::Scalar(scalar) if scalar.wide => {
             let reads = scalar.from.iter().flat_map(wide).collect();
             (reads, two(scalar.to))
         }
         Instruction::Scalar(scalar) => (scalar.from.iter().flat_map(one).collect(), vec![scalar.to]),
-        Instruction::Load { to, words, base, offset, buffer, .. } => {
+        Instruction::Load(load) => {
             // a descriptor has four registers, a pointer two
-            let last = if *buffer { base + 3 } else { base + 1 };
-            ([(*base..=last).collect(), one(offset)].concat(), (*to..to + words).collect())
+            let last = if load.buffer { load.base + 3 } else { load.base + 1 };
+            ([(load.base..=last).collect(), one(&load.offset)].concat(), (load.to..load.to + load.words).collect())
         }
         Instruction::Memory(memory) => {
             let descriptor = memory.descriptor..memory.descriptor + 4;
             ([descriptor.collect(), one(&memory.scalar)].concat(), Vec::new())
         }
         // `exec` is above vcc, so that it never counts as an argument
-        Instruction::Swap(..) | Instruction::Branch(..) | Instruction::End | Instruction::Nothing => {
-            (Vec::new(), vec![EXEC])
-        }
+        Instruction::Swap(..)
+        | Instruction::Shared(_)
+        | Instruction::Barrier
+        | Instruction::Branch(..)
+        | Instruction::End
+        | Instruction::Nothing => (Vec::new(), vec![EXEC]),
     }
 }

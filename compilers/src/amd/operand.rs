@@ -14,6 +14,8 @@ pub(super) const SCALARS: usize = 128;
 pub(super) enum Place {
     Vector(u8),
     Scalar(u8),
+    /// The flag `scc` as 0 or 1.
+    Flag,
     /// 32 bits, and those above them in an operand of 64.
     Literal(u32, u32),
 }
@@ -92,6 +94,9 @@ pub(super) fn place(text: &str) -> Result<Place> {
     }
     if let Some(number) = scalar(text)? {
         return Ok(Place::Scalar(number));
+    }
+    if text == "src_scc" {
+        return Ok(Place::Flag);
     }
     let (low, high) = literal(text).with_context(|| format!("unknown operand `{text}`"))?;
     Ok(Place::Literal(low, high))

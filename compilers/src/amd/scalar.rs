@@ -18,6 +18,7 @@ impl Scalars {
             Place::Scalar(NULL) => Ok(0),
             Place::Scalar(number) => Ok(self.registers[usize::from(number)]),
             Place::Literal(low, _) => Ok(low),
+            Place::Flag => Ok(self.scc.into()),
             Place::Vector(number) => bail!("v{number} as a scalar"),
         }
     }
@@ -29,6 +30,7 @@ impl Scalars {
             Place::Scalar(number) => Ok(self.pair(number)),
             Place::Literal(low, high) => Ok(joined(low, high)),
             Place::Vector(number) => bail!("v{number} as a scalar"),
+            Place::Flag => bail!("a flag of 64 bits"),
         }
     }
 
@@ -83,6 +85,11 @@ impl Scalars {
             Op::Xor => not_zero(a ^ b),
             Op::Lshl => not_zero(a << (b & 31)),
             Op::Lshr => not_zero(a >> (b & 31)),
+            // scc is the carry, of the shift as well
+            Op::LshlAdd(by) => {
+                let sum = (u64::from(a) << by) + u64::from(b);
+                (split(sum)[0], Some(sum >> 32 != 0))
+            }
             // scc says whether the first operand was taken
             Op::MinU => (a.min(b), Some(a < b)),
             Op::MaxU => (a.max(b), Some(a > b)),
@@ -112,8 +119,13 @@ impl Scalars {
 
     fn run_wide(&mut self, scalar: &Scalar) -> Result<()> {
         use ScalarOperation as Op;
+        // the counts of a 64-bit mask or shift are one register, so `wide` must not read them
+        if scalar.operation == Op::Bfm {
+            let (width, offset) = (self.word(scalar.from[0])? & 63, self.word(scalar.from[1])? & 63);
+            self.set_pair(scalar.to, ((1 << width) - 1) << offset);
+            return Ok(());
+        }
         let a = self.wide(scalar.from[0])?;
-        // the count of a 64-bit shift is one register, so `wide` must not read it
         if let Op::Lshl | Op::Lshr = scalar.operation {
             let by = self.word(scalar.from[1])? & 63;
             let bits = if scalar.operation == Op::Lshl { a << by } else { a >> by };

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail, ensure};
 
+use super::compare_decode::relation;
 use super::instruction::{Instruction, Scalar, ScalarOperation};
 use super::line::Line;
 use super::operand::{NULL, Place, place};
-use super::vector_decode::relation;
 
 /// Waits, hints and messages that change no value.
 pub(super) fn does_nothing(name: &str, operands: &[&str]) -> bool {
@@ -86,9 +86,13 @@ fn operation(name: &str) -> Result<(ScalarOperation, usize)> {
         "s_xor_b32" | "s_xor_b64" => (Op::Xor, 2),
         "s_lshl_b32" | "s_lshl_b64" => (Op::Lshl, 2),
         "s_lshr_b32" | "s_lshr_b64" => (Op::Lshr, 2),
+        "s_lshl1_add_u32" => (Op::LshlAdd(1), 2),
+        "s_lshl2_add_u32" => (Op::LshlAdd(2), 2),
+        "s_lshl3_add_u32" => (Op::LshlAdd(3), 2),
+        "s_lshl4_add_u32" => (Op::LshlAdd(4), 2),
         "s_min_u32" => (Op::MinU, 2),
         "s_max_u32" => (Op::MaxU, 2),
-        "s_bfm_b32" => (Op::Bfm, 2),
+        "s_bfm_b32" | "s_bfm_b64" => (Op::Bfm, 2),
         "s_bfe_u32" => (Op::BfeU, 2),
         "s_pack_ll_b32_b16" => (Op::PackLow, 2),
         "s_pack_hh_b32_b16" => (Op::PackHigh, 2),

@@ -5,19 +5,19 @@
 //! do (Mesa, aco_instruction_selection_setup.cpp, `setup_fp_mode`: "preserving fp32 denorms is expensive, so only do it
 //! if asked"). No listing changes the mode: decode.rs does not know the instructions that do.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use super::instruction::{Compare, Kind, Operation, Relation, Vector};
-use super::operand::{EXEC, Operand, Place};
+use super::instruction::{Instruction, Operation, Vector};
+use super::operand::{Operand, Place};
 use super::scalar::{joined, split};
 use super::wave::Wave;
 use crate::lanes::{all_ones, blend, float, flushed, mul_high};
 
 /// One word of each lane.
-type Lanes<const W: usize> = [u32; W];
+pub(super) type Lanes<const W: usize> = [u32; W];
 
 #[inline(always)]
-fn map<const W: usize>(f: impl Fn(usize) -> u32) -> Lanes<W> {
+pub(super) fn map<const W: usize>(f: impl Fn(usize) -> u32) -> Lanes<W> {
     let mut out = [0; W];
     for (lane, out) in out.iter_mut().enumerate() {
         *out = f(lane);
@@ -25,10 +25,10 @@ fn map<const W: usize>(f: impl Fn(usize) -> u32) -> Lanes<W> {
     out
 }
 
-impl<const W: usize> Wave<'_, W> {
+impl<const W: usize> Wave<W> {
     /// A source's value in each lane.
     #[inline(always)]
-    fn read(&self, operand: &Operand) -> Result<Lanes<W>> {
+    pub(super) fn read(&self, operand: &Operand) -> Result<Lanes<W>> {
         let lanes = self.place(operand.place)?;
         if operand.is_plain() {
             return Ok(lanes);
@@ -61,7 +61,7 @@ impl<const W: usize> Wave<'_, W> {
 
     /// Writes the lanes that are on.
     #[inline(always)]
-    fn write(&mut self, to: u8, value: &Lanes<W>) {
+    pub(super) fn write(&mut self, to: u8, value: &Lanes<W>) {
         let exec = self.exec();
         let register = &mut self.vectors[usize::from(to)];
         // with all lanes on there is nothing to keep
@@ -84,6 +84,10 @@ impl<const W: usize> Wave<'_, W> {
             Op::LowHalf => map(|i| a[i] & 0xffff),
             Op::FloatI32 => map(|i| (a[i].cast_signed() as f32).to_bits()),
             Op::FloatU32 => map(|i| (a[i] as f32).to_bits()),
+            // below 0 and above the largest integer it takes the nearest, as Rust does
+            Op::IntegerU32 => map(|i| float(a[i]) as u32),
+            // a division of integers begins with it, and corrects what is not exact
+            Op::Reciprocal => map(|i| flushed(1.0 / float(a[i]))),
             Op::Add => map(|i| a[i].wrapping_add(b[i])),
             Op::Sub => map(|i| a[i].wrapping_sub(b[i])),
             Op::SubRev => map(|i| b[i].wrapping_sub(a[i])),
@@ -139,8 +143,10 @@ impl<const W: usize> Wave<'_, W> {
                 let exec = self.exec();
                 // rounded twice, to count the lanes in which the fusion changes the result
                 let split: Lanes<W> = map(|i| flushed(float(flushed(float(a[i]) * float(b[i]))) + float(c[i])));
-                // lanes that are off are not counted: they may hold anything
-                let differ: Lanes<W> = map(|i| u32::from(fused[i] != split[i]) & all_ones(exec, i));
+                // lanes that are off are not counted: they may hold anything; nor are the bits of two NaNs
+                let nan = |bits: u32| f32::from_bits(bits).is_nan();
+                let differ = |i: usize| fused[i] != split[i] && !(nan(fused[i]) && nan(split[i]));
+                let differ: Lanes<W> = map(|i| u32::from(differ(i)) & all_ones(exec, i));
                 self.executed.fused += u64::from(exec.count_ones());
                 self.executed.fused_matter += u64::from(differ.iter().sum::<u32>());
                 fused
@@ -166,78 +172,6 @@ impl<const W: usize> Wave<'_, W> {
         self.write(vector.to, &value);
     }
 
-    /// A mask with a bit for each lane that is on and for which `f` holds.
-    #[inline(always)]
-    fn mask(&self, f: impl Fn(usize) -> bool) -> u64 {
-        let mut mask = 0;
-        for lane in 0..W {
-            mask |= u64::from(f(lane)) << lane;
-        }
-        mask & self.exec()
-    }
-
-    #[inline(always)]
-    pub(super) fn compare(&mut self, compare: &Compare) -> Result<()> {
-        let (a, b) = (self.read(&compare.from[0])?, self.read(&compare.from[1])?);
-        // bits of lanes that are off become 0, as in every mask that is written
-        let mask = match compare.kind {
-            Kind::U32 => self.related(compare.relation, &a, &b, |x| x)?,
-            Kind::I32 => self.related(compare.relation, &a, &b, u32::cast_signed)?,
-            Kind::F32 => self.related(compare.relation, &a, &b, float)?,
-        };
-        if let Some(to) = compare.to {
-            self.set_mask(to, mask);
-        }
-        if compare.exec {
-            self.set_mask(EXEC, mask);
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "not less is also true of what is no number")]
-    fn related<T: PartialOrd>(
-        &self,
-        relation: Relation,
-        a: &Lanes<W>,
-        b: &Lanes<W>,
-        typed: impl Fn(u32) -> T,
-    ) -> Result<u64> {
-        let typed = |i: usize| (typed(a[i]), typed(b[i]));
-        Ok(match relation {
-            Relation::Less => self.mask(|i| typed(i).0 < typed(i).1),
-            Relation::LessEqual => self.mask(|i| typed(i).0 <= typed(i).1),
-            Relation::Equal => self.mask(|i| typed(i).0 == typed(i).1),
-            Relation::NotEqual => self.mask(|i| typed(i).0 != typed(i).1),
-            Relation::Greater => self.mask(|i| typed(i).0 > typed(i).1),
-            Relation::GreaterEqual => self.mask(|i| typed(i).0 >= typed(i).1),
-            Relation::NotLess => self.mask(|i| !(typed(i).0 < typed(i).1)),
-            Relation::NotLessEqual => self.mask(|i| !(typed(i).0 <= typed(i).1)),
-            Relation::NotGreater => self.mask(|i| !(typed(i).0 > typed(i).1)),
-            Relation::NotGreaterEqual => self.mask(|i| !(typed(i).0 >= typed(i).1)),
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn select(&mut self, to: u8, from: &[Operand; 2], mask: u8) -> Result<()> {
-        let (a, b, mask) = (self.read(&from[0])?, self.read(&from[1])?, self.get_mask(mask));
-        let value = map(|i| blend(all_ones(mask, i), b[i], a[i]));
-        self.write(to, &value);
-        Ok(())
-    }
-
-    #[inline(always)]
-    pub(super) fn carry(&mut self, to: u8, out: u8, from: &[Operand; 2], carry: Option<u8>) -> Result<()> {
-        let (a, b) = (self.read(&from[0])?, self.read(&from[1])?);
-        let carry = carry.map_or(0, |mask| self.get_mask(mask));
-        let sum = |i: usize| u64::from(a[i]) + u64::from(b[i]) + ((carry >> i) & 1);
-        // both are computed before either is written
-        let (value, mask) = (map(|i| split(sum(i))[0]), self.mask(|i| sum(i) >> 32 != 0));
-        self.write(to, &value);
-        self.set_mask(out, mask);
-        Ok(())
-    }
-
     #[inline(always)]
     pub(super) fn shift64(&mut self, to: u8, right: bool, by: &Operand, from: Place) -> Result<()> {
         let (by, (low, high)) = (self.read(by)?, self.wide_place(from)?);
@@ -260,6 +194,36 @@ impl<const W: usize> Wave<'_, W> {
         let (low, high) = (map(|i| sum(i)[0]), map(|i| sum(i)[1]));
         self.write(to, &low);
         self.write(to + 1, &high);
+        Ok(())
+    }
+
+    /// Runs two instructions as if at once.
+    #[inline(always)]
+    pub(super) fn dual(&mut self, [first, second]: &[Instruction; 2]) -> Result<()> {
+        let to = usize::from(first.vector().context("no vector register")?);
+        let old = self.vectors[to];
+        self.lane(first)?;
+        // the second must read what the first has replaced; it writes another register
+        let new = std::mem::replace(&mut self.vectors[to], old);
+        self.lane(second)?;
+        self.vectors[to] = new;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lane(&mut self, instruction: &Instruction) -> Result<()> {
+        match instruction {
+            Instruction::Vector(vector) => self.vector(vector),
+            Instruction::Select { to, from, mask } => self.select(*to, from, *mask),
+            _ => bail!("one of two that must not be"),
+        }
+    }
+
+    /// Moves the word of the first lane that is on to a scalar register.
+    pub(super) fn first_lane(&mut self, to: u8, from: u8) -> Result<()> {
+        let exec = self.exec();
+        ensure!(exec != 0, "no lane is on");
+        self.scalars.set(to, self.vectors[usize::from(from)][exec.trailing_zeros() as usize]);
         Ok(())
     }
 

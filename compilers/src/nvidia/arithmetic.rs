@@ -83,6 +83,8 @@ pub(super) fn compute(
         }
         Operation::Float { signed: true } => map(low, a, |a| (a.cast_signed() as f32).to_bits()),
         Operation::Float { signed: false } => map(low, a, |a| (a as f32).to_bits()),
+        // below 0 and above the largest integer it takes the nearest, as Rust does
+        Operation::Integer { flush } => map(low, a, |a| f32::from_bits(float::flushed(a, flush)) as u32),
         Operation::Add { flush } => zip(low, a, b, |a, b| float::add(a, b, flush)),
         Operation::Multiply { flush } => zip(low, a, b, |a, b| float::multiply(a, b, flush)),
         Operation::FusedMultiplyAdd { flush } => {
@@ -94,9 +96,13 @@ pub(super) fn compute(
         | Operation::Exit
         | Operation::Branch { .. }
         | Operation::System(_)
+        | Operation::Barrier
         | Operation::MoveUniform
+        | Operation::Any
         | Operation::Load { .. }
-        | Operation::Store { .. } => unreachable!("that is not arithmetic"),
+        | Operation::Store { .. }
+        | Operation::LoadShared { .. }
+        | Operation::StoreShared { .. } => unreachable!("that is not arithmetic"),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Bound {
 }
 
 /// A program for one launch.
-pub(super) fn bind(program: &[Instruction], launch: &Launch<'_>, memory: &Memory) -> Result<Bound> {
+pub(super) fn bind(program: &[Instruction], launch: &Launch<'_>, memory: &Memory<'_>) -> Result<Bound> {
     // a workgroup's threads are the lanes of one run
     ensure!(launch.workgroup as usize <= LANES, "a workgroup may have {LANES} threads, not {}", launch.workgroup);
     let mut instructions = program.to_vec();
@@ -39,16 +39,16 @@ pub(super) fn bind(program: &[Instruction], launch: &Launch<'_>, memory: &Memory
 
 /// A word of a constant buffer. 0 is NVK's root table, which begins with the first workgroup's index and the grid
 /// (`struct nvk_root_descriptor_table`). 1 is the uniform buffer. 2 is the descriptor set, which holds the storage
-/// buffer's descriptor alone, because that of a dynamic uniform buffer is in the root table.
-fn constant(buffer: u32, offset: u32, launch: &Launch<'_>, memory: &Memory) -> Result<u32> {
+/// buffers' descriptors, because that of a dynamic uniform buffer is in the root table.
+fn constant(buffer: u32, offset: u32, launch: &Launch<'_>, memory: &Memory<'_>) -> Result<u32> {
     let [columns, rows] = launch.grid;
     // the first workgroup is at 0, 0, 0; a use of anything behind the grid is an error
     let root = [0, 0, 0, columns, rows, 1];
-    let descriptor = memory.descriptor();
+    let descriptors = memory.descriptors();
     let words: &[u32] = match buffer {
         0 => &root,
         1 => launch.params,
-        2 => &descriptor,
+        2 => &descriptors,
         _ => bail!("unknown constant buffer {buffer}"),
     };
     ensure!(offset.is_multiple_of(4), "constant {offset:#x} must be a word");

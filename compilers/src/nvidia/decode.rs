@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::decode_arithmetic::{SIGNS, float, integer};
-use super::instruction::{Combine, Compare, Condition, Instruction, Operation, Source, Width};
+use super::instruction::{Combine, Compare, Condition, Instruction, Operation, Source};
+use super::memory::Width;
 use super::operand::{self, Signs};
 use super::parts::{Labels, Parts};
 
@@ -39,19 +40,30 @@ const WIDTHS: [(&str, Width); 7] = [
 /// (src/nvidia/parse.rs).
 pub(super) fn decode(parts: &mut Parts<'_>, to: &mut Instruction, labels: &Labels<'_>) -> Result<()> {
     to.operation = match parts.name {
-        "nop" | "bclear" | "bssy" | "bsync" | "bra" | "exit" => flow(parts, labels)?,
+        "nop" | "bclear" | "bssy" | "bsync" | "bra" | "exit" | "bar" | "membar" => flow(parts, to, labels)?,
         "ld" | "st" | "ldc" | "s2r" => memory(parts, to)?,
         "isetp" | "fsetp" => comparison(parts, to)?,
-        "fadd" | "fmul" | "ffma" | "fmnmx" | "i2f" | "mufu" => float(parts, to)?,
+        "fadd" | "fmul" | "ffma" | "fmnmx" | "i2f" | "f2i" | "mufu" => float(parts, to)?,
         _ => integer(parts, to)?,
     };
     Ok(())
 }
 
-fn flow(parts: &mut Parts<'_>, labels: &Labels<'_>) -> Result<Operation> {
+fn flow(parts: &mut Parts<'_>, to: &Instruction, labels: &Labels<'_>) -> Result<Operation> {
     let find = |label: &str| labels.get(label).copied().with_context(|| format!("unknown label `{label}`"));
     match parts.name {
         "exit" => return Ok(Operation::Exit),
+        "bar" => {
+            ensure!(parts.modifier()? == "sync", "an unknown barrier");
+            ensure!(to.guard == Condition::Always, "a barrier of some lanes is unknown");
+            return Ok(Operation::Barrier);
+        }
+        // each lane's accesses are in order here, and others see them behind a barrier alone
+        "membar" => {
+            // NAK prints two points in front of the scope
+            let order = [parts.modifier()?, parts.modifier()?, parts.modifier()?];
+            ensure!(order == ["sc", "", "gpu"], "an unknown order of accesses");
+        }
         "bra" => return Ok(Operation::Branch { target: find(parts.operand()?)? }),
         // the label marks where diverged lanes meet; src/nvidia/run.rs finds that by itself
         "nop" if parts.has_operand() => drop(find(parts.operand()?)?),
@@ -101,9 +113,12 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
         _ => {}
     }
     let is_load = parts.name == "ld";
+    if parts.has("shared") {
+        return shared(parts, to, is_load);
+    }
     ensure!(
         parts.modifier()? == "global" && parts.modifier()? == "a64",
-        "memory must be global, its addresses 64 bits"
+        "memory must be global, its addresses 64 bits, or shared"
     );
     // scopes and orders are ignored: each lane's accesses are in order here, and no lane reads what another writes
     let scoped = parts.one_of(&[("constant", false), ("weak", false), ("strong", true)])?;
@@ -111,7 +126,7 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
         parts.one_of(&[("cta", ()), ("gpu", ()), ("sys", ())])?;
     }
     let width = parts.one_of(&WIDTHS)?;
-    let (address, offset) = operand::address(parts.operand()?)?;
+    let (address, offset) = operand::address(parts.operand()?, 2)?;
     to.sources[0] = Source::register(address);
     if is_load {
         to.target = parts.registers(width.registers())?;
@@ -126,6 +141,24 @@ fn memory(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
         };
         Ok(Operation::Store { width, offset })
     }
+}
+
+/// Shared memory, of which the library's shaders access single words.
+fn shared(parts: &mut Parts<'_>, to: &mut Instruction, is_load: bool) -> Result<Operation> {
+    for expected in ["strong", "cta", "b32"] {
+        ensure!(
+            parts.modifier()? == expected,
+            "an access of shared memory must be of 32 bits, strong in the workgroup"
+        );
+    }
+    let (address, offset) = operand::address(parts.operand()?, 1)?;
+    to.sources[0] = Source::register(address);
+    if is_load {
+        to.target = parts.registers(1)?;
+        return Ok(Operation::LoadShared { offset });
+    }
+    to.sources[1] = parts.source(Signs::None)?;
+    Ok(Operation::StoreShared { offset })
 }
 
 fn comparison(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {

@@ -33,6 +33,13 @@ pub(super) fn float(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Opera
         to.sources[0] = parts.source(Signs::None)?;
         return Ok(Operation::Float { signed });
     }
+    if name == "f2i" {
+        let known = ["u32", "f32", "rz"].map(|expected| parts.has(expected)) == [true; 3];
+        ensure!(known, "it must be cut off to an unsigned integer");
+        let flush = parts.has("ftz");
+        to.sources[0] = parts.source(Signs::Float)?;
+        return Ok(Operation::Integer { flush });
+    }
     if name == "mufu" {
         let function = parts.one_of(&FUNCTIONS)?;
         to.sources[0] = parts.source(Signs::Float)?;
@@ -56,6 +63,12 @@ pub(super) fn float(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Opera
 pub(super) fn integer(parts: &mut Parts<'_>, to: &mut Instruction) -> Result<Operation> {
     if parts.name == "plop3" {
         return predicates(parts, to);
+    }
+    if parts.name == "vote" {
+        ensure!(parts.has("any"), "an unknown vote");
+        to.flags[0] = parts.predicate()?;
+        to.conditions[0] = parts.condition()?;
+        return Ok(Operation::Any);
     }
     if parts.name == "imad64" {
         to.target = parts.registers(2)?;

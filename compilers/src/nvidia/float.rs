@@ -65,8 +65,8 @@ pub(super) fn compared(compare: Compare, unordered: bool, a: f32, b: f32) -> boo
 }
 
 /// A function that the hardware approximates in a way that NVIDIA does not publish; here it is the f32 nearest to the
-/// true value. Only native normals use these functions, and their bits are the device's own, so they are not compared.
-/// Angles are in turns.
+/// true value. Native normals use these functions, and their bits are the device's own, so they are not compared.
+/// Divisions of integers begin with a reciprocal, and correct what it is off. Angles are in turns.
 pub(super) fn approximate(function: Function, word: u32) -> u32 {
     let x = f64::from(f32::from_bits(word));
     let y = match function {

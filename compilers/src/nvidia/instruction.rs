@@ -1,5 +1,7 @@
 //! NVIDIA's decoded instructions.
 
+use super::memory::Width;
+
 /// The number of general registers. The uniform ones follow them in the same array.
 pub(super) const GENERAL: u16 = 256;
 /// The number of uniform registers, which a warp's lanes share.
@@ -131,38 +133,6 @@ pub(super) enum Function {
     Root,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
-    U8,
-    I8,
-    U16,
-    I16,
-    B32,
-    B64,
-    B128,
-}
-
-impl Width {
-    pub(super) const fn bytes(self) -> u64 {
-        match self {
-            Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 => 2,
-            Self::B32 => 4,
-            Self::B64 => 8,
-            Self::B128 => 16,
-        }
-    }
-
-    /// The registers that it takes.
-    pub(super) const fn registers(self) -> u16 {
-        match self {
-            Self::B64 => 2,
-            Self::B128 => 4,
-            _ => 1,
-        }
-    }
-}
-
 /// The operation. With `flush`, denormal operands and results become zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -170,6 +140,8 @@ pub(super) enum Operation {
     /// instruction.
     Nothing,
     Exit,
+    /// All threads of the workgroup come here before any goes on.
+    Barrier,
     Branch {
         target: usize,
     },
@@ -178,6 +150,8 @@ pub(super) enum Operation {
     Move,
     /// A move to a register that the warp shares.
     MoveUniform,
+    /// Whether the condition holds in a lane of the warp.
+    Any,
     Select,
     /// The sum of three sources and of the carries that are its conditions, and whether it carries. Negated sources
     /// have their bits inverted, and `negated` is the number of them: one is added for each.
@@ -221,6 +195,10 @@ pub(super) enum Operation {
     Float {
         signed: bool,
     },
+    /// The unsigned integer below a float.
+    Integer {
+        flush: bool,
+    },
     Add {
         flush: bool,
     },
@@ -238,6 +216,13 @@ pub(super) enum Operation {
     },
     Store {
         width: Width,
+        offset: u32,
+    },
+    /// The same of shared memory, whose addresses have one register.
+    LoadShared {
+        offset: u32,
+    },
+    StoreShared {
         offset: u32,
     },
 }

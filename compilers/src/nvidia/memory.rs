@@ -1,27 +1,63 @@
-//! The storage buffer, which all workgroups write concurrently.
+//! The storage buffer, which all workgroups write concurrently, and the source, which they read.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use anyhow::{Context, Result, ensure};
 
-use super::instruction::Width;
 use crate::machine::Output;
 
 /// The buffer's address. Offsets carry into the upper word, as they may on a device: a shader that drops the carry
 /// fails.
 const BASE: u64 = 0x1_ffff_f000;
+/// The address of the source, behind every storage buffer that fits into a binding.
+const SOURCE: u64 = 0x3_ffff_f000;
 
-// atomics, because workgroups run on several threads; relaxed ones, because no lane reads what another writes
-pub(super) struct Memory {
-    words: Vec<AtomicU32>,
-    written: Vec<AtomicBool>,
+/// The width of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    U8,
+    I8,
+    U16,
+    I16,
+    B32,
+    B64,
+    B128,
 }
 
-impl Memory {
-    pub(super) fn new(output: &mut Output) -> Self {
+impl Width {
+    pub(super) const fn bytes(self) -> u64 {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::B32 => 4,
+            Self::B64 => 8,
+            Self::B128 => 16,
+        }
+    }
+
+    /// The registers that it takes.
+    pub(super) const fn registers(self) -> u16 {
+        match self {
+            Self::B64 => 2,
+            Self::B128 => 4,
+            _ => 1,
+        }
+    }
+}
+
+// atomics, because workgroups run on several threads; relaxed ones, because no lane reads what another writes
+pub(super) struct Memory<'a> {
+    words: Vec<AtomicU32>,
+    written: Vec<AtomicBool>,
+    source: Option<&'a [u32]>,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn new(output: &mut Output, source: Option<&'a [u32]>) -> Self {
         Self {
             words: std::mem::take(&mut output.words).into_iter().map(AtomicU32::new).collect(),
             written: std::mem::take(&mut output.written).into_iter().map(AtomicBool::new).collect(),
+            source,
         }
     }
 
@@ -30,10 +66,14 @@ impl Memory {
         output.written = self.written.into_iter().map(AtomicBool::into_inner).collect();
     }
 
-    /// The descriptor of the buffer, as NVK lays it out: the address, the size in bytes, and 0.
-    pub(super) fn descriptor(&self) -> [u32; 4] {
-        let [low, high] = halves(BASE);
-        [low, high, halves(4 * self.words.len() as u64)[0], 0]
+    /// The descriptors of the buffers, as NVK lays them out: the address, the size in bytes, and 0.
+    pub(super) fn descriptors(&self) -> Vec<u32> {
+        let descriptor = |base: u64, words: usize| {
+            let [low, high] = halves(base);
+            [low, high, halves(4 * words as u64)[0], 0]
+        };
+        let source = self.source.map(|source| descriptor(SOURCE, source.len()));
+        [Some(descriptor(BASE, self.words.len())), source].into_iter().flatten().flatten().collect()
     }
 
     /// The index of the word that has an address, and the byte in it.
@@ -50,6 +90,13 @@ impl Memory {
 
     /// Reads as many words as the width has.
     pub(super) fn load(&self, address: u64, width: Width, into: &mut [u32]) -> Result<()> {
+        if let (Some(source), Some(offset)) = (self.source, address.checked_sub(SOURCE)) {
+            // the source is of single words
+            ensure!(width == Width::B32 && offset.is_multiple_of(4), "the source must be read word by word");
+            let word = source.get(usize::try_from(offset / 4)?);
+            into[0] = *word.with_context(|| format!("address {address:#x} must be in the source"))?;
+            return Ok(());
+        }
         let (word, byte) = self.place(address, width)?;
         for (into, word) in into.iter_mut().zip(&self.words[word..]) {
             *into = word.load(Relaxed);

@@ -96,13 +96,14 @@ pub(super) fn predicate(text: &str) -> Result<u8> {
     Ok(first + number.with_context(|| format!("unknown predicate `{text}`"))?)
 }
 
-/// An address, `[r8..10]` or `[r8..10+0x10]`: the first of its two registers, and the offset.
-pub(super) fn address(text: &str) -> Result<(u16, u32)> {
+/// An address of `count` registers, such as `[r8..10]` or `[r8..10+0x10]`, or `[r8+0x10]` for one: the first of them, and
+/// the offset.
+pub(super) fn address(text: &str, count: u16) -> Result<(u16, u32)> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let inner = inner.with_context(|| format!("unknown address `{text}`"))?;
     // NAK does not print negative offsets (src/nvidia.rs)
     let (base, offset) = inner.split_once('+').unwrap_or((inner, "0x0"));
-    Ok((registers(base, 2)?, hexadecimal(offset)?))
+    Ok((registers(base, count)?, hexadecimal(offset)?))
 }
 
 /// A truth table: `LUT[0x3c]`.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::bind::Bound;
 use super::instruction::Operation;
-use super::lanes::{Lanes, blend, splat, warps, word};
+use super::lanes::{Lanes, blend, count, splat, warps, word};
 use super::memory::Memory;
 use super::threads::Threads;
 use crate::machine::{Executed, Launch};
@@ -15,8 +15,13 @@ const ENDED: u32 = u32::MAX;
 /// The most instructions of a workgroup: beyond them it is taken for an endless loop.
 const MOST: u64 = 1 << 22;
 /// Runs the workgroup with this index in the grid.
-pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], memory: &Memory) -> Result<Executed> {
-    let mut threads = Threads::new(program.registers, group, memory);
+pub(super) fn workgroup(
+    program: &Bound,
+    launch: &Launch<'_>,
+    group: [u32; 2],
+    memory: &Memory<'_>,
+) -> Result<Executed> {
+    let mut threads = Threads::new(program.registers, launch.workgroup, group, memory);
     let mut at = splat(ENDED);
     // lanes beyond the workgroup's threads never start
     at[..launch.workgroup as usize].fill(0);
@@ -35,8 +40,8 @@ pub(super) fn workgroup(program: &Bound, launch: &Launch<'_>, group: [u32; 2], m
 }
 
 impl Threads<'_> {
-    /// Runs the lanes whose next instruction is `first`, up to a branch or to `others`. Returns the number of
-    /// instructions.
+    /// Runs the lanes whose next instruction is `first`, up to a branch or to `others`, at which other lanes wait.
+    /// Returns the number of instructions.
     fn stretch(&mut self, program: &Bound, at: &mut Lanes, first: u32, others: u32) -> Result<u64> {
         let active = at.map(|place| word(place == first));
         let warps = warps(&active);
@@ -65,6 +70,11 @@ impl Threads<'_> {
                     };
                 }
                 return Ok(u64::from(next - first));
+            }
+            if instruction.operation == Operation::Barrier {
+                // lanes that wait elsewhere, or have ended, would never come
+                ensure!(count(&active) == self.threads, "a barrier that not every thread comes to");
+                self.shared.barrier();
             }
             self.run(instruction, &active).with_context(|| format!("instruction `{}`", instruction.text))?;
             // those lanes run on together from here

@@ -14,7 +14,7 @@ const HEAD: &str = "
 ";
 
 fn launch(params: &[u32]) -> Launch<'_> {
-    Launch { params, grid: [1, 1], workgroup: 256 }
+    Launch { params, source: None, grid: [1, 1], workgroup: 256 }
 }
 
 /// Runs the code in 256 lanes and returns the word that each stores.
@@ -138,6 +138,8 @@ fn floats_are_rounded_once_where_they_are_fused() {
     assert_eq!(word("r4 = fadd c[0x1][0x8] -rZ", &params), 1);
     assert_eq!(word("r4 = fadd.ftz -rZ -|c[0x1][0x4]|", &params), y.to_bits());
     assert_eq!(word("r4 = i2f.f32.i32.re c[0x1][0xc]", &params), (-3.0_f32).to_bits());
+    assert_eq!(word("r5 = mov 0x407fffff\nr4 = f2i.u32.f32.rz.ftz r5", &[]), 3);
+    assert_eq!(word("r5 = mov 0xc07fffff\nr4 = f2i.u32.f32.rz.ftz r5", &[]), 0);
     assert_eq!(word("p1 = fsetp.gt.ftz c[0x1][0x0] c[0x1][0x4]\nr4 = sel p1 0x1 0x2", &params), 1);
     let mut output = Output { words: vec![0; 256], written: vec![false; 256] };
     let listing = format!("{HEAD}block 1 L1 [0] -> {{\n{fused}\nexit\n}} -> []");
@@ -160,6 +162,56 @@ fn every_width_is_stored_and_loaded() {
     assert_eq!(run(loaded)[2], 0xffff_8003);
 }
 
+/// Each of 256 threads writes its number, and reads that of a thread of another warp.
+const EXCHANGE: &str = "r5 = shf.l.w.u32 r0 rZ 0x2
+    r6 = iadd3 0x3fc -r5 rZ
+    st.shared.strong.cta.b32 [r5+0x1000] r0
+    membar.sc..gpu
+    bar.sync
+    r4 = ld.shared.strong.cta.b32 [r6+0x1000]";
+
+#[test]
+fn threads_meet_at_barriers() {
+    assert_eq!(in_r4(EXCHANGE, &[]).unwrap(), (0..256).rev().collect::<Vec<_>>());
+    let some = "\np1 = isetp.lt.u32 r0 0x10\n@p1 bra L2\n} -> [2, 3]\nblock 2 L3 [1] -> {\nbar.sync\n} -> [3]
+        block 3 L2 [1, 2] -> {";
+    for (changed, reason) in [
+        (EXCHANGE.replace("bar.sync", "nop"), "by different threads"),
+        (format!("{EXCHANGE}\nst.shared.strong.cta.b32 [r5+0x1000] r4"), "by different threads"),
+        (EXCHANGE.replace("bar.sync", some), "not every thread"),
+        (EXCHANGE.replace("bar.sync", "@p1 bar.sync"), "of some lanes"),
+        (EXCHANGE.replace("[r6+0x1000]", "[r6+0x2000]"), "read before it is written"),
+    ] {
+        let error = format!("{:#}", in_r4(&changed, &[]).expect_err(&changed));
+        assert!(error.contains(reason), "{changed}: {error}");
+    }
+}
+
+#[test]
+fn a_vote_is_of_a_warp() {
+    let code = "p1 = isetp.eq.u32 r0 0x21\nup2 = vote.any p1\nr4 = sel up2 0x1 rZ";
+    let expected: Vec<u32> = (0..256).map(|lane| u32::from(lane / 32 == 1)).collect();
+    assert_eq!(in_r4(code, &[]).unwrap(), expected);
+}
+
+#[test]
+fn the_source_is_read() {
+    let code = "r6..8 = imad64 r0 0x4 rZ
+        r6 p0 = iadd3 r6 c[0x2][0x10] rZ
+        r7 = iadd3.x r7 c[0x2][0x14] rZ p0 pF
+        r4 = ld.global.a64.constant.b32 [r6..8]
+        st.global.a64.strong.sys.b32 [r2..4] r4
+        exit";
+    let listing = format!("{HEAD}block.u 1 L1 [0] -> {{\n{code}\n}} -> []\n");
+    let source: Vec<u32> = (1000..1256).collect();
+    let run = |source| {
+        let mut output = Output::new(vec![0; 256]);
+        execute(&listing, &Launch { source: Some(source), ..launch(&[]) }, &mut output).map(|_| output.words)
+    };
+    assert_eq!(run(&source).unwrap(), source);
+    assert!(run(&source[1..]).is_err());
+}
+
 #[test]
 fn what_is_unknown_is_an_error() {
     for (code, reason) in [
@@ -175,6 +227,11 @@ fn what_is_unknown_is_an_error() {
         ("st.global.a64.strong.sys.b32 [r2..4+0x400] r0", "must be in"),
         ("st.global.a64.strong.sys.b64 [r2..4] r4..6", "must be a multiple of 8"),
         ("ur0 = r2ur r0", "a warp's lanes must agree"),
+        ("bar.arv", "an unknown barrier"),
+        ("membar.sc..cta", "an unknown order of accesses"),
+        ("up0 = vote.all p0", "an unknown vote"),
+        ("r4 = f2i.i32.f32.rz r0", "cut off to an unsigned integer"),
+        ("r4 = ld.shared.strong.cta.b64 [r0]", "must be of 32 bits"),
         ("p1 = isetp.lt.u32.nand r0 r1 p0", "unknown modifier `nand`"),
     ] {
         let error = format!("{:#}", in_r4(code, &[0]).expect_err(code));

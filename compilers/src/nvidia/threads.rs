@@ -1,25 +1,29 @@
 //! Runs one instruction in the lanes of a mask.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::arithmetic::{self, Results};
 use super::instruction::{Change, Condition, Instruction, Operation, PREDICATES, Place, Source};
-use super::lanes::{ALL, LANES, Lanes, NONE, WARP, blend, count, splat};
-use super::memory::{Memory, joined};
+use super::lanes::{ALL, Lanes, NONE, WARP, blend, count, splat};
+use super::memory::Memory;
 use crate::machine::Executed;
+use crate::shared::Shared;
 
 /// The value of an unwritten register. No shader may rely on it.
 const UNWRITTEN: u32 = 0xdead_beef;
 
 /// A workgroup's registers, its index and its memory.
 pub(super) struct Threads<'a> {
-    registers: Vec<Lanes>,
+    pub(super) registers: Vec<Lanes>,
     predicates: Vec<Lanes>,
     // room for sources that have to be changed first; kept, because a value of every lane is 1 KiB
     spare: Box<[Lanes; 6]>,
     results: Box<Results>,
     group: [u32; 2],
-    memory: &'a Memory,
+    pub(super) memory: &'a Memory<'a>,
+    pub(super) shared: Shared,
+    /// The number of threads.
+    pub(super) threads: u64,
     pub(super) executed: Executed,
 }
 
@@ -41,7 +45,7 @@ impl pulp::NullaryFnOnce for Arithmetic<'_, '_> {
 }
 
 impl<'a> Threads<'a> {
-    pub(super) fn new(registers: usize, group: [u32; 2], memory: &'a Memory) -> Self {
+    pub(super) fn new(registers: usize, threads: u32, group: [u32; 2], memory: &'a Memory<'a>) -> Self {
         Self {
             registers: vec![splat(UNWRITTEN); registers],
             predicates: vec![splat(0); PREDICATES],
@@ -49,6 +53,8 @@ impl<'a> Threads<'a> {
             results: Box::default(),
             group,
             memory,
+            shared: Shared::default(),
+            threads: threads.into(),
             executed: Executed::default(),
         }
     }
@@ -74,26 +80,12 @@ impl<'a> Threads<'a> {
             }
         };
         match instruction.operation {
-            Operation::Nothing => return Ok(()),
-            Operation::Load { width, offset } => {
-                return self.each_address(instruction, mask, offset, |threads, lane, address| {
-                    let mut words = [0; 4];
-                    let words = &mut words[..usize::from(width.registers())];
-                    threads.memory.load(address, width, words)?;
-                    for (register, word) in (usize::from(instruction.target.unwrap_or(0))..).zip(words) {
-                        threads.registers[register][lane] = *word;
-                    }
-                    Ok(())
-                });
-            }
-            Operation::Store { width, offset } => {
-                let mut words = [splat(0); 4];
-                self.data(instruction.sources[1], &mut words[..usize::from(width.registers())]);
-                return self.each_address(instruction, mask, offset, |threads, lane, address| {
-                    let words = words.map(|word| word[lane]);
-                    threads.memory.store(address, width, &words[..usize::from(width.registers())])
-                });
-            }
+            Operation::Nothing | Operation::Barrier => return Ok(()),
+            Operation::Load { .. }
+            | Operation::Store { .. }
+            | Operation::LoadShared { .. }
+            | Operation::StoreShared { .. } => return self.access(instruction, mask),
+            Operation::Any => self.any(instruction.conditions[0], mask),
             Operation::System(number) => self.results.low = self.system(number)?,
             Operation::MoveUniform => self.move_uniform(instruction, mask)?,
             _ => {
@@ -177,33 +169,12 @@ impl<'a> Threads<'a> {
         Ok(())
     }
 
-    /// The words of a store.
-    fn data(&self, source: Source, words: &mut [Lanes]) {
-        for (at, words) in words.iter_mut().enumerate() {
-            *words = match source.place {
-                Place::Register(register) => self.registers[usize::from(register) + at],
-                Place::Word(word) => splat(word),
-                Place::Constant { .. } => unreachable!("constants are bound"),
-            };
+    /// Whether a condition holds in a lane of the mask, for each warp.
+    fn any(&mut self, condition: Condition, mask: &Lanes) {
+        let holds = self.guarded(condition, mask);
+        for (flags, holds) in self.results.flags[0].chunks_mut(WARP).zip(holds.chunks(WARP)) {
+            flags.fill(holds.iter().fold(0, |any, holds| any | holds));
         }
-    }
-
-    fn each_address(
-        &mut self,
-        instruction: &Instruction,
-        mask: &Lanes,
-        offset: u32,
-        access: impl Fn(&mut Self, usize, u64) -> Result<()>,
-    ) -> Result<()> {
-        let Place::Register(register) = instruction.sources[0].place else { bail!("an address must be in registers") };
-        let register = usize::from(register);
-        // copied, because a load may write the registers of its address
-        let (low, high) = (self.registers[register], self.registers[register + 1]);
-        for lane in (0..LANES).filter(|lane| mask[*lane] != 0) {
-            let address = joined(low[lane], high[lane]).wrapping_add(offset.into());
-            access(self, lane, address).with_context(|| format!("lane {lane}"))?;
-        }
-        Ok(())
     }
 }
 
