@@ -114,8 +114,6 @@ fn prove(arguments: &Arguments) -> Result<()> {
             found.all_of(form, &compilers, &beside, arguments)?;
         }
     }
-    // a filter that matches nothing must not pass as success
-    ensure!(!found.rows.is_empty() || !found.faults.is_empty(), "there is no case `{}`", arguments.only);
 
     let markdown = arguments.markdown;
     println!("{}", report::table(markdown, &report::agreement(&found.rows)));
@@ -148,6 +146,8 @@ impl Found {
         let directory = tempfile::tempdir()?;
         let mut cases = Case::all(arguments.bits, arguments.every)?;
         cases.retain(|case| case.to_string().contains(&arguments.only));
+        // a filter that matches nothing must not pass as success
+        ensure!(!cases.is_empty(), "there is no case `{}`", arguments.only);
         let jobs = Jobs::new(form, cases, directory.path())?;
         let start = Instant::now();
         let compiled = jobs.compile(compilers, beside)?;

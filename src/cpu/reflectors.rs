@@ -196,19 +196,15 @@ impl Panel {
     /// The squares of the vectors' lengths without their first elements. A vector's computed length is as wrong as this
     /// number, so it is summed with the rounding errors of the sums.
     fn tails(&self) -> [f32; PANEL] {
+        let strips = self.width() / LANES;
+        // sums and their errors, for each block and strip
+        let mut sums = vec![[[0.0; LANES]; 2]; self.rows().div_ceil(BLOCK) * strips];
+        for_each_chunk(&mut sums, strips, |block, out| on_widest(Tails { panel: self, block, out }));
         let mut totals = [[0.0; 2]; PANEL];
-        for (first, strips) in self.blocks() {
-            for (strip, rows) in strips.enumerate() {
-                let mut sums = [[0.0; 2]; LANES];
-                for (row, values) in rows.iter().enumerate() {
-                    for (lane, (sum, &value)) in sums.iter_mut().zip(values).enumerate() {
-                        let value = if first + row == strip * LANES + lane { 0.0 } else { value };
-                        *sum = add_exactly(*sum, [value * value, 0.0]);
-                    }
-                }
-                for (total, sum) in totals[strip * LANES..].iter_mut().zip(sums) {
-                    *total = add_exactly(*total, sum);
-                }
+        for block in sums.chunks_exact(strips) {
+            let sums = block.iter().flat_map(|[sums, errors]| sums.iter().zip(errors));
+            for (total, (&sum, &error)) in totals.iter_mut().zip(sums) {
+                *total = add_exactly(*total, [sum, error]);
             }
         }
         totals.map(|[sum, error]| sum + error)
@@ -318,6 +314,40 @@ impl<U: Simd, T: Task, const R: usize> pulp::NullaryFnOnce for Vectorized<U, T, 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn call(self) {
         self.1.run::<U, R>(self.0);
+    }
+}
+
+/// The squares of a block of rows, summed for each reflector of each strip without its first element, and the rounding
+/// errors of these sums.
+struct Tails<'a> {
+    panel: &'a Panel,
+    block: usize,
+    out: &'a mut [[Row; 2]],
+}
+
+impl Task for Tails<'_> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn run<U: Simd, const R: usize>(self, simd: U) {
+        let Some((first, strips)) = self.panel.blocks().nth(self.block) else { return };
+        for (strip, (rows, [sums, errors])) in strips.zip(self.out).enumerate() {
+            let (mut sum, mut error) = (Floats::splat(simd, 0.0), Floats::splat(simd, 0.0));
+            for (row, values) in rows.iter().enumerate() {
+                let mut values = *values;
+                // the first element of reflector k is in row k
+                if let Some(head) = (first + row).checked_sub(strip * LANES).and_then(|lane| values.get_mut(lane)) {
+                    *head = 0.0;
+                }
+                let value = Floats::load(simd, &values);
+                let square = value * value;
+                // as `add_exactly`
+                let next = sum + square;
+                let part = next - sum;
+                error = error + ((sum - (next - part)) + (square - part));
+                sum = next;
+            }
+            sum.store(sums);
+            error.store(errors);
+        }
     }
 }
 
