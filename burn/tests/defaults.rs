@@ -4,7 +4,8 @@ mod common;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, NormalizationConfig};
+use burn::nn::norm::{Normalization, NormalizationConfig};
+use burn::nn::{LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, Tensor};
 use common::Net;
 use seedtensors_burn::seedtensors::{Init, Sampler};
@@ -101,7 +102,7 @@ enum Either {
 #[derive(Module, Debug)]
 struct Custom {
     either: Either,
-    norm: burn::nn::Normalization,
+    norm: Normalization,
     scale: Param<Tensor<1>>,
 }
 
@@ -110,7 +111,7 @@ impl Custom {
         let device = Device::flex();
         Self {
             either: Either::Wide(LinearConfig::new(2, 3).init(&device)),
-            norm: NormalizationConfig::Layer(burn::nn::LayerNormConfig::new(3)).init(&device),
+            norm: NormalizationConfig::Layer(LayerNormConfig::new(3)).init(&device),
             scale: Param::from_tensor(Tensor::ones([3], (&device, dtype))),
         }
     }

@@ -88,7 +88,7 @@ mod gpu {
         for (of, dtype) in [(DType::F32, Dtype::F32), (DType::F16, Dtype::F16), (DType::BF16, Dtype::BF16)] {
             let has = device.supports_dtype(of);
             eprintln!("{of:?}: {}", if has { "compared" } else { "not a dtype of this device" });
-            for dims in [[7, 3], [0, 3], [1, 1001]].into_iter().filter(|_| has) {
+            for dims in [[7, 3], [0, 3], [1, 1001]] {
                 let tensor: Tensor<2> = seed.tensor("w", NORMAL, dims, (device, of)).unwrap();
                 assert_eq!(bits(&tensor), expected("w", NORMAL, &dims.map(|dim| dim as u64), dtype));
             }

@@ -18,31 +18,31 @@ use burn::tensor::{Device, Tensor};
 
 /// A model of every kind of module that has parameters, in fields, lists, tuples and options.
 #[derive(Module, Debug)]
-pub struct Net {
-    pub embedding: Embedding,
-    pub conv1: Conv1d,
-    pub conv2: Conv2d,
-    pub conv3: Conv3d,
-    pub up: ConvTranspose2d,
-    pub deform: DeformConv2d,
-    pub blocks: Vec<Linear>,
-    pub column: Linear,
-    pub pair: (Linear, Option<LayerNorm>),
-    pub batch: BatchNorm,
-    pub group: GroupNorm,
-    pub instance: InstanceNorm,
-    pub rms: RmsNorm,
-    pub relu: PRelu,
-    pub lstm: Lstm,
-    pub both: BiLstm,
-    pub gru: Gru,
-    pub attention: MultiHeadAttention,
-    pub encoder: TransformerEncoder,
-    pub tied: Embedding,
+pub(crate) struct Net {
+    pub(crate) embedding: Embedding,
+    pub(crate) conv1: Conv1d,
+    pub(crate) conv2: Conv2d,
+    pub(crate) conv3: Conv3d,
+    pub(crate) up: ConvTranspose2d,
+    pub(crate) deform: DeformConv2d,
+    pub(crate) blocks: Vec<Linear>,
+    pub(crate) column: Linear,
+    pub(crate) pair: (Linear, Option<LayerNorm>),
+    pub(crate) batch: BatchNorm,
+    pub(crate) group: GroupNorm,
+    pub(crate) instance: InstanceNorm,
+    pub(crate) rms: RmsNorm,
+    pub(crate) relu: PRelu,
+    pub(crate) lstm: Lstm,
+    pub(crate) both: BiLstm,
+    pub(crate) gru: Gru,
+    pub(crate) attention: MultiHeadAttention,
+    pub(crate) encoder: TransformerEncoder,
+    pub(crate) tied: Embedding,
 }
 
 impl Net {
-    pub fn new(device: &Device) -> Self {
+    pub(crate) fn new(device: &Device) -> Self {
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
         let embedding = EmbeddingConfig::new(101, 16).init(device);
         Self {
@@ -73,15 +73,15 @@ impl Net {
 
 /// A parameter of a model: its path, its dimensions, and the bits of its values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    pub path: String,
-    pub dims: Vec<usize>,
-    pub bits: Vec<u32>,
-    pub requires_grad: bool,
+pub(crate) struct Found {
+    pub(crate) path: String,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) bits: Vec<u32>,
+    pub(crate) requires_grad: bool,
 }
 
 /// Every float parameter of a model, in its order.
-pub fn found<M: Module>(model: &M) -> Vec<Found> {
+pub(crate) fn found<M: Module>(model: &M) -> Vec<Found> {
     #[derive(Default)]
     struct Visitor(Vec<String>, Vec<Found>);
     impl ModuleVisitor for Visitor {
@@ -107,7 +107,7 @@ pub fn found<M: Module>(model: &M) -> Vec<Found> {
 }
 
 /// The bits of a tensor's elements, of any dtype.
-pub fn bits<const D: usize>(tensor: &Tensor<D>) -> Vec<u32> {
+pub(crate) fn bits<const D: usize>(tensor: &Tensor<D>) -> Vec<u32> {
     let data = tensor.clone().into_data();
     let bytes = data.as_bytes();
     match data.dtype().size() {
@@ -117,7 +117,7 @@ pub fn bits<const D: usize>(tensor: &Tensor<D>) -> Vec<u32> {
 }
 
 /// The transpose of a matrix.
-pub fn transposed(values: &[u32], rows: usize) -> Vec<u32> {
+pub(crate) fn transposed(values: &[u32], rows: usize) -> Vec<u32> {
     let columns = values.len() / rows;
     (0..values.len()).map(|i| values[i % rows * columns + i / rows]).collect()
 }
@@ -130,15 +130,16 @@ mod gpu {
     use seedtensors_burn::SharedDevice;
 
     /// The one shared device of the process: burn opens a device once.
-    pub fn shared() -> &'static SharedDevice {
+    pub(crate) fn shared() -> &'static SharedDevice {
         static SHARED: OnceLock<SharedDevice> = OnceLock::new();
         SHARED.get_or_init(|| SharedDevice::open(DeviceKind::DefaultDevice).unwrap())
     }
 
     /// A wgpu device that burn opens by itself: Mesa's software driver, which scripts/burn needs.
-    pub fn burns_own() -> Device {
+    pub(crate) fn burns_own() -> Device {
         Device::wgpu(DeviceKind::Cpu)
     }
 }
 #[cfg(feature = "wgpu")]
-pub use gpu::*;
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use gpu::*;
