@@ -39,7 +39,7 @@ fn main() -> Result<(), Error> {
         burns.push(time(device, || {
             let tensor = Tensor::<1>::random([ELEMENTS], Distribution::Normal(0.0, 0.02), device);
             // with fusion nothing happens before a tensor is needed
-            drop(tensor.slice([0..1]).into_data());
+            drop(tensor.narrow(0, 0, 1).into_data());
             Ok(())
         })?);
     }

@@ -62,7 +62,7 @@ fn train(device: &Device, seed: &Seed) -> Result<(Vec<f32>, Vec<f32>), Error> {
         let loss = loss.forward(model.forward(images.clone()), classes.clone());
         losses.push(loss.clone().into_scalar::<f32>());
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        model = optimiser.step(0.2, model, gradients);
+        model = optimiser.step(0.05, model, gradients);
     }
     Ok((parameters, losses))
 }

@@ -1,5 +1,7 @@
 //! Known answers: each module's parameters, by name, shape and distribution.
 
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
 mod common;
 
 use burn::module::{Module, Param};

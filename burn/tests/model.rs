@@ -1,5 +1,7 @@
 //! Agreement: every parameter of a model has the bits of the CPU's fills, on every device.
 
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
 mod common;
 
 use burn::module::{Module, Param, ParamId};
