@@ -49,12 +49,11 @@
 //!
 //! # Other libraries
 //!
-//! On the GPU the library fills `wgpu::Buffer`s. For tensors of other libraries (candle, burn, CUDA, Metal) fill on the
-//! CPU and hand the values over:
+//! On the GPU the library fills `wgpu::Buffer`s. For tensors of other libraries (candle, CUDA, Metal) fill on the CPU and
+//! hand the values over. For candle: `Tensor::from_vec(cpu::tensor::<f32>(&fill)?, (512, 784), &device)?`.
 //!
-//! - candle: `Tensor::from_vec(cpu::tensor::<f32>(&fill)?, (512, 784), &device)?`
-//! - burn: `Param::from_data(TensorData::new(cpu::tensor::<f32>(&fill)?, [784, 512]), &device)`. The weight of burn's
-//!   `Linear` is (in, out): see [`Layout::InOut`].
+//! The package `seedtensors-burn` fills burn models, on wgpu in burn's own buffers. The weight of burn's `Linear` is
+//! (in, out): see [`Layout::InOut`].
 //!
 //! For whole models, the command `seedtensors init` and the package `seedtensors-checkpoint` write safetensors files
 //! from a recipe or a model's config. A tensor of the same seed, name, shape, initialiser and dtype has the values that

@@ -1,0 +1,52 @@
+//! New tensors, filled on the CPU or in place.
+
+use burn::tensor::{DType, Tensor, TensorCreationOptions, TensorData};
+use seedtensors::{Dtype, Fill, cpu};
+
+use crate::{Error, Result, Seed};
+
+/// The dtype of a fill into tensors of burn's dtype.
+pub(crate) fn dtype_of(dtype: DType, name: &str) -> Result<Dtype> {
+    match dtype {
+        DType::F32 => Ok(Dtype::F32),
+        DType::F16 => Ok(Dtype::F16),
+        DType::BF16 => Ok(Dtype::BF16),
+        other => Err(Error::Dtype { dtype: format!("{other:?}").to_lowercase(), name: name.to_owned() }),
+    }
+}
+
+/// The elements that burn gives a tensor of these options: its own default where none are named.
+pub(crate) fn resolve(options: &TensorCreationOptions) -> DType {
+    options.dtype.unwrap_or_else(|| options.device.settings().float_dtype.into())
+}
+
+/// A shape as burn counts it, in `usize`.
+pub(crate) fn burn_dims(dims: &[u64]) -> Result<Vec<usize>> {
+    let too_large = |_| seedtensors::Error::ShapeOverflow { what: format!("shape {dims:?} in usize") };
+    Ok(dims.iter().map(|&dim| usize::try_from(dim)).collect::<Result<_, _>>().map_err(too_large)?)
+}
+
+impl Seed {
+    /// A new tensor of a fill: in place on a shared device, by the CPU on every other.
+    pub(crate) fn create<const D: usize>(
+        &self,
+        fill: &Fill,
+        name: &str,
+        dims: &[usize],
+        options: &TensorCreationOptions,
+    ) -> Result<Tensor<D>> {
+        let dtype = resolve(options);
+        let ours = dtype_of(dtype, name)?;
+        #[cfg(feature = "wgpu")]
+        if let Some(shared) = self.shared_device(&options.device) {
+            let tensor = Tensor::<D>::empty(dims.to_vec(), options.clone().with_dtype(dtype));
+            shared.fill(&tensor, fill)?;
+            return Ok(tensor);
+        }
+        let mut bytes = vec![0; burn_dims(&[fill.elements()])?[0] * dtype.size()];
+        cpu::fill_bytes(fill, ours, &mut bytes)?;
+        let data = TensorData::try_from_bytes_vec(bytes, dims.to_vec(), dtype);
+        let data = data.map_err(|error| Error::Burn(error.to_string()))?;
+        Ok(Tensor::from_data(data, options.clone().with_dtype(dtype)))
+    }
+}

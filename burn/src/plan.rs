@@ -1,0 +1,162 @@
+//! The parameters of a model, found and checked before the first is filled.
+
+use std::collections::{HashMap, HashSet};
+
+use burn::module::{ModuleVisitor, Param, ParamId};
+use burn::tensor::{Shape as BurnShape, Tensor};
+use seedtensors::{Init, Shape};
+
+use crate::create::{dtype_of, resolve};
+use crate::layers::{Convention, Place, Step};
+use crate::rules::Outcome;
+use crate::{Error, Parameter, Result, Seed};
+
+/// Collects the parameters of a model.
+pub(crate) struct Planner<'a> {
+    seed: &'a Seed,
+    /// The path of the present module.
+    path: Vec<Step>,
+    /// The last weight: the path of its module, and the shape that it is drawn in.
+    weight: Option<(String, Shape)>,
+    /// The path of the first parameter of each id.
+    first: HashMap<ParamId, String>,
+    /// The names so far.
+    names: HashSet<String>,
+    /// The parameters so far, or the first error.
+    found: Result<Vec<Parameter>>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(seed: &'a Seed) -> Self {
+        let (first, names) = Default::default();
+        Self { seed, path: Vec::new(), weight: None, first, names, found: Ok(Vec::new()) }
+    }
+
+    /// The parameters, in the model's order.
+    pub(crate) fn finish(self) -> Result<Vec<Parameter>> {
+        self.found
+    }
+
+    /// The parameter at the present path; none where a rule leaves it out.
+    fn parameter<const D: usize>(&mut self, param: &Param<Tensor<D>>) -> Result<Option<Parameter>> {
+        let convention = self.seed.convention;
+        let (path, name) = (path_of(&self.path), convention.name(&self.path));
+        let module = path_of(&self.path[..self.path.len().saturating_sub(1)]);
+        let weight = self.weight.as_ref().filter(|(of, _)| *of == module).map(|(_, shape)| shape);
+        let place = Place { path: &self.path, dims: &[], is_column: false, weight };
+        let (is_weight, is_linear) = (place.name() == "weight", D == 2 && place.module() == Some("Linear"));
+        let is_column = is_linear && is_weight && is_column(param);
+        let mut dims: Vec<u64> = param.lazy_shape().iter().map(|&dim| dim as u64).collect();
+        // once it exists, a weight of column layout is seen as (in, out)
+        if is_column && param.is_initialized() {
+            dims.reverse();
+        }
+        let place = Place { dims: &dims, is_column, ..place };
+        let drawn = place.drawn(convention).map_err(|error| of(&name, error))?;
+        let init = self.init(&name, &place, drawn.init)?;
+        // for the bias, also where a rule leaves the weight out
+        if is_weight {
+            self.weight = Some((module, drawn.shape.clone()));
+        }
+        let Some(init) = init else { return Ok(None) };
+        if !self.names.insert(name.clone()) {
+            return Err(Error::SameName { name });
+        }
+        let clone_of = self.first.get(&param.id).cloned();
+        self.first.entry(param.id).or_insert_with(|| path.clone());
+        let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&param.lazy_device()).into()) };
+        let dtype = dtype_of(dtype, &name)?;
+        let is_transposed = is_column || is_linear && is_weight && convention == Convention::PyTorch;
+        let shape = drawn.shape;
+        let parameter = Parameter { name, path, shape, init, dtype, is_transposed, is_column, clone_of };
+        check(parameter).map(Some)
+    }
+
+    /// The initialiser by the rules, or by default; none where a rule leaves the parameter out.
+    fn init(&self, name: &str, place: &Place<'_>, default: Option<Init>) -> Result<Option<Init>> {
+        let rules = &self.seed.rules;
+        let no_rule = || Error::NoRule {
+            name: name.to_owned(),
+            shape: place.dims.to_vec(),
+            module: place.module().unwrap_or("a reparameterisation").to_owned(),
+        };
+        match rules.first(name, place.dims.len()) {
+            Some(Outcome::Skip) => Ok(None),
+            Some(Outcome::Init(init)) => Ok(Some(init)),
+            None => default.filter(|_| rules.has_defaults()).ok_or_else(no_rule).map(Some),
+        }
+    }
+}
+
+/// Refuses an initialiser that does not fit the shape or the dtype.
+fn check(parameter: Parameter) -> Result<Parameter> {
+    match parameter.init.sampler(&parameter.shape).and_then(|sampler| sampler.check(parameter.dtype)) {
+        Ok(()) => Ok(parameter),
+        Err(source) => Err(of(&parameter.name, source.into())),
+    }
+}
+
+/// An error of the library, with the parameter's name.
+fn of(name: &str, error: Error) -> Error {
+    match error {
+        Error::Fill(source) => Error::Parameter { name: name.to_owned(), source },
+        other => other,
+    }
+}
+
+impl ModuleVisitor for Planner<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push(Step { name: name.to_owned(), container: container.to_owned() });
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.found.is_err() {
+            return;
+        }
+        match (self.parameter(param), &mut self.found) {
+            (Ok(parameter), Ok(found)) => found.extend(parameter),
+            (Err(error), found) => *found = Err(error),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+}
+
+/// The path with dots, as burn-store writes it.
+pub(crate) fn path_of(path: &[Step]) -> String {
+    path.iter().map(|step| step.name.as_str()).collect::<Vec<_>>().join(".")
+}
+
+impl Convention {
+    /// The name of the parameter at a path.
+    fn name(self, path: &[Step]) -> String {
+        let Some((last, _)) = path.split_last().filter(|_| self == Self::PyTorch) else { return path_of(path) };
+        let is_variant = |step: &&Step| step.container.starts_with("Enum:");
+        let mut names: Vec<&str> =
+            path.iter().filter(|step| !is_variant(step)).map(|step| step.name.as_str()).collect();
+        // the norms whose parameters burn-store's adapter renames
+        let is_renamed = matches!(
+            last.container.as_str(),
+            "Struct:BatchNorm" | "Struct:LayerNorm" | "Struct:GroupNorm" | "Struct:RmsNorm"
+        );
+        let renamed = match last.name.as_str() {
+            "gamma" if is_renamed => Some("weight"),
+            "beta" if is_renamed => Some("bias"),
+            _ => None,
+        };
+        if let (Some(renamed), Some(name)) = (renamed, names.last_mut()) {
+            *name = renamed;
+        }
+        names.join(".")
+    }
+}
+
+/// Whether loading a weight transposes it: that of a linear layer of column layout.
+// the layout is kept in a closure of the parameter alone, which a tensor of 1 x 2 elements shows
+fn is_column<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    let probe = Tensor::<D>::empty(BurnShape::from(vec![1, 2]), &param.lazy_device());
+    param.clone().transform_for_load(probe, param.id).lazy_shape().as_slice() == [2, 1]
+}
