@@ -1,7 +1,7 @@
 //! Filling the caller's buffers, and buffers of the library's own.
 
 use super::handle::Gpu;
-use super::matrix_steps::{Forms, Resources};
+use super::matrix_steps::Resources;
 use super::orthogonal::Commands;
 use super::pipeline::Variant;
 use super::plan::{Bounds, Dispatch, plan};
@@ -194,8 +194,12 @@ impl Gpu {
                 self.dispatches(*kind, target, dispatches, steps).await
             }
             (Kernel::Matrix(_), Some(commands)) => {
-                let (context, forms, dtype) = (&self.context, Forms::Checked(&self.checks), target.dtype);
-                let resources = Resources { context, forms, target: target.buffer, dtype, scratch };
+                // without the device, which threads cannot share in a browser
+                let checks = &self.checks;
+                let (form, reflect) = (|kind, dtype| checks.form(kind, dtype), || checks.reflect_form());
+                let (context, dtype) = (&self.context, target.dtype);
+                let resources =
+                    Resources { context, form: &form, reflect: &reflect, target: target.buffer, dtype, scratch };
                 resources.steps(&commands.steps, steps).await
             }
             (Kernel::Matrix(matrix), None) => self.copy(matrix, selection, target, bounds, steps).await,

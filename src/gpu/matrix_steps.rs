@@ -1,6 +1,5 @@
 //! The commands of structured matrices as steps: with pipelines and buffers.
 
-use super::check::Checks;
 use super::context::Context;
 use super::form::Form;
 use super::orthogonal::Command;
@@ -10,36 +9,13 @@ use super::record::Step;
 use crate::kernel::KernelKind;
 use crate::{Dtype, Error, Result};
 
-/// The forms of a matrix's kernels.
-pub(super) enum Forms<'f> {
-    /// This one, which is being checked.
-    One(Form),
-    /// Those that the device was checked in.
-    Checked(&'f Checks),
-}
-
-impl Forms<'_> {
-    /// The form of an elementwise kernel.
-    fn of(&self, kind: KernelKind, dtype: Dtype) -> Result<Form> {
-        match self {
-            Self::One(form) => Ok(*form),
-            Self::Checked(checks) => checks.form(kind, dtype),
-        }
-    }
-
-    /// The form of the steps of panels.
-    fn of_panels(&self) -> Result<Form> {
-        match self {
-            Self::One(form) => Ok(*form),
-            Self::Checked(checks) => checks.reflect_form(),
-        }
-    }
-}
-
 /// The buffers of a matrix, and the forms of its kernels.
 pub(super) struct Resources<'a, 'f> {
     pub(super) context: &'f Context,
-    pub(super) forms: Forms<'f>,
+    /// The form of an elementwise kernel.
+    pub(super) form: &'f (dyn Fn(KernelKind, Dtype) -> Result<Form> + Sync),
+    /// The form of the steps of panels.
+    pub(super) reflect: &'f (dyn Fn() -> Result<Form> + Sync),
     pub(super) target: &'a wgpu::Buffer,
     pub(super) dtype: Dtype,
     /// There is one where a command needs it.
@@ -62,7 +38,7 @@ impl<'a> Resources<'a, '_> {
                     self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, Some(self.scratch()?)).await?
                 }
                 Command::Panel(step, params, grid) => {
-                    let form = self.forms.of_panels()?;
+                    let form = (self.reflect)()?;
                     // neither the kernel nor the dtype plays a part in it
                     let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
                     Step::Reflect(*params, *grid, self.context.pipeline(form, variant).await?, self.scratch()?)
@@ -86,7 +62,7 @@ impl<'a> Resources<'a, '_> {
         source: Option<&'a wgpu::Buffer>,
     ) -> Result<Step<'a>> {
         let variant = Variant { entry: dispatch.entry, kind, dtype };
-        let pipeline = self.context.pipeline(self.forms.of(kind, dtype)?, variant).await?;
+        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant).await?;
         Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::form::Form;
-use super::matrix_steps::{Forms, Resources};
+use super::matrix_steps::Resources;
 use super::orthogonal::Commands;
 use super::plan::Bounds;
 use super::probes::KEY;
@@ -25,8 +25,9 @@ pub(super) async fn difference(context: &Context, form: Form) -> Result<Option<E
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let scratch = context.buffer(commands.scratch, usage).await?;
     let target = context.buffer(4 * matrix.elements(), usage).await?;
-    let (forms, dtype, scratch) = (Forms::One(form), Dtype::F32, Some(&scratch));
-    let resources = Resources { context, forms, target: &target, dtype, scratch };
+    let (kernels, reflect) = (|_, _| Ok(form), || Ok(form));
+    let (dtype, scratch) = (Dtype::F32, Some(&scratch));
+    let resources = Resources { context, form: &kernels, reflect: &reflect, target: &target, dtype, scratch };
     let mut steps = Vec::new();
     resources.steps(&commands.steps, &mut steps).await?;
     let mut encoder = context.encoder().await?;
