@@ -5,8 +5,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::access::{Access, Load};
-use super::instruction::{Condition, Instruction};
+use super::instruction::{Access, Condition, Instruction, Load};
 use super::line::Line;
 use super::operand::place;
 use super::scalar_decode;

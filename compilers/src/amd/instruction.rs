@@ -1,6 +1,5 @@
 //! AMD's decoded instructions: src/amd/decode.rs makes them from a listing, and the wave runs them.
 
-use super::access::{Access, Load, SharedAccess};
 use super::operand::{Operand, Part, Place};
 
 #[derive(Clone, Debug)]
@@ -210,4 +209,49 @@ pub(super) enum Condition {
     SccOne,
     VccZero,
     VccNotZero,
+}
+
+/// A load of scalar registers.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    pub(super) to: u8,
+    /// The number of words.
+    pub(super) words: u8,
+    /// The first register of the pointer, or of the descriptor of a buffer.
+    pub(super) base: u8,
+    pub(super) buffer: bool,
+    /// The offset in bytes, and the constant one that is added.
+    pub(super) offset: Place,
+    pub(super) plus: u32,
+}
+
+/// An access of a storage buffer.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    pub(super) store: bool,
+    pub(super) data: u8,
+    pub(super) words: u8,
+    /// The vector register with an offset in bytes, the descriptor, and the scalar and constant offsets.
+    pub(super) address: Option<u8>,
+    pub(super) descriptor: u8,
+    pub(super) scalar: Place,
+    pub(super) offset: u32,
+}
+
+/// An access of shared memory, in one part or in two.
+#[derive(Clone, Debug)]
+pub(super) struct SharedAccess {
+    pub(super) store: bool,
+    /// The vector register with an offset in bytes.
+    pub(super) address: u8,
+    /// The words of each part.
+    pub(super) words: u8,
+    pub(super) parts: [Option<SharedPart>; 2],
+}
+
+/// The first vector register of a part of a shared access, and its constant offset in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SharedPart {
+    pub(super) data: u8,
+    pub(super) offset: u32,
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::wave::NOISE;
 use crate::shared::Shared;
 
 /// The high half of the addresses that RADV's 32-bit pointers have.
@@ -16,6 +15,10 @@ pub(super) const DYNAMIC: u32 = 0x2000;
 const STORAGE: u32 = 0x5701_0000;
 const UNIFORM: u32 = 0x0f02_0000;
 const SOURCE: u32 = 0x5003_0000;
+
+/// The value of a register, or of a word behind the source's end, that nothing has written: -6.3e18 as f32, and an
+/// offset outside every buffer.
+pub(super) const NOISE: u32 = 0xdead_beef;
 
 /// The buffers that a dispatch is bound to.
 #[derive(Clone, Copy)]

@@ -2,9 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use super::access::{SharedAccess, SharedPart};
 use super::decode::{number, words_of};
-use super::instruction::Instruction;
+use super::instruction::{Instruction, SharedAccess, SharedPart};
 use super::line::Line;
 
 impl Line<'_> {

@@ -3,17 +3,16 @@
 use anyhow::{Context, Result, ensure};
 
 use super::instruction::{Condition, Instruction};
-use super::memory::Memory;
+use super::memory::{Memory, NOISE};
 use super::operand::{EXEC, SCALARS, VCC};
 use super::scalar::Scalars;
 use crate::machine::Executed;
 
 /// The most vector registers that a wave can have.
 const VECTORS: usize = 256;
-/// The value of a register that nothing has written: -6.3e18 as f32, and an offset outside every buffer.
-pub(super) const NOISE: u32 = 0xdead_beef;
 /// The most instructions that a wave may run before it ends or comes to a barrier.
 const MOST_STEPS: u64 = 1 << 20;
+
 /// The reason why a wave stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
