@@ -1,4 +1,4 @@
-// Bindings and entry points; no other file has any. Twin: src/cpu/blocks.rs. Host: src/gpu/plan.rs.
+// Bindings and entry points; no other file has any. Twin: src/cpu/blocks.rs. Host: src/dispatch/plan.rs.
 //
 // `fill_slots` writes 16-byte slots, four per thread, whose first element begins a block. `fill_words` writes what is
 // left, word by word. Shards whose runs begin or end within blocks have `fill_runs`, or `fill_scattered` where the runs

@@ -1,6 +1,6 @@
 // Special cases for llvmpipe, Mesa's software driver. `Form::LLVMPIPE` selects them, by `PRODUCTS_BARE`; for other
 // drivers the conditions are constant and vanish. One more rule for its sake is in fill.wgsl: `fill_slots` has no early
-// return, since after one llvmpipe reads uniforms lane by lane. Included by src/gpu/form.rs.
+// return, since after one llvmpipe reads uniforms lane by lane. Included by src/dispatch/form.rs.
 
 // No barrier for products, since llvmpipe fuses nothing. It does regroup: a b + a c becomes a (b + c).
 const PRODUCTS_BARE: u32 = 2u;

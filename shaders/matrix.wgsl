@@ -1,7 +1,7 @@
 // The elements of structured matrices, by their indices. Twin: src/cpu/matrix.rs, src/cpu/permutation.rs and
-// src/cpu/orthogonal.rs. Host: src/gpu/matrix.rs.
+// src/cpu/orthogonal.rs. Host: src/dispatch/matrix.rs.
 
-// The numbers of `StructureKind` in src/gpu/structure.rs.
+// The numbers of `StructureKind` in src/dispatch/structure.rs.
 const STRUCTURE_NONE: u32 = 0u;
 const STRUCTURE_EYE: u32 = 1u;
 const STRUCTURE_DIRAC_OUT_IN: u32 = 2u;

@@ -1,5 +1,5 @@
 // Householder reflections, a panel of them at a time. Twin: src/cpu/reflectors.rs, which gives the algorithm and its
-// source. Host: src/gpu/orthogonal.rs. The barriers follow the rule of pin.wgsl.
+// source. Host: src/dispatch/orthogonal.rs. The barriers follow the rule of pin.wgsl.
 //
 // The entry points run in their order, for each panel from the last to the first. All of them work on one buffer.
 

@@ -1,4 +1,4 @@
-// The addressing of shards: an element of a shard, or a block of it, to its index in the tensor. Host: src/gpu/plan.rs.
+// The addressing of shards: an element of a shard, or a block of it, to its index in the tensor. Host: src/dispatch/plan.rs.
 //
 // A shard's elements are numbered in row-major order. The number is divided into coordinates, and the index in the
 // tensor is the sum of the coordinates times their strides.

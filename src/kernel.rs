@@ -64,7 +64,7 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// The raw words.
-    #[cfg(any(feature = "gpu", test))]
+    #[cfg(any(feature = "dispatch", test))]
     pub(crate) fn words() -> Self {
         Self::Elementwise(KernelKind::Words, Coefficients::default())
     }

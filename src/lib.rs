@@ -65,6 +65,8 @@
 //! - `gpu` (default): the module `gpu`, by wgpu 30. Your `wgpu` must be of the same major version; it is re-exported as
 //!   `seedtensors::wgpu`. burn 0.22 uses wgpu 30, too: give burn and [`gpu::Gpu::from_wgpu`] the same device. Without
 //!   this feature nothing of wgpu is built.
+//! - `dispatch` (with `gpu`): the module `dispatch`, which has the GPU's work as plain data, for other implementations
+//!   of WebGPU.
 //! - `rayon` (default): the CPU fills on every core. Without it, on the calling thread.
 //! - `serde`: `Serialize` and `Deserialize` for initialisers, layers, shapes, samplers and dtypes, as recipes write
 //!   them.
@@ -87,6 +89,8 @@
 mod bits;
 mod coefficients;
 pub mod cpu;
+#[cfg(feature = "dispatch")]
+pub mod dispatch;
 mod dtype;
 mod error;
 #[doc(hidden)]
@@ -108,7 +112,7 @@ mod sampler;
 mod serde;
 mod shape;
 mod shard;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "dispatch")]
 #[doc(hidden)]
 pub mod testing;
 mod variance_scaling;

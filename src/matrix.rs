@@ -1,4 +1,4 @@
-//! Structured initialisers: eye, dirac, orthogonal, delta-orthogonal and sparse. cpu/matrix.rs and gpu/matrix.rs compute
+//! Structured initialisers: eye, dirac, orthogonal, delta-orthogonal and sparse. cpu/matrix.rs and dispatch/matrix.rs compute
 //! their values.
 
 use crate::{Error, Layout, Result, Shape};

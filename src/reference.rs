@@ -77,7 +77,7 @@ pub(crate) fn far_quantile(q: f32, exponent: u32) -> f32 {
 }
 
 /// The quantile above the mean at the tail's probability `q`, between 2^-37 and 0.0228.
-#[cfg(feature = "gpu")]
+#[cfg(feature = "dispatch")]
 pub(crate) fn tail_quantile(q: f32) -> f32 {
     value(quantile::tail_quantile(lane(q.to_bits()).as_f32()))
 }

@@ -140,7 +140,7 @@ impl Shard {
     }
 
     /// Whether every run begins and ends with a block of four.
-    #[cfg(feature = "gpu")]
+    #[cfg(feature = "dispatch")]
     pub(crate) fn is_of_blocks(&self) -> bool {
         let whole = |count: u64| count.is_multiple_of(4);
         whole(self.first) && whole(self.run) && self.dims().iter().all(|dim| whole(dim.stride))

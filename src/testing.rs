@@ -1,8 +1,6 @@
-//! Constants, structs and dispatches that the shaders and Rust share, for tests that compare the two and for tools that
-//! run the shaders themselves. Not part of the public API.
+//! Constants and structs that the shaders and Rust share, for tests that compare the two. Not part of the public API.
 
 use std::mem::offset_of;
-use std::ops::Range;
 
 use crate::coefficients::{Coefficients, wide_coefficients};
 use crate::cpu::box_muller::{COS, LN2_HIGH, LN2_LOW, LOG, RSQRT_MAGIC, RSQRT_STEP, SIN};
@@ -12,30 +10,36 @@ use crate::cpu::inverse_normal::{
 };
 use crate::cpu::reflectors::{ROOT_MAGIC, SMALL, SMALL_SIDE, SMALL_SOLUTION, TWO_OVER_MAGIC};
 use crate::cpu::sampler::window_quantile;
-use crate::fill::Selection;
-use crate::gpu::matrix::MatrixParams as Matrix;
-use crate::gpu::orthogonal::{Command, Commands};
-use crate::gpu::params::{Dim, Params};
-use crate::gpu::pipeline::{Entry, Variant};
-use crate::gpu::plan::{self, Bounds};
-use crate::gpu::reflect::{self, PanelParams as Panel};
-use crate::gpu::structure::StructureKind;
-use crate::gpu::{Form, Products, probes};
+use crate::dispatch::matrix::MatrixParams as Matrix;
+use crate::dispatch::params::{Dim, Params};
+use crate::dispatch::plan;
+use crate::dispatch::reflect::{self, PanelParams as Panel};
+use crate::dispatch::structure::StructureKind;
+use crate::dispatch::{Products, probes};
 use crate::kernel::{Kernel, KernelKind};
 use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 use crate::window::{SQRT_TAU, Window};
-use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
+use crate::{Arithmetic, Dtype, Error, Key, Result, Sampler};
 
-pub use crate::gpu::family::Family;
-pub use crate::gpu::probes::Probe;
+pub use crate::dispatch::family::Family;
+pub use crate::dispatch::probes::Probe;
 
 /// Threads of a workgroup.
 pub const WORKGROUP_SIZE: u32 = plan::WORKGROUP_SIZE;
 
+/// The key of the fills that check a device.
+pub const PROBE_KEY: Key = probes::KEY;
+
+/// The long fills that check a device.
+#[must_use]
+pub fn long_probes() -> Vec<Probe> {
+    probes::long().collect()
+}
+
 /// The fills that check a device: the key, the long fills, and the short ones.
 #[must_use]
 pub fn probes() -> (Key, Vec<Probe>, Vec<Probe>) {
-    (probes::KEY, probes::long().collect(), probes::short().collect())
+    (PROBE_KEY, long_probes(), probes::short().collect())
 }
 
 /// Every constant of the shaders, f32 as bits.
@@ -280,56 +284,6 @@ pub fn structs() -> Vec<Layout> {
     ]
 }
 
-/// One dispatch of a fill, for tools that run the shaders themselves.
-#[derive(Clone, Debug)]
-pub struct Dispatch {
-    /// The entry point.
-    pub entry_point: &'static str,
-    /// The overridable constants.
-    pub constants: Vec<(&'static str, f64)>,
-    /// The bytes of the buffer to bind.
-    pub binding: Range<u64>,
-    /// The bytes of the uniform buffer.
-    pub params: Vec<u8>,
-    /// Workgroups in x and y.
-    pub grid: [u32; 2],
-}
-
-/// The dispatches that fill a fill's elements from byte `offset` of a buffer on, on a device with WebGPU's default
-/// limits and bindings as large as they may be.
-///
-/// # Errors
-///
-/// Those of [`Sampler::check`]; [`Error::BadParameter`] for a matrix, which no shader makes.
-pub fn dispatches(fill: &Fill, dtype: Dtype, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
-    let kernel = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())?;
-    of_kernel(&kernel, fill.selection(), dtype, offset, form)
-}
-
-/// The dispatches that fill raw words, as [`dispatches`].
-///
-/// # Errors
-///
-/// None for words.
-pub fn word_dispatches(key: Key, start: u64, count: u64, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
-    of_kernel(&Kernel::words(), &Selection::run(key, start, count), Dtype::F32, offset, form)
-}
-
-/// The dispatches of a kernel.
-fn of_kernel(kernel: &Kernel, selection: &Selection, dtype: Dtype, offset: u64, form: Form) -> Result<Vec<Dispatch>> {
-    let Kernel::Elementwise(kind, coefficients) = *kernel else { return Err(no_shader(kernel)) };
-    // 65,535 workgroups and an alignment of 256 are WebGPU's defaults
-    let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
-    let each = |dispatch: plan::Dispatch| Dispatch {
-        entry_point: dispatch.entry.name(),
-        constants: Variant { entry: dispatch.entry, kind, dtype }.constants(form).to_vec(),
-        binding: dispatch.binding,
-        params: bytemuck::bytes_of(&dispatch.params).to_vec(),
-        grid: dispatch.grid,
-    };
-    Ok(plan::plan(selection, dtype, coefficients, offset, bounds).into_iter().map(each).collect())
-}
-
 /// The error for a matrix.
 fn no_shader(kernel: &Kernel) -> Error {
     Error::bad("a shader makes elementwise samplers alone", format!("{kernel:?}"))
@@ -346,57 +300,4 @@ pub fn coefficients(sampler: Option<&Sampler>, dtype: Dtype, arithmetic: Arithme
         Kernel::Elementwise(kind, coefficients) => Ok((kind as u32, bytemuck::bytes_of(&coefficients).to_vec())),
         Kernel::Matrix(_) => Err(no_shader(&kernel)),
     }
-}
-
-/// A step of a structured matrix on a device, for tools that run the shaders themselves.
-#[derive(Clone, Debug)]
-pub struct MatrixStep {
-    /// The entry point.
-    pub entry_point: &'static str,
-    /// The overridable constants.
-    pub constants: Vec<(&'static str, f64)>,
-    /// The bytes of the uniform buffer.
-    pub params: Vec<u8>,
-    /// The bytes of the written buffer to bind; none for all.
-    pub binding: Option<Range<u64>>,
-    /// Workgroups in x and y.
-    pub grid: [u32; 2],
-    /// Whether the step writes the scratch buffer, and not the target. A step that writes the target and whose entry
-    /// point is `fill_orthogonal` reads the scratch buffer.
-    pub writes_scratch: bool,
-}
-
-/// The steps of a matrix from the beginning of a buffer on, and the bytes of their scratch buffer, which may be 0.
-///
-/// # Errors
-///
-/// Those of [`Sampler::check`]; [`Error::BadParameter`] for an elementwise sampler.
-pub fn matrix_steps(fill: &Fill, dtype: Dtype, form: Form) -> Result<(u64, Vec<MatrixStep>)> {
-    let kernel = Kernel::new(&fill.sampler(), dtype, fill.arithmetic())?;
-    let no_matrix = || Error::bad("these steps are of a matrix", format!("{kernel:?}"));
-    let Kernel::Matrix(matrix) = &kernel else { return Err(no_matrix()) };
-    let bounds = Bounds { binding: u64::MAX, alignment: 256, workgroups: 65_535 };
-    let commands = Commands::new(matrix, fill.selection(), dtype, 0, bounds)?.ok_or_else(no_matrix)?;
-    let step = |variant: Variant, params: &[u8], binding, grid, writes_scratch| MatrixStep {
-        entry_point: variant.entry.name(),
-        constants: variant.constants(form).to_vec(),
-        params: params.to_vec(),
-        binding,
-        grid,
-        writes_scratch,
-    };
-    let of = |d: &plan::Dispatch, kind, dtype, writes_scratch| {
-        let variant = Variant { entry: d.entry, kind, dtype };
-        step(variant, bytemuck::bytes_of(&d.params), Some(d.binding.clone()), d.grid, writes_scratch)
-    };
-    let each = |command: &Command| match command {
-        Command::Target(kind, dispatch) => of(dispatch, *kind, dtype, false),
-        Command::Scratch(kind, dispatch) => of(dispatch, *kind, Dtype::F32, true),
-        Command::Write(dispatch) => of(dispatch, KernelKind::Normal, dtype, false),
-        Command::Panel(kind, params, grid) => {
-            let variant = Variant { entry: Entry::Reflect(*kind), kind: KernelKind::Words, dtype: Dtype::F32 };
-            step(variant, bytemuck::bytes_of(params), None, *grid, true)
-        }
-    };
-    Ok((commands.scratch, commands.steps.iter().map(each).collect()))
 }

@@ -1,10 +1,9 @@
 import { defineConfig } from "vite";
 
-// The package: one module. Its dependencies are not bundled.
+// The package: one module for each entry, with its WebAssembly inside. It has no dependencies.
 export default defineConfig({
   build: {
-    lib: { entry: "src/index.ts", formats: ["es"], fileName: "seedtensors" },
-    rollupOptions: { external: [/^@noble\/hashes/] },
+    lib: { entry: { seedtensors: "src/index.ts" }, formats: ["es"] },
     target: "es2022",
     minify: false,
   },

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use anyhow::Result;
-use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, cpu, gpu::Form, testing};
+use anyhow::{Context, Result};
+use seedtensors::dispatch::{Form, Limits, Steps, steps, word_steps};
+use seedtensors::{Arithmetic, Dtype, Fill, Key, Sampler, cpu};
 
 use crate::matrices::{MATRICES, Matrix};
 use crate::place::Place;
@@ -120,17 +121,16 @@ impl Case {
 
     /// The steps of the case, and the words of their scratch buffer.
     pub(crate) fn steps(&self, form: Form) -> Result<(usize, Vec<Step>)> {
-        let dispatches = match &self.elements {
-            Elements::Words(key, start, count) => testing::word_dispatches(*key, *start, *count, Self::OFFSET, form)?,
-            Elements::Fill(fill) => testing::dispatches(fill, self.dtype, Self::OFFSET, form)?,
-            Elements::Matrix(fill, _) => {
-                let (bytes, steps) = testing::matrix_steps(fill, self.dtype, form)?;
-                let scratch = (bytes / 4) as usize;
-                let steps = steps.into_iter().map(|step| Step::of_matrix(step, MARGIN as usize, scratch));
-                return Ok((scratch, steps.collect()));
-            }
+        // WebGPU's defaults, with bindings as large as they may be
+        let limits = Limits { max_storage_buffer_binding_size: u64::MAX, ..Limits::default() };
+        // a matrix begins with its binding, whose first word is not the buffer's
+        let (steps, first) = match &self.elements {
+            Elements::Words(key, start, count) => (word_steps(*key, *start, *count, Self::OFFSET, &limits, form)?, 0),
+            Elements::Fill(fill) => (steps_of(fill, self.dtype, Self::OFFSET, &limits, form)?, 0),
+            Elements::Matrix(fill, _) => (steps_of(fill, self.dtype, 0, &limits, form)?, MARGIN as usize),
         };
-        Ok((0, dispatches.into_iter().map(Step::of_dispatch).collect()))
+        let scratch = (steps.scratch / 4) as usize;
+        Ok((scratch, steps.steps.into_iter().map(|step| Step::new(step, first)).collect()))
     }
 
     /// Words of the buffer.
@@ -191,4 +191,9 @@ pub(crate) struct Expected {
     pub(crate) words: Vec<u32>,
     /// The indices of the words that must be written. No other word may be.
     pub(crate) range: std::ops::Range<usize>,
+}
+
+/// The steps of a fill.
+fn steps_of(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form) -> Result<Steps> {
+    steps(fill, dtype, offset, limits, form)?.context("a matrix that is too large for a device")
 }

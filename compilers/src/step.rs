@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use seedtensors::testing::{Dispatch, MatrixStep};
+use seedtensors::dispatch;
 
 /// One dispatch.
 #[derive(Clone, Debug)]
@@ -28,22 +28,9 @@ pub(crate) enum Buffer {
 }
 
 impl Step {
-    /// The step of an elementwise kernel.
-    pub(crate) fn of_dispatch(dispatch: Dispatch) -> Self {
-        Self {
-            entry_point: dispatch.entry_point,
-            constants: dispatch.constants,
-            params: bytemuck::pod_collect_to_vec(&dispatch.params),
-            grid: dispatch.grid,
-            buffer: Buffer::Target,
-            binding: words(&dispatch.binding),
-        }
-    }
-
-    /// A step of a matrix that begins at this word of the target, with a scratch buffer of this many words.
-    pub(crate) fn of_matrix(step: MatrixStep, first: usize, scratch: usize) -> Self {
-        // without a range the whole buffer is bound, which only steps on the scratch buffer have
-        let range = step.binding.as_ref().map_or(0..scratch, words);
+    /// The step of a fill whose binding begins at this word of the target.
+    pub(crate) fn new(step: dispatch::Step, first: usize) -> Self {
+        let range = words(&step.binding);
         let (buffer, binding) = if step.writes_scratch {
             (Buffer::Scratch, range)
         } else {
@@ -70,7 +57,7 @@ impl Step {
     }
 }
 
-/// Whether an entry point reads the scratch buffer: `MatrixStep::writes_scratch` names the one that does.
+/// Whether an entry point reads the scratch buffer: there is one that does.
 pub(crate) fn has_source(entry_point: &str) -> bool {
     entry_point == "fill_orthogonal"
 }

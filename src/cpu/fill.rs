@@ -1,5 +1,5 @@
 //! A selection of elements, cut into chunks for the threads, and these into groups of blocks for cpu/blocks.rs. Twin:
-//! src/gpu/plan.rs.
+//! src/dispatch/plan.rs.
 
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;

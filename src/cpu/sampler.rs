@@ -7,7 +7,7 @@ use super::simd::Simd;
 use super::vector::{Floats, Mask, Words};
 use crate::coefficients::Coefficients;
 use crate::kernel::KernelKind;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "dispatch")]
 use crate::{
     cpu::vector::{lane, value},
     window::Reach,
@@ -130,7 +130,7 @@ pub(crate) fn tail_value<U: Simd>(signed: Words<U>, c: &Coefficients) -> Words<U
 }
 
 /// The quantile of a word in a wide window, before it is mirrored.
-#[cfg(feature = "gpu")]
+#[cfg(feature = "dispatch")]
 pub(crate) fn window_quantile(reach: Reach, w: u32, c: &Coefficients) -> f32 {
     let place = match reach {
         Reach::Far => return value(far_quantile(far_probability(lane(w), c), c.exponent)),

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::context::Context;
-use super::form::Form;
-use super::pipeline::{Entry, Variant};
-use super::plan::{Bounds, plan};
-use super::probes::{self, Probe};
 use super::record::Step;
 use crate::coefficients::Coefficients;
 use crate::cpu::Filler;
+use crate::dispatch::entry::{Entry, Variant};
+use crate::dispatch::form::Form;
+use crate::dispatch::plan::{Bounds, plan};
+use crate::dispatch::probes::{self, Probe};
 use crate::kernel::{Kernel, KernelKind};
 use crate::{Dtype, Error, Result};
 

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::form::Form;
 use super::guard::{captured, is_lost};
 use super::info::DeviceInfo;
-use super::pipeline::{Pipelines, Source, Variant};
+use super::pipeline::{Pipelines, Source};
+use crate::dispatch::entry::Variant;
+use crate::dispatch::form::Form;
 use crate::{Error, Result};
 
 /// A device, its queue, and the shaders' pipelines that were compiled so far.

@@ -2,13 +2,13 @@
 
 use super::handle::Gpu;
 use super::matrix_steps::Resources;
-use super::orthogonal::Commands;
-use super::pipeline::Variant;
-use super::plan::{Bounds, Dispatch, plan};
 use super::record::Step;
 use super::target::Target;
 use crate::coefficients::constant;
 use crate::cpu::Filler;
+use crate::dispatch::entry::Variant;
+use crate::dispatch::orthogonal::Commands;
+use crate::dispatch::plan::{Bounds, Dispatch, plan};
 use crate::fill::Selection;
 use crate::kernel::{Kernel, KernelKind};
 use crate::{Dtype, Error, Fill, Key, Matrix, Result};

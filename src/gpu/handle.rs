@@ -2,9 +2,9 @@
 
 use super::check::Checks;
 use super::context::Context;
-use super::form::Form;
 use super::info::DeviceInfo;
 use crate::Result;
+use crate::dispatch::form::Form;
 
 /// A GPU, opened or taken from the caller, that fills buffers and reads them back.
 ///

@@ -1,11 +1,11 @@
 //! The commands of structured matrices as steps: with pipelines and buffers.
 
 use super::context::Context;
-use super::form::Form;
-use super::orthogonal::Command;
-use super::pipeline::{Entry, Variant};
-use super::plan::Dispatch;
 use super::record::Step;
+use crate::dispatch::entry::{Entry, Variant};
+use crate::dispatch::form::Form;
+use crate::dispatch::orthogonal::Command;
+use crate::dispatch::plan::Dispatch;
 use crate::kernel::KernelKind;
 use crate::{Dtype, Error, Result};
 

@@ -3,12 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use super::check::Checks;
+use super::choice::form_of;
 use super::context::Context;
 use super::devices::{Select, adapters, select};
-use super::form::Form;
 use super::handle::Gpu;
 use super::pipeline::Source;
 use super::requirements::{check_limits, check_queue};
+use crate::dispatch::form::Form;
 use crate::{Error, Result};
 
 impl Gpu {
@@ -104,7 +105,7 @@ impl Gpu {
     /// A device with the fastest form that is known for it, and the safest form to fall back on.
     async fn with_fastest_form(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<OnceLock<String>>) -> Result<Self> {
         check_limits(&device.limits())?;
-        let form = Form::of(&device);
+        let form = form_of(&device);
         // in the order in which they are tried
         let mut forms = vec![form];
         if form != form.safest() {

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::context::Context;
 use super::guard::known;
-use super::params::Params;
-use super::plan::Dispatch;
-use super::reflect::PanelParams;
+use crate::dispatch::params::Params;
+use crate::dispatch::plan::Dispatch;
+use crate::dispatch::reflect::PanelParams;
 use crate::{Error, Result};
 
 /// One command of a fill.

@@ -1,12 +1,12 @@
 //! The check of the shaders of orthogonal matrices: a small matrix is compared with the CPU's.
 
 use super::context::Context;
-use super::form::Form;
 use super::matrix_steps::Resources;
-use super::orthogonal::Commands;
-use super::plan::Bounds;
-use super::probes::KEY;
 use crate::cpu::Filler;
+use crate::dispatch::form::Form;
+use crate::dispatch::orthogonal::Commands;
+use crate::dispatch::plan::Bounds;
+use crate::dispatch::probes::KEY;
 use crate::fill::Selection;
 use crate::kernel::Kernel;
 use crate::matrix::Matrix;

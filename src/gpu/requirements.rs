@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::guard::{aside, is_lost};
-use super::params::Params;
-use super::plan::WORKGROUP_SIZE;
+use crate::dispatch::params::Params;
+use crate::dispatch::plan::WORKGROUP_SIZE;
 use crate::{Error, Result};
 
 /// Bytes of a storage binding: the fills of a device's check lie in one binding.

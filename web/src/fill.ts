@@ -1,71 +1,104 @@
-// A tensor's definition: key, sampler, and the elements to fill. Rust counterpart: src/fill.rs.
-
+import { call } from "./core.ts";
 import { bad } from "./error.ts";
-import { type Init, samplerOf } from "./initialisers.ts";
-import type { Key } from "./key.ts";
-import type { Arithmetic, Sampler } from "./sampler.ts";
-import { type Shape, type Shard, checkWhole } from "./shape.ts";
+import type { Init } from "./initialisers.ts";
+import { Key } from "./key.ts";
+import { Shape, type ShapeData, type Shard } from "./shape.ts";
 
-/** Elements of a tensor: a range of the tensor, or of a shard. */
-export interface Selection {
-  /** A shard that is not contiguous in the tensor. A contiguous one is kept as a range of the tensor. */
-  shard: Shard | undefined;
-  /** Row-major index, in the tensor or its shard, of the first element. */
-  start: number;
-  /** The number of elements. */
-  count: number;
+/** "exact" gives the same bits everywhere. "native" normals use the device's own log, sqrt, sin and cos. */
+export type Arithmetic = "exact" | "native";
+
+/** The distribution of a tensor's values, with its parameters rounded to f32. */
+export type Sampler =
+  | { constant: { value: number } }
+  /** Uniform in [low, high); never `high`. */
+  | { uniform: { low: number; high: number } }
+  | { normal: { mean: number; std: number } }
+  | { truncated_normal: { mean: number; std: number; low: number; high: number } };
+
+/** A fill as the library reads it: plain data, which a worker can be sent. */
+export interface FillData {
+  key: [bigint, bigint];
+  /** Absent for the raw words. */
+  init?: Init;
+  shape: ShapeData;
+  native?: boolean;
+  shard?: { start: number[]; extent: number[] };
+  /** The first element, of the tensor or its shard, and the one after the last. */
+  range?: [number, number];
 }
 
 /**
- * A tensor, or a part of it, to be filled. The same object describes a tensor to be allocated (`Gpu.tensor`) and one
- * that exists (`Gpu.fill`). A part has the values that the whole tensor has there.
+ * A tensor, or a part of it, to be filled. The same object describes a tensor to be allocated (`Gpu.tensor`), one that
+ * exists (`Gpu.fill`), and values to be read (`values`). A part has the values that the whole tensor has there.
  *
  * ```ts
- * const shape = new Shape([4, 6]);
- * const fill = new Fill(new Key(42).named("weight"), heNormal(), shape);
+ * const fill = new Fill(new Key(42).named("weight"), heNormal(), [4, 6]);
  * fill.elements; // 24
  * fill.range(18, 24).elements; // 6: the last row
- * fill.shard(shape.shard([0, 5], [4, 1])).elements; // 4: the last column
+ * fill.shard([0, 5], [4, 1]).elements; // 4: the last column
  * ```
  */
 export class Fill {
   /** The key of the whole tensor. */
   readonly key: Key;
-  /** The distribution of the values. */
-  readonly sampler: Sampler;
+  /** The initialiser; undefined for the raw words. */
+  readonly init: Init | undefined;
+  /** The shape of the whole tensor. */
+  readonly shape: Shape;
   /** Default: "exact". */
   readonly arithmetic: Arithmetic;
-  /** @internal */
-  readonly selection: Readonly<Selection>;
-  readonly #whole: number;
+  /** The number of elements to fill. */
+  readonly elements: number;
+  readonly #part: Pick<FillData, "shard" | "range">;
 
   /**
    * The whole tensor of an initialiser and a shape.
-   * @throws {SeedTensorsError} for an initialiser that does not suit the shape.
+   * @throws {SeedTensorsError} for an invalid parameter, and for an initialiser that does not suit the shape.
    */
-  constructor(key: Key, init: Init, shape: Shape);
+  constructor(key: Key, init: Init, shape: Shape | readonly number[]);
   /** @internal */
-  constructor(key: Key, sampler: Sampler, whole: number, selection?: Selection, arithmetic?: Arithmetic);
-  constructor(key: Key, given: Init | Sampler, whole: Shape | number, selection?: Selection, arithmetic: Arithmetic = "exact") {
+  constructor(
+    key: Key,
+    init: Init | undefined,
+    shape: Shape | readonly number[],
+    part?: Pick<FillData, "shard" | "range">,
+    arithmetic?: Arithmetic,
+  );
+  constructor(
+    key: Key,
+    init: Init | undefined,
+    shape: Shape | readonly number[],
+    part: Pick<FillData, "shard" | "range"> = {},
+    arithmetic: Arithmetic = "exact",
+  ) {
     this.key = key;
-    this.sampler = typeof whole === "number" ? (given as Sampler) : samplerOf(given as Init, whole);
-    this.#whole = typeof whole === "number" ? whole : whole.elements;
-    this.selection = selection ?? { shard: undefined, start: 0, count: this.#whole };
+    this.init = init;
+    this.shape = shape instanceof Shape ? shape : new Shape(shape);
     this.arithmetic = arithmetic;
+    this.#part = part;
+    this.elements = call((core) => core.fillElements(this.data()));
   }
 
   /**
-   * A tensor of `elements` elements of a sampler. Its dimensions do not matter.
+   * The raw 32-bit words of a key, four to a Philox block, for tests of the generator. Their dtype is "f32".
    * @throws {SeedTensorsError} if `elements` is not a whole number below 2^53.
    */
-  static fromSampler(key: Key, sampler: Sampler, elements: number): Fill {
-    checkWhole("the number of elements", elements);
-    return new Fill(key, sampler, elements);
+  static words(key: Key, elements: number): Fill {
+    return new Fill(key, undefined, [elements]);
   }
 
-  /** The number of elements to fill. */
-  get elements(): number {
-    return this.selection.count;
+  /** The fill of plain data, as {@link Fill.data} gives it. */
+  static fromData({ key: [seed, offset], init, shape, native, shard, range }: FillData): Fill {
+    const { dims, fans, ...options } = shape;
+    const given = fans && { fans: { fanIn: fans.fan_in, fanOut: fans.fan_out } };
+    const part = { ...(shard && { shard }), ...(range && { range }) };
+    const whole = new Shape(dims, { ...options, ...given });
+    return new Fill(new Key(seed, offset), init, whole, part, native ? "native" : "exact");
+  }
+
+  /** The distribution of the values; undefined for a structured matrix and for the raw words. */
+  get sampler(): Sampler | undefined {
+    return call((core) => core.fillSampler(this.data()));
   }
 
   /**
@@ -76,34 +109,44 @@ export class Fill {
     if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end && end <= this.elements)) {
       throw bad(`a range must lie inside its ${this.elements} elements`, `${start}..${end}`);
     }
-    return this.#with({ ...this.selection, start: this.selection.start + start, count: end - start });
+    // a range of a range counts from the start of the inner one
+    const first = this.#part.range?.[0] ?? 0;
+    return this.#with({ ...this.#part, range: [first + start, first + end] });
   }
 
   /**
-   * A rectangle of the tensor, in row-major order.
-   * @throws {SeedTensorsError} for a shard of a tensor of another size, and where these are not the whole tensor's
+   * A rectangle of the tensor, in row-major order: the start and the extent in each dimension, or a shard of its shape.
+   * @throws {SeedTensorsError} for one that does not lie inside the shape, and where these are not the whole tensor's
    * elements.
    */
-  shard(shard: Shard): Fill {
-    const { shard: other, start, count } = this.selection;
-    if (shard.whole !== this.#whole || other || start !== 0 || count !== this.#whole) {
-      throw bad(
-        `a shard must be of the fill's whole tensor, of ${this.#whole} elements`,
-        `a shard of a tensor of ${shard.whole} elements, of a fill of ${count} from ${start} on`,
-      );
+  shard(start: readonly number[], extent: readonly number[]): Fill;
+  shard(shard: Shard): Fill;
+  shard(given: Shard | readonly number[], extent: readonly number[] = []): Fill {
+    const shard = "whole" in given ? given : this.shape.shard(given, extent);
+    const { elements } = this.shape;
+    const rule = `a shard must be of the fill's whole tensor, of ${elements} elements`;
+    if (shard.whole !== elements) {
+      throw bad(rule, `a shard of a tensor of ${shard.whole} elements`);
     }
-    // faster code fills a range of the tensor
-    const contiguous = shard.dims.length === 0;
-    const from = contiguous ? { shard: undefined, start: shard.index(0) } : { shard, start: 0 };
-    return this.#with({ ...from, count: shard.elements });
+    if (this.#part.shard || this.#part.range) {
+      throw bad(rule, `of ${this.elements} of them`);
+    }
+    return this.#with({ shard: { start: [...shard.start], extent: [...shard.extent] } });
   }
 
   /** The same elements by other functions. */
   withArithmetic(arithmetic: Arithmetic): Fill {
-    return new Fill(this.key, this.sampler, this.#whole, this.selection, arithmetic);
+    return new Fill(this.key, this.init, this.shape, this.#part, arithmetic);
   }
 
-  #with(selection: Selection): Fill {
-    return new Fill(this.key, this.sampler, this.#whole, selection, this.arithmetic);
+  /** The fill as plain data. */
+  data(): FillData {
+    const { key, init, shape, arithmetic } = this;
+    const native = arithmetic === "native";
+    return { key: [key.seed, key.offset], ...(init && { init }), shape: shape.data(), native, ...this.#part };
+  }
+
+  #with(part: Pick<FillData, "shard" | "range">): Fill {
+    return new Fill(this.key, this.init, this.shape, part, this.arithmetic);
   }
 }

@@ -1,15 +1,31 @@
-// A WebGPU device that fills buffers. Rust counterpart: src/gpu/.
-
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
-import KNOWN from "./check.json" with { type: "json" };
-import { type Dtype, sizeOf } from "./dtype.ts";
+import { Cpu, valuesOf } from "./cpu.ts";
+import { call, core } from "./core.ts";
+import { type Dtype, align, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
 import { Fill } from "./fill.ts";
+import { orthogonal } from "./initialisers.ts";
 import { Key } from "./key.ts";
-import { type Bounds, type Dispatch, PARAMS_SIZE, align, plan } from "./plan.ts";
-import { KINDS, type Sampler, type Work, workOf } from "./sampler.ts";
-import { SOURCE } from "./shaders.ts";
+
+/** Bytes of the shaders' parameters. */
+const PARAMS_SIZE = 512;
+
+/** One dispatch, as the library plans it. */
+interface Step {
+  entryPoint: string;
+  constants: Record<string, number>;
+  params: Uint8Array;
+  /** Bytes of the written buffer to bind. */
+  binding: { offset: number; size: number };
+  grid: [number, number];
+  writesScratch: boolean;
+  readsScratch: boolean;
+}
+
+/** The dispatches of a fill, and the bytes of their scratch buffer. */
+interface Plan {
+  scratch: number;
+  steps: Step[];
+}
 
 /**
  * A range of a buffer for a fill's elements. An odd number of 2-byte elements leaves the other 2 bytes of the last word
@@ -33,9 +49,10 @@ export interface Target {
  * ```
  */
 export class Gpu {
+  readonly kind = "webgpu";
   readonly #module: GPUShaderModule;
-  readonly #bindings: GPUBindGroupLayout;
-  readonly #layout: GPUPipelineLayout;
+  /** The layouts of pipelines without and with a source. */
+  readonly #layouts: [GPUBindGroupLayout, GPUBindGroupLayout];
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   #lost: GPUDeviceLostInfo | undefined;
 
@@ -46,17 +63,15 @@ export class Gpu {
     device.lost.then((info) => {
       this.#lost = info;
     });
-    this.#module = device.createShaderModule({ label: "seedtensors", code: SOURCE });
-    const entry = (binding: number, buffer: GPUBufferBindingLayout): GPUBindGroupLayoutEntry => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer,
-    });
-    this.#bindings = device.createBindGroupLayout({
-      label: "seedtensors",
-      entries: [entry(0, { type: "uniform", hasDynamicOffset: true }), entry(1, { type: "storage" })],
-    });
-    this.#layout = device.createPipelineLayout({ label: "seedtensors", bindGroupLayouts: [this.#bindings] });
+    this.#module = device.createShaderModule({ label: "seedtensors", code: core.shaderSource() });
+    const entries = [
+      { type: "uniform", hasDynamicOffset: true } as const,
+      { type: "storage" } as const,
+      { type: "read-only-storage" } as const,
+    ].map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }));
+    const layout = (count: number) =>
+      device.createBindGroupLayout({ label: "seedtensors", entries: entries.slice(0, count) });
+    this.#layouts = [layout(2), layout(3)];
   }
 
   /**
@@ -78,21 +93,22 @@ export class Gpu {
   }
 
   /**
-   * Takes a device of yours and checks it: it compares a small fill of each sampler and dtype with known bits.
+   * Takes a device of yours and checks it: it compares a small fill of each sampler and dtype, and an orthogonal matrix,
+   * with the CPU's bits.
    * @throws {SeedTensorsError} if the device differs.
    */
   static async from(device: GPUDevice): Promise<Gpu> {
     const gpu = new Gpu(device);
-    const key = new Key(BigInt(KNOWN.key.seed), BigInt(KNOWN.key.offset));
-    const fills = KNOWN.fills.map(
-      ({ sampler, dtype }) => [Fill.fromSampler(key, sampler as Sampler, KNOWN.count), dtype as Dtype] as const,
-    );
+    const fills = core.checkFills().map(({ fill, dtype }) => [Fill.fromData(fill), dtype as Dtype] as const);
+    // more than a panel of reflectors, and rows that are not a multiple of anything
+    fills.push([new Fill(new Key(42), orthogonal(), [150, 77]), "f32"]);
     const buffers = await gpu.tensors(fills);
-    for (const [i, { sampler, dtype, sha256: known }] of KNOWN.fills.entries()) {
-      const found = bytesToHex(sha256(new Uint8Array(await gpu.read(buffers[i]!))));
+    for (const [i, [fill, dtype]] of fills.entries()) {
+      const found = new Uint8Array(await gpu.read(buffers[i]!));
       buffers[i]!.destroy();
-      if (found !== known) {
-        throw new SeedTensorsError(`this device does not give the exact values of ${sampler.kind} in ${dtype}`);
+      const expected = await new Cpu().bytes(fill, dtype);
+      if (!expected.every((byte, at) => byte === found[at])) {
+        throw new SeedTensorsError(`this device does not give the exact values of ${nameOf(fill)} in ${dtype}`);
       }
     }
     return gpu;
@@ -109,34 +125,17 @@ export class Gpu {
    */
   fillAll(encoder: GPUCommandEncoder, fills: readonly (readonly [Fill, Target])[]): void {
     this.#checkLost();
-    const steps = fills.flatMap(([fill, target]) => this.#plan(fill, target));
-    if (steps.length === 0) {
-      return;
+    const plans = fills.map(([fill, target]) => ({ fill, target, plan: this.#plan(fill, target) }));
+    // matrices follow one another, so one scratch buffer serves all of them
+    const size = Math.max(0, ...plans.map(({ plan }) => plan?.scratch ?? 0));
+    const scratch = size > 0 ? this.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }) : undefined;
+    const steps = plans.flatMap(({ target, plan }) => plan?.steps.map((step) => ({ step, buffer: target.buffer })) ?? []);
+    this.#dispatch(encoder, steps, scratch);
+    for (const { fill, target, plan } of plans) {
+      if (!plan) {
+        this.#copy(encoder, fill, target);
+      }
     }
-    const stride = align(PARAMS_SIZE, this.device.limits.minUniformBufferOffsetAlignment);
-    const params = this.device.createBuffer({
-      label: "seedtensors",
-      size: stride * steps.length,
-      usage: GPUBufferUsage.UNIFORM,
-      mappedAtCreation: true,
-    });
-    const bytes = new Uint8Array(params.getMappedRange());
-    steps.forEach(({ dispatch }, i) => bytes.set(new Uint8Array(dispatch.params.buffer), stride * i));
-    params.unmap();
-    const pass = encoder.beginComputePass({ label: "seedtensors" });
-    steps.forEach(({ dispatch, pipeline, buffer }, i) => {
-      const group = this.device.createBindGroup({
-        layout: this.#bindings,
-        entries: [
-          { binding: 0, resource: { buffer: params, size: PARAMS_SIZE } },
-          { binding: 1, resource: { buffer, ...dispatch.binding } },
-        ],
-      });
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group, [stride * i]);
-      pass.dispatchWorkgroups(...dispatch.grid);
-    });
-    pass.end();
   }
 
   /**
@@ -201,50 +200,103 @@ export class Gpu {
     }
   }
 
+  /**
+   * The bytes of a fill's elements, little-endian, filled on the GPU and read back.
+   * @throws {SeedTensorsError} for an invalid fill, a buffer that is too large, and a lack of memory.
+   */
+  async bytes(fill: Fill, dtype: Dtype): Promise<Uint8Array<ArrayBuffer>> {
+    const buffer = await this.tensor(fill, dtype);
+    try {
+      const bytes = await this.read(buffer);
+      return new Uint8Array(bytes.slice(0, fill.elements * sizeOf(dtype)));
+    } finally {
+      buffer.destroy();
+    }
+  }
+
+  /** The values of a fill's elements; of f16 and bf16 their bits. Otherwise as {@link Gpu.bytes}. */
+  async values(fill: Fill, dtype: "f32"): Promise<Float32Array<ArrayBuffer>>;
+  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>;
+  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>> {
+    return valuesOf(await this.bytes(fill, dtype), dtype);
+  }
+
   #checkLost(): void {
     if (this.#lost) {
       throw new SeedTensorsError(`the device is lost (${this.#lost.reason}): ${this.#lost.message}`);
     }
   }
 
-  /** Checks a fill and returns its dispatches with their pipelines. */
-  #plan({ key, sampler, arithmetic, selection }: Fill, { buffer, offset = 0, dtype }: Target) {
-    const { count } = selection;
-    const end = offset + align(count * sizeOf(dtype), 4);
+  /** Checks a fill and returns its dispatches; undefined where the CPU must compute it. */
+  #plan(fill: Fill, { buffer, offset = 0, dtype }: Target): Plan | undefined {
+    const end = offset + align(fill.elements * sizeOf(dtype), 4);
     if (!(Number.isSafeInteger(offset) && offset >= 0 && offset % 4 === 0 && end <= buffer.size)) {
       throw bad(`a range must begin at a multiple of 4 and end within its ${buffer.size} bytes`, `[${offset}, ${end})`);
     }
-    const { kind, coefficients } = workOf(sampler, dtype, arithmetic);
-    if (count === 0) {
-      return [];
-    }
-    const { limits } = this.device;
-    const bounds: Bounds = {
-      binding: limits.maxStorageBufferBindingSize,
-      alignment: Math.max(limits.minStorageBufferOffsetAlignment, 16),
-      workgroups: limits.maxComputeWorkgroupsPerDimension,
-    };
-    const dispatches = plan({ key, dtype, coefficients, offset, ...selection }, bounds);
-    return dispatches.map((dispatch) => ({ dispatch, buffer, pipeline: this.#pipeline(dispatch, kind, dtype) }));
+    const { maxStorageBufferBindingSize: binding, minStorageBufferOffsetAlignment: alignment } = this.device.limits;
+    const { maxComputeWorkgroupsPerDimension: workgroups } = this.device.limits;
+    return call((core) => core.fillSteps(fill.data(), dtype, offset, binding, alignment, workgroups));
   }
 
-  /** The pipeline of a variant. Its first use compiles it. */
-  #pipeline({ entry }: Dispatch, kind: Work["kind"], dtype: Dtype): GPUComputePipeline {
-    const name = JSON.stringify([entry, kind, dtype]);
+  /** Records dispatches in one compute pass. */
+  #dispatch(encoder: GPUCommandEncoder, steps: { step: Step; buffer: GPUBuffer }[], scratch: GPUBuffer | undefined): void {
+    if (steps.length === 0) {
+      return;
+    }
+    const stride = align(PARAMS_SIZE, this.device.limits.minUniformBufferOffsetAlignment);
+    const params = this.device.createBuffer({
+      label: "seedtensors",
+      size: stride * steps.length,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
+    const bytes = new Uint8Array(params.getMappedRange());
+    steps.forEach(({ step }, i) => bytes.set(step.params, stride * i));
+    params.unmap();
+    const pass = encoder.beginComputePass({ label: "seedtensors" });
+    steps.forEach(({ step, buffer }, i) => {
+      const written = { buffer: step.writesScratch ? scratch! : buffer, ...step.binding };
+      const resources = [{ buffer: params, size: PARAMS_SIZE }, written, ...(step.readsScratch ? [{ buffer: scratch! }] : [])];
+      const entries = resources.map((resource, binding) => ({ binding, resource }));
+      const layout = this.#layouts[step.readsScratch ? 1 : 0];
+      pass.setPipeline(this.#pipeline(step, layout));
+      pass.setBindGroup(0, this.device.createBindGroup({ layout, entries }), [stride * i]);
+      pass.dispatchWorkgroups(...step.grid);
+    });
+    pass.end();
+  }
+
+  /** Records a copy of a fill that the CPU computes: a matrix that is too large for the device's bindings. */
+  #copy(encoder: GPUCommandEncoder, fill: Fill, { buffer, offset = 0, dtype }: Target): void {
+    const size = fill.elements * sizeOf(dtype);
+    if (size % 4 !== 0) {
+      throw bad("a matrix that is too large for this device must have whole words", `${size} bytes`);
+    }
+    const computed = call((core) => new core.CpuFill(fill.data(), dtype));
+    const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC, mappedAtCreation: true });
+    new Uint8Array(staging.getMappedRange()).set(call(() => computed.bytes(0, fill.elements)));
+    computed.free();
+    staging.unmap();
+    encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
+  }
+
+  /** The pipeline of a step. Its first use compiles it. */
+  #pipeline({ entryPoint, constants }: Step, layout: GPUBindGroupLayout): GPUComputePipeline {
+    const name = JSON.stringify([entryPoint, constants]);
     let pipeline = this.#pipelines.get(name);
     if (!pipeline) {
-      const constants = {
-        SAMPLER: KINDS[kind],
-        DTYPE: { f32: 0, f16: 1, bf16: 2 }[dtype],
-        COORDINATES: entry.coordinates ?? 2 ** 32 - 1,
-        WIDE: Number(entry.wide),
-        EVEN: Number(entry.even),
-        STRADDLE: Number(entry.straddle),
-      };
-      const compute = { module: this.#module, entryPoint: entry.entryPoint, constants };
-      pipeline = this.device.createComputePipeline({ label: "seedtensors", layout: this.#layout, compute });
+      pipeline = this.device.createComputePipeline({
+        label: "seedtensors",
+        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module: this.#module, entryPoint, constants },
+      });
       this.#pipelines.set(name, pipeline);
     }
     return pipeline;
   }
+}
+
+/** The name of a fill's initialiser, for messages. */
+function nameOf({ init }: Fill): string {
+  return init ? Object.keys(init)[0]! : "words";
 }

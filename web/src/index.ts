@@ -1,16 +1,23 @@
 /**
- * Weight initialisation on WebGPU: same seed, same bits, on every GPU, driver, CPU and browser.
+ * Weight initialisation on WebGPU, or on the CPU without it: same seed, same bits, on every GPU, driver, CPU and browser.
  *
  * @packageDocumentation
  */
 
+import { core } from "./core.ts";
+
+export { Cpu } from "./cpu.ts";
 export { DTYPES, type Dtype, sizeOf } from "./dtype.ts";
 export { SeedTensorsError } from "./error.ts";
-export { Fill } from "./fill.ts";
+export { type Arithmetic, Fill, type FillData, type Sampler } from "./fill.ts";
 export { Gpu, type Target } from "./gpu.ts";
 export * from "./initialisers.ts";
 export { Key } from "./key.ts";
-export { type Arithmetic, type Sampler } from "./sampler.ts";
-export { type Tensor, VALUES_VERSION, headerOf, recipeOf } from "./safetensors.ts";
-export { SOURCE } from "./shaders.ts";
-export { type Fans, type Layout, Shape, type ShapeOptions, type Shard, type ShardDim } from "./shape.ts";
+export { open } from "./open.ts";
+export { Sha256 } from "./sha256.ts";
+export { type Fans, type Layout, Shape, type ShapeData, type ShapeOptions, type Shard } from "./shape.ts";
+
+/** The WGSL module that the fills run. */
+export const SOURCE: string = core.shaderSource();
+/** The version of the definition of every value. Values of one version never change. */
+export const VALUES_VERSION: number = core.valuesVersion();

@@ -1,10 +1,4 @@
-// Initialisers: a shape's fans become a sampler. The arithmetic is in double precision, and the results are rounded
-// once. Rust counterpart: src/init.rs.
-
-import { bad } from "./error.ts";
-import { bound, finite } from "./f32.ts";
-import type { Sampler } from "./sampler.ts";
-import type { Shape } from "./shape.ts";
+// Initialisers, in the form of a recipe. The library combines them with a shape.
 
 /**
  * The fan that divides a variance. "fan_avg" is the mean of both fans, "fan_geo_avg" the square root of their product.
@@ -17,29 +11,63 @@ export type Mode = "fan_in" | "fan_out" | "fan_avg" | "fan_geo_avg";
  */
 export type Distribution = "uniform" | "normal" | "truncated_normal";
 
+/** A distribution of the initialisers that are named normal: plain as in PyTorch, or truncated as in JAX and Keras. */
+export type NormalDistribution = "normal" | "truncated_normal";
+
 /** The factor that an activation function needs on its weights' std, as in PyTorch's `calculate_gain`. */
-export type Gain = "linear" | "conv" | "sigmoid" | "tanh" | "relu" | "selu" | number | { leakyRelu: number };
+export type Gain = "linear" | "conv" | "sigmoid" | "tanh" | "relu" | "selu" | number | { leaky_relu: number };
 
 /**
- * An initialiser, made by one of the functions below. Its numbers are combined with the shape in double precision, and
- * the results are rounded to the nearest f32. A result that is then not finite, such as 1e39, is refused.
+ * An initialiser, made by one of the functions below, or as a recipe of the command writes it. Its numbers are combined
+ * with the shape in double precision, and the results are rounded to the nearest f32. A result that is then not finite,
+ * such as 1e39, is refused when a fill is made.
  */
 export type Init =
-  | { kind: "constant"; value: number }
-  | { kind: "uniform"; low: number; high: number }
-  | { kind: "normal"; mean: number; std: number }
-  | { kind: "truncated_normal"; mean: number; std: number; low: number; high: number; bounds: "absolute" | "std" }
-  | { kind: "variance_scaling"; scale: number; mode: Mode; distribution: Distribution };
+  | { constant: { value: number } }
+  | { uniform: { low?: number; high?: number } }
+  | { normal: { mean?: number; std?: number } }
+  | { truncated_normal: TruncatedNormalOptions }
+  | { variance_scaling: { scale: number; mode: Mode; distribution: Distribution } }
+  | { xavier_uniform: XavierOptions }
+  | { xavier_normal: XavierOptions & NormalOptions }
+  | { he_uniform: HeOptions }
+  | { he_normal: HeOptions & NormalOptions }
+  | { lecun_uniform: Record<string, never> }
+  | { lecun_normal: NormalOptions }
+  | { eye: { gain?: number } }
+  | { dirac: { groups?: number } }
+  | { orthogonal: { gain?: number } }
+  | { delta_orthogonal: { gain?: number } }
+  | { sparse: { sparsity: number; std?: number } };
 
-/** Returns the factor of a gain. */
-export function gainOf(gain: Gain): number {
-  if (typeof gain === "number") {
-    return gain;
-  }
-  if (typeof gain === "object") {
-    return Math.sqrt(2 / (1 + gain.leakyRelu * gain.leakyRelu));
-  }
-  return { linear: 1, conv: 1, sigmoid: 1, tanh: 5 / 3, relu: Math.sqrt(2), selu: 0.75 }[gain];
+export interface TruncatedNormalOptions {
+  /** Of the normal before it is truncated. Default: 0. */
+  mean?: number;
+  /** Of the normal before it is truncated. Default: 1. */
+  std?: number;
+  /** Default: -2. May be infinite, as `high` may. */
+  low?: number;
+  /** Default: 2. */
+  high?: number;
+  /** "absolute" bounds are values; bounds in "std" are multiples of std from the mean. Default: "absolute". */
+  bounds?: "absolute" | "std";
+}
+
+export interface XavierOptions {
+  /** Default: 1. */
+  gain?: Gain;
+}
+
+export interface HeOptions {
+  /** Default: "fan_in". */
+  mode?: Mode;
+  /** Default: "relu". */
+  gain?: Gain;
+}
+
+export interface NormalOptions {
+  /** Default: "normal", as in PyTorch. JAX and Keras use "truncated_normal". */
+  distribution?: NormalDistribution;
 }
 
 /** Zeros. */
@@ -47,127 +75,42 @@ export const zeros = (): Init => constant(0);
 /** Ones. */
 export const ones = (): Init => constant(1);
 /** One value for all elements. */
-export const constant = (value: number): Init => ({ kind: "constant", value });
+export const constant = (value: number): Init => ({ constant: { value } });
 /** Uniform in [low, high). No element is `high`, in any dtype. */
-export const uniform = (low = 0, high = 1): Init => ({ kind: "uniform", low, high });
+export const uniform = (low = 0, high = 1): Init => ({ uniform: { low, high } });
 /** Normal with a mean and a std. */
-export const normal = (mean = 0, std = 1): Init => ({ kind: "normal", mean, std });
-
-/**
- * Normal, truncated to [low, high]. With `bounds: "std"`, the bounds are multiples of std from the mean. They may be
- * infinite.
- */
-export const truncatedNormal = (
-  parameters: { mean?: number; std?: number; low?: number; high?: number; bounds?: "absolute" | "std" } = {},
-): Init => ({ kind: "truncated_normal", mean: 0, std: 1, low: -2, high: 2, bounds: "absolute", ...parameters });
+export const normal = (mean = 0, std = 1): Init => ({ normal: { mean, std } });
+/** Normal, truncated to [low, high] by the inverse of its distribution function. */
+export const truncatedNormal = (options: TruncatedNormalOptions = {}): Init => ({ truncated_normal: options });
 
 /** Variance scaling: the variance is scale / n, where n is the fan that the mode names. */
 export const varianceScaling = (
-  parameters: { scale?: number; mode?: Mode; distribution?: Distribution } = {},
-): Init => ({ kind: "variance_scaling", scale: 1, mode: "fan_in", distribution: "normal", ...parameters });
-
-interface XavierOptions {
-  /** Default: 1. */
-  gain?: Gain;
-}
-
-interface HeOptions {
-  /** Default: "fan_in". */
-  mode?: Mode;
-  /** Default: "relu". */
-  gain?: Gain;
-}
-
-interface NormalOptions {
-  /** Default: "normal", as in PyTorch. JAX and Keras use "truncated_normal". */
-  distribution?: Distribution;
-}
-
-const squared = (gain: Gain): number => gainOf(gain) * gainOf(gain);
+  options: { scale?: number; mode?: Mode; distribution?: Distribution } = {},
+): Init => ({ variance_scaling: { scale: 1, mode: "fan_in", distribution: "normal", ...options } });
 
 /** Uniform, variance gain^2 / fan_avg (Glorot and Bengio, 2010). */
-export const xavierUniform = ({ gain = 1 }: XavierOptions = {}): Init =>
-  varianceScaling({ scale: squared(gain), mode: "fan_avg", distribution: "uniform" });
+export const xavierUniform = (options: XavierOptions = {}): Init => ({ xavier_uniform: options });
 /** Normal, variance gain^2 / fan_avg (Glorot and Bengio, 2010). */
-export const xavierNormal = ({ gain = 1, distribution = "normal" }: XavierOptions & NormalOptions = {}): Init =>
-  varianceScaling({ scale: squared(gain), mode: "fan_avg", distribution });
+export const xavierNormal = (options: XavierOptions & NormalOptions = {}): Init => ({ xavier_normal: options });
 /** Uniform, variance gain^2 / fan, by default 2 / fan_in (He, Zhang, Ren, Sun, 2015). */
-export const heUniform = ({ mode = "fan_in", gain }: HeOptions = {}): Init =>
-  varianceScaling({ scale: gain === undefined ? 2 : squared(gain), mode, distribution: "uniform" });
+export const heUniform = (options: HeOptions = {}): Init => ({ he_uniform: options });
 /** Normal, variance gain^2 / fan, by default 2 / fan_in (He, Zhang, Ren, Sun, 2015). */
-export const heNormal = ({ mode = "fan_in", gain, distribution = "normal" }: HeOptions & NormalOptions = {}): Init =>
-  varianceScaling({ scale: gain === undefined ? 2 : squared(gain), mode, distribution });
+export const heNormal = (options: HeOptions & NormalOptions = {}): Init => ({ he_normal: options });
 /** Uniform, variance 1 / fan_in (LeCun, Bottou, Orr, Müller, 1998). */
-export const lecunUniform = (): Init => varianceScaling({ distribution: "uniform" });
+export const lecunUniform = (): Init => ({ lecun_uniform: {} });
 /** Normal, variance 1 / fan_in (LeCun, Bottou, Orr, Müller, 1998). */
-export const lecunNormal = ({ distribution = "normal" }: NormalOptions = {}): Init =>
-  varianceScaling({ distribution });
+export const lecunNormal = (options: NormalOptions = {}): Init => ({ lecun_normal: options });
 
-/** The std of a standard normal cut at -2 and 2. */
-const STD_WITHIN_TWO = 0.8796256610342398;
-
+/** `gain` on the diagonal, 0 elsewhere. Two dimensions. */
+export const eye = (gain = 1): Init => ({ eye: { gain } });
+/** A convolution that copies its inputs to its outputs. Three to five dimensions. */
+export const dirac = (groups = 1): Init => ({ dirac: { groups } });
 /**
- * Returns the sampler of an initialiser for a tensor of this whole shape. Its numbers are rounded to f32.
- * @throws {SeedTensorsError} for an invalid parameter, and for a shape without the fans that the initialiser needs.
+ * Orthonormal columns times `gain`, or rows where the first dimension is smaller than the product of the others
+ * (Saxe, McClelland, Ganguli, 2013). Two dimensions or more.
  */
-export function samplerOf(init: Init, shape: Shape): Sampler {
-  if (shape.elements === 0) {
-    return { kind: "constant", value: 0 };
-  }
-  switch (init.kind) {
-    case "constant":
-      return { kind: "constant", value: finite("constant's value", init.value) };
-    case "uniform":
-      return { kind: "uniform", low: finite("uniform's low", init.low), high: finite("uniform's high", init.high) };
-    case "normal":
-      return { kind: "normal", mean: finite("normal's mean", init.mean), std: finite("normal's std", init.std) };
-    case "truncated_normal": {
-      const { mean, std, low, high, bounds } = init;
-      return bounds === "absolute"
-        ? truncated(mean, std, low, high)
-        : truncated(mean, std, mean + low * std, mean + high * std);
-    }
-    case "variance_scaling":
-      return scaled(init.scale, init.mode, init.distribution, shape);
-  }
-}
-
-function truncated(mean: number, std: number, low: number, high: number): Sampler {
-  return {
-    kind: "truncated_normal",
-    mean: finite("truncated normal's mean", mean),
-    std: finite("truncated normal's std", std),
-    low: bound("truncated normal's low", low),
-    high: bound("truncated normal's high", high),
-  };
-}
-
-function scaled(scale: number, mode: Mode, distribution: Distribution, shape: Shape): Sampler {
-  if (!(scale >= 0 && Number.isFinite(scale))) {
-    throw bad("variance scaling's scale (the gain squared) must be finite and at least 0", scale);
-  }
-  const { fanIn, fanOut } = shape.fans();
-  const n = {
-    fan_in: fanIn,
-    fan_out: fanOut,
-    fan_avg: (fanIn + fanOut) / 2,
-    fan_geo_avg: Math.sqrt(fanIn * fanOut),
-  }[mode];
-  if (n === 0) {
-    throw bad("variance scaling needs a fan above 0", `${mode} of fan_in ${fanIn} and fan_out ${fanOut}`);
-  }
-  const std = Math.sqrt(scale / n);
-  switch (distribution) {
-    case "uniform": {
-      const high = finite("the uniform's bound", Math.sqrt(3) * std);
-      return { kind: "uniform", low: -high, high };
-    }
-    case "normal":
-      return { kind: "normal", mean: 0, std: finite("the normal's std", std) };
-    case "truncated_normal": {
-      const before = std / STD_WITHIN_TWO;
-      // a variance of 0 leaves only the value 0
-      return std === 0 ? { kind: "constant", value: 0 } : truncated(0, before, -2 * before, 2 * before);
-    }
-  }
-}
+export const orthogonal = (gain = 1): Init => ({ orthogonal: { gain } });
+/** A convolution whose kernel's centre is an orthogonal matrix (Xiao and others, 2018). */
+export const deltaOrthogonal = (gain = 1): Init => ({ delta_orthogonal: { gain } });
+/** A share of each column is 0, and the rest is normal (Martens, 2010). Two dimensions. */
+export const sparse = (sparsity: number, std = 0.01): Init => ({ sparse: { sparsity, std } });

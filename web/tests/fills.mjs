@@ -1,18 +1,24 @@
-// Runs the fills of vectors.json on any WebGPU: in Node, in Deno or in a page.
+// Runs the fills of vectors.json in a page, in Node or in Deno, on WebGPU or on the CPU.
 
-/** Returns the SHA-256 of the bytes of a fill on a device, in hexadecimal. */
-async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
-  // JSON has no infinities
-  const bound = (value) => (typeof value === "string" ? (value === "inf" ? Infinity : -Infinity) : value);
-  const parameters = Object.entries(sampler).map(([name, value]) => [name, name === "kind" ? value : bound(value)]);
-  const shape = shard && new st.Shape(shard.dims);
-  const elements = shape ? shape.elements : start + count;
+/** Numbers of vectors.json. JSON has no infinities. */
+export function revived(value) {
+  return JSON.parse(JSON.stringify(value), (_, value) =>
+    value === "inf" ? Infinity : value === "-inf" ? -Infinity : value === "NaN" ? NaN : value,
+  );
+}
+
+/** Returns the fill of a case. */
+export function fillOf(st, { key, init, shape, shard, start, count }) {
   const seeded = new st.Key(BigInt(key.seed), BigInt(key.offset));
-  const whole = st.Fill.fromSampler(seeded, Object.fromEntries(parameters), elements);
-  const part = shape ? whole.shard(shape.shard(shard.start, shard.extent)) : whole;
-  const buffer = await gpu.tensor(part.range(start, start + count), dtype);
-  const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
-  buffer.destroy();
+  const dims = new st.Shape(shape.dims, shape.options);
+  const whole = init ? new st.Fill(seeded, revived(init), dims) : st.Fill.words(seeded, dims.elements);
+  const part = shard ? whole.shard(shard.start, shard.extent) : whole;
+  return part.range(start, start + count);
+}
+
+/** Returns the SHA-256 of the bytes of a case by a backend, in hexadecimal. */
+export async function digest(st, backend, fill) {
+  const bytes = await backend.bytes(fillOf(st, fill), fill.dtype);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -21,8 +27,8 @@ async function digest(st, gpu, { key, sampler, dtype, shard, start, count }) {
  * Compares every fill with its hash. Then compares the first fill with a hash that has one bit flipped: `noticed` says
  * whether that comparison failed, as it must.
  */
-export async function compare(st, gpu, fills) {
-  const differs = async (fill) => (await digest(st, gpu, fill)) !== fill.sha256;
+export async function compare(st, backend, fills) {
+  const differs = async (fill) => (await digest(st, backend, fill)) !== fill.sha256;
   const differing = [];
   for (const fill of fills) {
     if (await differs(fill)) differing.push(`${fill.what}, ${fill.count} elements of ${fill.dtype}`);

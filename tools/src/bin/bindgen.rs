@@ -8,5 +8,7 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let mut next = || arguments.next().context("usage: bindgen FILE.wasm FOLDER");
     let (module, folder) = (next()?, next()?);
-    Bindgen::new().input_path(module).web(true)?.generate(folder)
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(module).web(true)?.typescript(true);
+    bindgen.remove_name_section(true).remove_producers_section(true).generate(folder)
 }

@@ -1,6 +1,6 @@
 //! The margin of a device's check: for each operation that a compiler could fuse or regroup, the number of checked
 //! elements that the rewrite changes. Prints a table in Markdown. With `search` it first finds short fills, until each
-//! operation changes at least 32 elements in every dtype, and adds them to src/gpu/chosen.rs.
+//! operation changes at least 32 elements in every dtype, and adds them to src/dispatch/chosen.rs.
 //!
 //! `cargo run --release -p seedtensors-tools --bin margins [search [KERNEL]]`
 #![allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "blocks are known to fit, a tool prints")]
@@ -74,7 +74,7 @@ fn write(fills: &[Probe]) -> std::io::Result<()> {
             }
         }
     }
-    std::fs::write("src/gpu/chosen.rs", text + "];\n")
+    std::fs::write("src/dispatch/chosen.rs", text + "];\n")
 }
 
 /// Prints a kernel's margin in each dtype. Returns a table: the number of checked elements that each rewrite changes.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::pipeline::{Coordinates, Entry};
+use super::entry::{Coordinates, Entry};
 use super::structure::{Structure, StructureKind};
 use crate::bits::words;
 use crate::matrix::{ConvKernel, Grid};
@@ -50,7 +50,7 @@ pub(crate) struct MatrixParams {
 
 /// A structured matrix, and the parameters that do not depend on the dispatch.
 #[derive(Clone, Debug)]
-pub(super) struct MatrixPlan {
+pub(crate) struct MatrixPlan {
     kind: StructureKind,
     /// The extents of the innermost coordinate, and of the next one.
     extents: [u64; 2],
@@ -60,7 +60,7 @@ pub(super) struct MatrixPlan {
 impl MatrixPlan {
     /// The plan of a matrix under a key.
     #[expect(clippy::cast_possible_truncation, reason = "extents of an orthogonal matrix, with at most 2^32 elements")]
-    pub(super) fn new(matrix: &matrix::Matrix, key: Key) -> Self {
+    pub(crate) fn new(matrix: &matrix::Matrix, key: Key) -> Self {
         let params = MatrixParams::default();
         match matrix.structure() {
             matrix::Structure::Eye { columns, .. } => {
@@ -100,12 +100,12 @@ impl MatrixPlan {
     }
 
     /// The same with the vectors that were computed: those from `start` on, at `strips` in the source.
-    pub(super) fn with_vectors(&self, start: u32, vectors: u32, strips: u32) -> Self {
+    pub(crate) fn with_vectors(&self, start: u32, vectors: u32, strips: u32) -> Self {
         Self { params: MatrixParams { start, vectors, strips, ..self.params }, ..self.clone() }
     }
 
     /// The entry point and the parameters of a dispatch whose elements have these indices.
-    pub(super) fn entry(&self, coordinates: Option<Coordinates>, indices: &Range<u64>) -> (Entry, MatrixParams) {
+    pub(crate) fn entry(&self, coordinates: Option<Coordinates>, indices: &Range<u64>) -> (Entry, MatrixParams) {
         let [inner, middle] = self.extents;
         let rest = indices.start / inner;
         // threads behind the last element look at a few more

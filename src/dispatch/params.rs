@@ -73,7 +73,7 @@ pub(crate) struct Dim {
 impl Dim {
     /// A coordinate with an extent between 2 and 2^30. The magic number divides indices below 2^31 by a product
     /// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
-    pub(super) fn new(extent: u64, stride: u64) -> Self {
+    pub(crate) fn new(extent: u64, stride: u64) -> Self {
         let bits = extent.next_power_of_two().trailing_zeros();
         // 2^(31 + bits) / extent, rounded up: the error stays below a unit for dividends below 2^31
         let magic = small((1 << (31 + bits)) / extent + u64::from(!extent.is_power_of_two()));
@@ -83,6 +83,6 @@ impl Dim {
 
 /// A count within a window, which is below 2^31 bytes.
 #[expect(clippy::cast_possible_truncation, reason = "windows are below 2^31 bytes")]
-pub(super) const fn small(count: u64) -> u32 {
+pub(crate) const fn small(count: u64) -> u32 {
     count as u32
 }

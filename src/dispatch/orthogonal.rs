@@ -4,8 +4,8 @@
 use std::iter::repeat;
 use std::ops::Range;
 
+use super::entry::Reflect;
 use super::matrix::MatrixPlan;
-use super::pipeline::Reflect;
 use super::plan::{Bounds, Dispatch, plan, plan_matrix};
 use super::reflect::{BLOCK, PANEL, PanelParams, TILE};
 use crate::bits::round;
@@ -77,13 +77,15 @@ impl Commands {
         Ok(Some(Self { scratch: 0, steps }))
     }
 
+    #[cfg(feature = "gpu")]
     /// Whether there are steps of panels, whose shaders are checked by a matrix of their own.
-    pub(super) fn has_panels(&self) -> bool {
+    pub(crate) fn has_panels(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Command::Panel(..)))
     }
 
+    #[cfg(feature = "gpu")]
     /// The kernels and dtypes that the device must have been checked for.
-    pub(super) fn needed(&self, dtype: Dtype) -> impl Iterator<Item = (KernelKind, Dtype)> {
+    pub(crate) fn needed(&self, dtype: Dtype) -> impl Iterator<Item = (KernelKind, Dtype)> {
         self.steps.iter().filter_map(move |step| match step {
             Command::Target(kind, _) => Some((*kind, dtype)),
             Command::Scratch(kind, _) => Some((*kind, Dtype::F32)),

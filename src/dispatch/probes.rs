@@ -4,9 +4,13 @@
 
 use super::chosen::CHOSEN;
 use super::family::Family;
+#[cfg(feature = "gpu")]
 use crate::fill::Selection;
+#[cfg(feature = "gpu")]
 use crate::kernel::Kernel;
-use crate::{Arithmetic, Dtype, Key, Result, Sampler};
+#[cfg(feature = "gpu")]
+use crate::{Arithmetic, Result};
+use crate::{Dtype, Key, Sampler};
 
 /// Elements of a long fill: enough for what a wrong compiler changes often.
 pub(crate) const COUNT: u64 = 8192;
@@ -38,6 +42,7 @@ impl Probe {
         self.family.sampler(f32::from_bits(self.parameter))
     }
 
+    #[cfg(feature = "gpu")]
     /// The kernel in exact arithmetic.
     pub(crate) fn kernel(&self) -> Result<Kernel> {
         match self.sampler() {
@@ -46,6 +51,7 @@ impl Probe {
         }
     }
 
+    #[cfg(feature = "gpu")]
     /// The elements.
     pub(crate) const fn selection(&self) -> Selection {
         Selection::run(KEY, 4 * self.block as u64, self.count)

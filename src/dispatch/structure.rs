@@ -3,9 +3,9 @@
 /// The structure that a pipeline is compiled for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Structure {
-    pub(super) kind: StructureKind,
+    pub(crate) kind: StructureKind,
     /// Whether coordinates need 64 bits.
-    pub(super) far: bool,
+    pub(crate) far: bool,
 }
 
 // tests/shaders.rs compares the numbers with those of the shaders

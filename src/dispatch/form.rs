@@ -65,31 +65,16 @@ impl Form {
     /// `contract`, and llvmpipe's carry none.
     pub const LLVMPIPE: Self = Self { multiply: Multiply::U64, slot: Slot::U64, products: Products::Bare };
 
-    /// The fastest form for a device, by the table in docs/compilers.md. A device that is not in it gets the safest
-    /// form, as do Metal and DirectX 12, whose compilers may regroup.
-    pub(super) fn of(device: &wgpu::Device) -> Self {
-        let info = device.adapter_info();
-        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
-        // docs/compilers.md has the measurements behind each row; without 64-bit integers there is one form only
-        match (int64, info.backend, info.driver.as_str()) {
-            // a feature of the device, not of the adapter: the caller may have opened it without 64-bit integers
-            (false, ..) => Self::SAFEST,
-            // names as the drivers give them; another driver of the same GPU has another compiler
-            (true, wgpu::Backend::Vulkan, "llvmpipe") => Self::LLVMPIPE,
-            (true, wgpu::Backend::Vulkan, "radv") => Self::RADV,
-            (true, wgpu::Backend::Vulkan, "NVK") => Self::NVK,
-            (true, ..) => Self::SAFEST_U64,
-        }
-    }
-
+    #[cfg(feature = "gpu")]
     /// Whether the form needs `Features::SHADER_INT64`.
-    pub(super) const fn needs_int64(self) -> bool {
+    pub(crate) const fn needs_int64(self) -> bool {
         // the one pair that uses no 64-bit type
         !matches!((self.multiply, self.slot), (Multiply::U16, Slot::U32))
     }
 
+    #[cfg(feature = "gpu")]
     /// The safest form with the same use of 64-bit integers.
-    pub(super) const fn safest(self) -> Self {
+    pub(crate) const fn safest(self) -> Self {
         // a device that ran 64-bit products keeps its 64-bit integers: they are not what may break
         match self.multiply {
             Multiply::U16 => Self::SAFEST,
@@ -101,7 +86,7 @@ impl Form {
     /// the dtype, and `PRODUCTS`.
     ///
     /// ```
-    /// use seedtensors::gpu::Form;
+    /// use seedtensors::dispatch::Form;
     ///
     /// assert!(Form::SAFEST.source().contains("fn fill_slots"));
     /// assert!(!Form::SAFEST.source().contains("u64"));

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::entry::Coordinates;
 use super::params::{Dim, Params, small};
-use super::pipeline::Coordinates;
 use crate::Shard;
 use crate::bits::words;
 use crate::fill::Selection;

@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use super::coordinates::{Units, coordinates};
+use super::entry::Entry;
 use super::matrix::{MatrixParams, MatrixPlan};
 use super::params::{Params, small};
-use super::pipeline::Entry;
 use super::structure::Structure;
 use crate::bits::words;
 use crate::coefficients::Coefficients;
@@ -42,13 +42,10 @@ pub(crate) struct Bounds {
     pub(crate) workgroups: u32,
 }
 
-impl From<&wgpu::Limits> for Bounds {
-    fn from(limits: &wgpu::Limits) -> Self {
-        Self {
-            binding: limits.max_storage_buffer_binding_size,
-            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(SLOT),
-            workgroups: limits.max_compute_workgroups_per_dimension,
-        }
+impl Bounds {
+    /// `alignment` is the device's own, which may be less than a slot.
+    pub(crate) fn new(binding: u64, alignment: u32, workgroups: u32) -> Self {
+        Self { binding, alignment: u64::from(alignment).max(SLOT), workgroups }
     }
 }
 
@@ -75,7 +72,7 @@ pub(crate) fn plan(
 }
 
 /// The dispatches that fill a selection of a structured matrix, or of a tensor without structure.
-pub(super) fn plan_matrix(
+pub(crate) fn plan_matrix(
     matrix: Option<&MatrixPlan>,
     selection: &Selection,
     dtype: Dtype,

@@ -1,0 +1,164 @@
+//! The steps of a fill as plain data.
+
+use std::ops::Range;
+
+use super::entry::{Entry, Variant};
+use super::form::Form;
+use super::orthogonal::{Command, Commands};
+use super::plan::{Bounds, Dispatch, plan};
+use crate::fill::Selection;
+use crate::kernel::{Kernel, KernelKind};
+use crate::{Dtype, Error, Fill, Key, Result};
+
+/// The limits of a device that the steps depend on, by their names in WebGPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the largest storage binding.
+    pub max_storage_buffer_binding_size: u64,
+    /// Bytes that the start of a storage binding is a multiple of.
+    pub min_storage_buffer_offset_alignment: u32,
+    /// Workgroups of a dispatch in each dimension.
+    pub max_compute_workgroups_per_dimension: u32,
+}
+
+impl Default for Limits {
+    /// The limits that every WebGPU device has: 128 MiB, 256 bytes, 65535 workgroups.
+    fn default() -> Self {
+        Self {
+            max_storage_buffer_binding_size: 128 << 20,
+            min_storage_buffer_offset_alignment: 256,
+            max_compute_workgroups_per_dimension: 65_535,
+        }
+    }
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self::new(
+            limits.max_storage_buffer_binding_size,
+            limits.min_storage_buffer_offset_alignment,
+            limits.max_compute_workgroups_per_dimension,
+        )
+    }
+}
+
+/// The steps of a fill, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Steps {
+    /// Bytes of the scratch buffer; 0 where no step needs one. Its contents before and after do not matter.
+    pub scratch: u64,
+    /// The steps; none for a fill of no elements.
+    pub steps: Vec<Step>,
+}
+
+/// One dispatch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The entry point of the shader module.
+    pub entry_point: &'static str,
+    /// The overridable constants of the pipeline.
+    pub constants: Vec<(&'static str, f64)>,
+    /// The bytes of the uniform buffer, at most 512. The rest of its 512 bytes may hold anything.
+    pub params: Vec<u8>,
+    /// The bytes of the written buffer to bind.
+    pub binding: Range<u64>,
+    /// Workgroups in x and y.
+    pub grid: [u32; 2],
+    /// Whether the step writes the scratch buffer, and not the target.
+    pub writes_scratch: bool,
+    /// Whether the step reads the scratch buffer as binding 2.
+    pub reads_scratch: bool,
+}
+
+/// The steps that write a fill's elements from byte `offset` of a buffer on. The offset is a multiple of 4. An odd
+/// number of 2-byte elements leaves the other half of the last word as it is.
+///
+/// `None` for an orthogonal matrix that is too large for the device's bindings: the CPU computes it.
+///
+/// # Errors
+///
+/// [`Error::BadParameter`] for parameters that the sampler's [`check`](crate::Sampler::check) refuses, and
+/// [`Error::MisalignedRange`] for another offset.
+pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form) -> Result<Option<Steps>> {
+    if !offset.is_multiple_of(4) {
+        return Err(Error::MisalignedRange { offset });
+    }
+    let bounds = Bounds::from(limits);
+    let (kernel, selection) = (Kernel::of(fill, dtype, fill.arithmetic())?, fill.selection());
+    match &kernel {
+        _ if selection.count == 0 => Ok(Some(Steps::default())),
+        Kernel::Elementwise(kind, coefficients) => {
+            let dispatches = plan(selection, dtype, *coefficients, offset, bounds);
+            let steps = dispatches.iter().map(|dispatch| Step::new(dispatch, *kind, dtype, form)).collect();
+            Ok(Some(Steps { scratch: 0, steps }))
+        }
+        Kernel::Matrix(matrix) => {
+            let commands = Commands::new(matrix, selection, dtype, offset, bounds)?;
+            Ok(commands.map(|Commands { scratch, steps }| {
+                let steps = steps.iter().map(|command| Step::of_command(command, dtype, scratch, form)).collect();
+                Steps { scratch, steps }
+            }))
+        }
+    }
+}
+
+/// The steps that write the raw 32-bit words of a key, from word `start` on, as [`cpu::words`](crate::cpu::words).
+///
+/// # Errors
+///
+/// [`Error::MisalignedRange`] for an offset that is not a multiple of 4, and [`Error::ShapeOverflow`] where the last
+/// word's index is above 2^64 - 1.
+pub fn word_steps(key: Key, start: u64, count: u64, offset: u64, limits: &Limits, form: Form) -> Result<Steps> {
+    if !offset.is_multiple_of(4) {
+        return Err(Error::MisalignedRange { offset });
+    }
+    // the indices of a plan do not wrap
+    if start.checked_add(count).is_none() {
+        return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
+    }
+    let Kernel::Elementwise(kind, coefficients) = Kernel::words() else { return Ok(Steps::default()) };
+    let dispatches = plan(&Selection::run(key, start, count), Dtype::F32, coefficients, offset, limits.into());
+    let steps = dispatches.iter().map(|dispatch| Step::new(dispatch, kind, Dtype::F32, form)).collect();
+    Ok(Steps { scratch: 0, steps })
+}
+
+impl Step {
+    fn new(dispatch: &Dispatch, kind: KernelKind, dtype: Dtype, form: Form) -> Self {
+        let entry = dispatch.entry;
+        Self {
+            entry_point: entry.name(),
+            constants: Variant { entry, kind, dtype }.constants(form).to_vec(),
+            params: bytemuck::bytes_of(&dispatch.params).to_vec(),
+            binding: dispatch.binding.clone(),
+            grid: dispatch.grid,
+            writes_scratch: false,
+            reads_scratch: matches!(entry, Entry::Orthogonal { .. }),
+        }
+    }
+
+    /// A step of a structured matrix in this dtype.
+    fn of_command(command: &Command, dtype: Dtype, scratch: u64, form: Form) -> Self {
+        match command {
+            Command::Target(kind, dispatch) => Self::new(dispatch, *kind, dtype, form),
+            Command::Scratch(kind, dispatch) => {
+                Self { writes_scratch: true, ..Self::new(dispatch, *kind, Dtype::F32, form) }
+            }
+            // a normal's scaling and rounding
+            Command::Write(dispatch) => Self::new(dispatch, KernelKind::Normal, dtype, form),
+            Command::Panel(kind, params, grid) => {
+                // neither the kernel nor the dtype plays a part in it
+                let entry = Entry::Reflect(*kind);
+                let variant = Variant { entry, kind: KernelKind::Words, dtype: Dtype::F32 };
+                Self {
+                    entry_point: entry.name(),
+                    constants: variant.constants(form).to_vec(),
+                    params: bytemuck::bytes_of(params).to_vec(),
+                    binding: 0..scratch,
+                    grid: *grid,
+                    writes_scratch: true,
+                    reads_scratch: false,
+                }
+            }
+        }
+    }
+}

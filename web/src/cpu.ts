@@ -1,0 +1,72 @@
+import { call } from "./core.ts";
+import { type Dtype, sizeOf } from "./dtype.ts";
+import type { Fill } from "./fill.ts";
+
+/** Elements that are computed before the page gets its turn: some ten milliseconds. */
+const PIECE = 2 ** 20;
+
+/**
+ * Fills on the CPU, in WebAssembly, with the bits of the GPU. It needs no WebGPU and runs in Node.js, too.
+ *
+ * ```ts
+ * const values = await new Cpu().values(new Fill(new Key(42), normal(), [1000]), "f32");
+ * ```
+ */
+export class Cpu {
+  readonly kind = "cpu";
+
+  constructor(
+    /** The reason why {@link open} gave no GPU. */
+    readonly reason?: string,
+  ) {}
+
+  /**
+   * The bytes of a fill's elements, little-endian. The page gets its turn every 2^20 elements. An orthogonal matrix is
+   * computed at once.
+   * @throws {SeedTensorsError} for parameters that the dtype cannot hold, and a lack of memory.
+   */
+  async bytes(fill: Fill, dtype: Dtype): Promise<Uint8Array<ArrayBuffer>> {
+    const computed = call((core) => new core.CpuFill(fill.data(), dtype));
+    try {
+      const bytes = new Uint8Array(fill.elements * sizeOf(dtype));
+      // each part of a matrix would compute the vectors again
+      const piece = fill.sampler || !fill.init ? PIECE : Infinity;
+      for (let start = 0; start < fill.elements; start += piece) {
+        if (start > 0) {
+          await turn();
+        }
+        const count = Math.min(piece, fill.elements - start);
+        bytes.set(call(() => computed.bytes(start, count)), start * sizeOf(dtype));
+      }
+      return bytes;
+    } finally {
+      computed.free();
+    }
+  }
+
+  /** The values of a fill's elements; of f16 and bf16 their bits. Otherwise as {@link Cpu.bytes}. */
+  async values(fill: Fill, dtype: "f32"): Promise<Float32Array<ArrayBuffer>>;
+  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>;
+  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>> {
+    return valuesOf(await this.bytes(fill, dtype), dtype);
+  }
+}
+
+/** The bytes of elements as their values, or for f16 and bf16 their bits. */
+export function valuesOf(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
+  return dtype === "f32" ? new Float32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
+}
+
+/** Waits until what waits for this thread has had its turn. */
+function turn(): Promise<void> {
+  // a message comes at once, and a timer after 4 ms
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
