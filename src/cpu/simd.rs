@@ -1,17 +1,21 @@
 //! The operations of a vector unit. [`Simd`] is implemented for AVX-512 and AVX2 (simd/x86.rs), for NEON
-//! (simd/neon.rs), for one lane (simd/scalar.rs), and for two vectors at a time (simd/pair.rs). cpu/vector.rs gives its
-//! vectors operators.
+//! (simd/neon.rs), for WebAssembly's SIMD128 (simd/wasm.rs), for one lane (simd/scalar.rs), and for two vectors at a
+//! time (simd/pair.rs). cpu/vector.rs gives its vectors operators.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pair;
 mod scalar;
 // processors of other kinds have `Scalar` only
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use pair::Pair;
 pub(crate) use scalar::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use wasm::Simd128;
 
 /// A vector unit. It works on `LANES` 32-bit words at a time, taken as integers (unsigned, wrapping) or as f32 (each
 /// operation rounded once, never fused).
@@ -119,7 +123,13 @@ pub(crate) enum Unit {
     // it reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     Neon(pulp::aarch64::Neon),
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
     /// None that this crate knows.
+    #[cfg_attr(
+        all(target_arch = "wasm32", target_feature = "simd128"),
+        expect(dead_code, reason = "a module with SIMD128 runs nowhere without it")
+    )]
     Plain,
 }
 
@@ -139,7 +149,12 @@ impl Unit {
         if let Some(simd) = pulp::aarch64::Neon::try_new() {
             return Self::Neon(simd);
         }
-        Self::Plain
+        // a module is compiled for vectors or without them, and an engine that lacks them refuses it
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let last = Self::Simd128(Simd128);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        let last = Self::Plain;
+        last
     }
 }
 
@@ -224,6 +239,8 @@ mod tests {
         check(Pair(Scalar), "two lanes");
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         check(Pair(pulp::aarch64::Neon::try_new().expect("64-bit ARM has NEON")), "NEON");
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        check(Pair(Simd128), "SIMD128");
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(simd) = pulp::x86::V3::try_new() {
