@@ -93,8 +93,13 @@ pub(crate) trait Simd: Copy {
     fn load_u64s(self, numbers: &[u64]) -> Self::U64s;
     /// 0 in every lane.
     fn zero(self) -> Self::U64s;
-    /// The products of the low words with one word.
-    fn mul_low(self, a: Self::U64s, b: u32) -> Self::U64s;
+    /// A vector that `mul_low` takes many times as its factor `b`. The unit may hide from the compiler what it is.
+    #[inline(always)]
+    fn factor(self, word: u32) -> Self::Vector {
+        self.splat(word)
+    }
+    /// The products of the low words with a word that is in every lane of `b`.
+    fn mul_low(self, a: Self::U64s, b: Self::Vector) -> Self::U64s;
     /// The low words, xor `word`, xor the high words of `b`. `word` is in every lane of its vector. The high words of
     /// the result are undefined: units may leave there what is cheapest.
     fn xor_high(self, a: Self::U64s, word: Self::Vector, b: Self::U64s) -> Self::U64s;
@@ -199,7 +204,7 @@ mod tests {
     fn results<U: Simd>(simd: U, a: &[u32], b: &[u32]) -> Vec<Vec<u32>> {
         let wide: Vec<u64> = a.iter().zip(b).map(|(&a, &b)| u64::from(b) << 32 | u64::from(a)).collect();
         let wide = simd.load_u64s(&wide);
-        let product = simd.mul_low(wide, 0xd251_1f53);
+        let product = simd.mul_low(wide, simd.factor(0xd251_1f53));
         let (a, b) = (vector(simd, a), vector(simd, b));
         let [one, two] = [1.0_f32, 2.0].map(|value| simd.splat(value.to_bits()));
         let chosen = |mask| simd.select(mask, one, two);
