@@ -2,6 +2,7 @@
 //!
 //! The layout is NEON's: `U64s` is the low words in one vector and the high words in another, in counting order. A
 //! multiplication is two instructions of two lanes each, and two that collect the low words and the high words.
+//! Two vectors at a time are a tenth to a fifth faster than one, in V8 on x86-64.
 //!
 //! WebAssembly rounds each f32 operation once, to nearest, ties to even, and keeps subnormal numbers. Relaxed SIMD, whose
 //! results depend on the processor, is not used.
@@ -41,6 +42,7 @@ macro_rules! shift_ops {
 
 impl Simd for Simd128 {
     const LANES: usize = 4;
+    // work that is kept in place takes registers: normals run at 0.6 of the rate in V8 on x86-64, with 16 of them
     const INTERLEAVES: bool = false;
     type Vector = v128;
     type Mask = v128;
