@@ -1,6 +1,9 @@
 //! Fills on the CPU: the same bits as on every GPU, on every core.
 //!
 //! [`fill`] and [`tensor`] fill elements, [`fill_bytes`] bytes of a dtype, and [`Filler`] a tensor piece by piece.
+//!
+//! The vector unit is the widest that the processor has: AVX-512, AVX2 or NEON. WebAssembly has vectors where the crate is
+//! compiled with `-C target-feature=+simd128`.
 
 // `fill` checks a fill and hands its bytes to cpu/fill.rs, which cuts them into chunks for the threads, and these into
 // groups of blocks. cpu/blocks.rs loops over the vectors of a group: cpu/philox.rs makes the words, cpu/sampler.rs turns

@@ -11,6 +11,8 @@ use super::dtype::{block_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
 use super::sampler::{WithTails, centre_values, sample, tail_value};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::simd::Simd128;
 use super::simd::{Pair, Scalar, Simd, Unit};
 use super::vector::{Words, lane};
 use crate::bits::words;
@@ -46,6 +48,8 @@ pub(super) fn strip_blocks() -> usize {
         Unit::Avx2(_) => strip_of::<Pair<V3>>(),
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         Unit::Neon(_) => strip_of::<Pair<Neon>>(),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Unit::Simd128(_) => strip_of::<Pair<Simd128>>(),
         Unit::Plain => strip_of::<Scalar>(),
     }
 }
@@ -118,6 +122,9 @@ impl Blocks<'_> {
             Unit::Avx2(simd) => simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out }),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Unit::Neon(simd) => simd.vectorize(Vectorized { simd: Pair(simd), blocks: self, out }),
+            // the whole module is compiled for it
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Unit::Simd128(simd) => self.each_kind(Pair(simd), out),
             Unit::Plain => self.each_kind(Scalar, out),
         }
     }

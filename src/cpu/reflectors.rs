@@ -299,6 +299,8 @@ fn on_widest(task: impl Task) {
         Unit::Avx2(simd) => simd.vectorize(Vectorized::<_, _, 4>(Pair(simd), task)),
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         Unit::Neon(simd) => simd.vectorize(Vectorized::<_, _, 4>(Pair(Pair(simd)), task)),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Unit::Simd128(simd) => task.run::<_, 4>(Pair(Pair(simd))),
         Unit::Plain => task.run::<_, 4>(Pair(Pair(Pair(Pair(Scalar))))),
     }
 }

@@ -1,17 +1,21 @@
 //! The operations of a vector unit. [`Simd`] is implemented for AVX-512 and AVX2 (simd/x86.rs), for NEON
-//! (simd/neon.rs), for one lane (simd/scalar.rs), and for two vectors at a time (simd/pair.rs). cpu/vector.rs gives its
-//! vectors operators.
+//! (simd/neon.rs), for WebAssembly's SIMD128 (simd/wasm.rs), for one lane (simd/scalar.rs), and for two vectors at a
+//! time (simd/pair.rs). cpu/vector.rs gives its vectors operators.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pair;
 mod scalar;
 // processors of other kinds have `Scalar` only
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use pair::Pair;
 pub(crate) use scalar::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use wasm::Simd128;
 
 /// A vector unit. It works on `LANES` 32-bit words at a time, taken as integers (unsigned, wrapping) or as f32 (each
 /// operation rounded once, never fused).
@@ -89,8 +93,13 @@ pub(crate) trait Simd: Copy {
     fn load_u64s(self, numbers: &[u64]) -> Self::U64s;
     /// 0 in every lane.
     fn zero(self) -> Self::U64s;
-    /// The products of the low words with one word.
-    fn mul_low(self, a: Self::U64s, b: u32) -> Self::U64s;
+    /// A vector that `mul_low` takes many times as its factor `b`. The unit may hide from the compiler what it is.
+    #[inline(always)]
+    fn factor(self, word: u32) -> Self::Vector {
+        self.splat(word)
+    }
+    /// The products of the low words with a word that is in every lane of `b`.
+    fn mul_low(self, a: Self::U64s, b: Self::Vector) -> Self::U64s;
     /// The low words, xor `word`, xor the high words of `b`. `word` is in every lane of its vector. The high words of
     /// the result are undefined: units may leave there what is cheapest.
     fn xor_high(self, a: Self::U64s, word: Self::Vector, b: Self::U64s) -> Self::U64s;
@@ -119,7 +128,13 @@ pub(crate) enum Unit {
     // it reinterprets words as halves of 64-bit words, whose order is another on big-endian processors
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     Neon(pulp::aarch64::Neon),
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
     /// None that this crate knows.
+    #[cfg_attr(
+        all(target_arch = "wasm32", target_feature = "simd128"),
+        expect(dead_code, reason = "a module with SIMD128 runs nowhere without it")
+    )]
     Plain,
 }
 
@@ -139,7 +154,12 @@ impl Unit {
         if let Some(simd) = pulp::aarch64::Neon::try_new() {
             return Self::Neon(simd);
         }
-        Self::Plain
+        // a module is compiled for vectors or without them, and an engine that lacks them refuses it
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let last = Self::Simd128(Simd128);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        let last = Self::Plain;
+        last
     }
 }
 
@@ -184,7 +204,7 @@ mod tests {
     fn results<U: Simd>(simd: U, a: &[u32], b: &[u32]) -> Vec<Vec<u32>> {
         let wide: Vec<u64> = a.iter().zip(b).map(|(&a, &b)| u64::from(b) << 32 | u64::from(a)).collect();
         let wide = simd.load_u64s(&wide);
-        let product = simd.mul_low(wide, 0xd251_1f53);
+        let product = simd.mul_low(wide, simd.factor(0xd251_1f53));
         let (a, b) = (vector(simd, a), vector(simd, b));
         let [one, two] = [1.0_f32, 2.0].map(|value| simd.splat(value.to_bits()));
         let chosen = |mask| simd.select(mask, one, two);
@@ -224,6 +244,8 @@ mod tests {
         check(Pair(Scalar), "two lanes");
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         check(Pair(pulp::aarch64::Neon::try_new().expect("64-bit ARM has NEON")), "NEON");
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        check(Pair(Simd128), "SIMD128");
         #[cfg(target_arch = "x86_64")]
         {
             if let Some(simd) = pulp::x86::V3::try_new() {

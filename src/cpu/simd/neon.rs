@@ -142,8 +142,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn mul_low(self, [low, _]: [uint32x4_t; 2], b: u32) -> [uint32x4_t; 2] {
-        let (simd, b) = (self.neon, self.splat(b));
+    fn mul_low(self, [low, _]: [uint32x4_t; 2], b: uint32x4_t) -> [uint32x4_t; 2] {
+        let simd = self.neon;
         unzip(self, simd.vmull_u32(simd.vget_low_u32(low), simd.vget_low_u32(b)), simd.vmull_high_u32(low, b))
     }
 

@@ -43,7 +43,7 @@ impl<U: Simd> Simd for Pair<U> {
         below_f32(a: Vector, b: Vector) -> Mask,
         to_f32(a: Vector) -> Vector,
         to_f16(a: Vector) -> Vector,
-        mul_low(a: U64s; b) -> U64s,
+        mul_low(a: U64s, b: Vector) -> U64s,
         xor_high(a: U64s, word: Vector, b: U64s) -> U64s,
         high(a: U64s) -> U64s,
         narrow(a: U64s) -> Vector,
@@ -53,6 +53,12 @@ impl<U: Simd> Simd for Pair<U> {
     #[inline(always)]
     fn splat(self, word: u32) -> Self::Vector {
         [self.0.splat(word); 2]
+    }
+
+    #[inline(always)]
+    fn factor(self, word: u32) -> Self::Vector {
+        // one, not two: both vectors read the same register
+        [self.0.factor(word); 2]
     }
 
     #[inline(always)]

@@ -81,8 +81,8 @@ macro_rules! u64_ops {
         }
 
         #[inline(always)]
-        fn mul_low(self, [even, odd]: [$vector; 2], b: u32) -> [$vector; 2] {
-            let b = self.$splat_ext.$splat(b.into());
+        fn mul_low(self, [even, odd]: [$vector; 2], b: $vector) -> [$vector; 2] {
+            // the instruction reads the low word of each 64 bits
             [self.$ext.$mul(even, b), self.$ext.$mul(odd, b)]
         }
 
