@@ -1,217 +1,245 @@
-// The page: a form describes a tensor; the page shows its histogram and hashes and offers its file.
+// The page: a config or a recipe becomes a plan, the plan's files are filled on the GPU and written to the disk.
 
 import * as st from "../src/index.ts";
-import { draw } from "./histogram.ts";
-import { densityOf, statisticsOf, valuesOf } from "./statistics.ts";
-
-/** An initialiser of the form: its parameters with their default values, and the function that makes it. */
-interface Choice {
-  parameters: Record<string, string | string[]>;
-  make: (parameters: Record<string, string>) => st.Init;
-}
-
-const number = (name: string, text: string): number => {
-  const value = /^-?inf(inity)?$/i.test(text.trim()) ? (text.trim().startsWith("-") ? -Infinity : Infinity) : Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) {
-    throw new st.SeedTensorsError(`${name} must be a number, not ${JSON.stringify(text)}`);
-  }
-  return value;
-};
-const numbers = <T extends string>(values: Record<string, string>, ...names: T[]) =>
-  Object.fromEntries(names.map((name) => [name, number(name, values[name]!)])) as Record<T, number>;
-
-const modes = ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"];
-const laws = ["normal", "truncated_normal"];
-const gains = ["relu", "linear", "tanh", "selu", "leaky_relu 0.01"];
-const gainOf = (text = ""): st.Gain => (text.startsWith("leaky_relu") ? { leakyRelu: 0.01 } : (text as st.Gain));
-const modeOf = (text = "") => text as st.Mode;
-const lawOf = (text = "") => text as st.Distribution;
-
-const CHOICES: Record<string, Choice> = {
-  he_normal: {
-    parameters: { mode: modes, gain: gains, distribution: laws },
-    make: (p) => {
-      const gain = p["gain"] === "relu" ? {} : { gain: gainOf(p["gain"]) };
-      return st.heNormal({ mode: modeOf(p["mode"]), distribution: lawOf(p["distribution"]), ...gain });
-    },
-  },
-  he_uniform: {
-    parameters: { mode: modes, gain: gains },
-    make: (p) => st.heUniform({ mode: modeOf(p["mode"]), ...(p["gain"] === "relu" ? {} : { gain: gainOf(p["gain"]) }) }),
-  },
-  xavier_normal: {
-    parameters: { gain: "1", distribution: laws },
-    make: (p) => st.xavierNormal({ ...numbers(p, "gain"), distribution: lawOf(p["distribution"]) }),
-  },
-  xavier_uniform: { parameters: { gain: "1" }, make: (p) => st.xavierUniform(numbers(p, "gain")) },
-  lecun_normal: {
-    parameters: { distribution: laws },
-    make: (p) => st.lecunNormal({ distribution: lawOf(p["distribution"]) }),
-  },
-  lecun_uniform: { parameters: {}, make: () => st.lecunUniform() },
-  normal: {
-    parameters: { mean: "0", std: "0.02" },
-    make: (p) => {
-      const { mean, std } = numbers(p, "mean", "std");
-      return st.normal(mean, std);
-    },
-  },
-  truncated_normal: {
-    parameters: { mean: "0", std: "1", low: "-2", high: "2", bounds: ["absolute", "std"] },
-    make: (p) =>
-      st.truncatedNormal({ ...numbers(p, "mean", "std", "low", "high"), bounds: p["bounds"] as "absolute" | "std" }),
-  },
-  uniform: {
-    parameters: { low: "0", high: "1" },
-    make: (p) => {
-      const { low, high } = numbers(p, "low", "high");
-      return st.uniform(low, high);
-    },
-  },
-  constant: { parameters: { value: "1" }, make: (p) => st.constant(numbers(p, "value").value) },
-};
+import { Model, type PlannedFile, families, styles, writeFiles } from "../src/models.ts";
+import { downloads, folder, hasFolders } from "./output.ts";
+import { picture } from "./picture.ts";
+import { PRESETS } from "./presets.ts";
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const form = element<HTMLFormElement>("form");
-const button = form.querySelector("button")!;
+const text = element<HTMLTextAreaElement>("config");
+const fields = {
+  preset: element<HTMLSelectElement>("preset"),
+  seed: element<HTMLInputElement>("seed"),
+  style: element<HTMLSelectElement>("style"),
+  dtype: element<HTMLSelectElement>("dtype"),
+  size: element<HTMLInputElement>("size"),
+  replace: element<HTMLInputElement>("replace"),
+};
+const buttons = { make: element<HTMLButtonElement>("make"), cancel: element<HTMLButtonElement>("cancel") };
+const tensors = element<HTMLSelectElement>("tensor");
 
-function fieldOf(name: string, value: string | string[]): HTMLLabelElement {
-  const label = document.createElement("label");
-  const field = document.createElement(typeof value === "string" ? "input" : "select");
-  field.name = `init.${name}`;
-  if (field instanceof HTMLInputElement) {
-    field.value = value as string;
-    field.autocomplete = "off";
-  } else {
-    field.append(...(value as string[]).map((option) => new Option(option)));
-  }
-  label.append(name, field);
-  return label;
+let backend: st.Gpu | st.Cpu | undefined;
+let model: Model | undefined;
+let files: PlannedFile[] = [];
+let working: AbortController | undefined;
+
+const count = (value: number) => value.toLocaleString("en");
+const sized = (bytes: number) => {
+  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 0), 4);
+  return power === 0 ? `${bytes} bytes` : `${(bytes / 1000 ** power).toPrecision(3)} ${["", "kB", "MB", "GB", "TB"][power]}`;
+};
+const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+function show(id: string, message: string | undefined): void {
+  element(id).textContent = message ?? "";
+  element(id).hidden = message === undefined;
 }
 
-function showParameters(): void {
-  const { parameters } = CHOICES[new FormData(form).get("init") as string]!;
-  element("parameters").replaceChildren(...Object.entries(parameters).map(([name, value]) => fieldOf(name, value)));
-}
-
-const list = (what: string, text: string): number[] =>
-  text.trim() === "" ? [] : text.split(/[,\s×x]+/).filter(Boolean).map((part) => number(what, part));
-
-/** The tensor of the form, and its seed. */
-function read(): { tensor: st.Tensor; seed: bigint } {
-  const fields = Object.fromEntries([...new FormData(form)].map(([key, value]) => [key, String(value)]));
-  if (!/^\d+$/.test(fields["seed"]!.trim())) {
-    throw new st.SeedTensorsError(`a seed is a whole number from 0 to 2^64 - 1, not ${JSON.stringify(fields["seed"])}`);
-  }
-  const seed = BigInt(fields["seed"]!.trim());
-  const parameters = Object.entries(fields).filter(([key]) => key.startsWith("init."));
-  const given = Object.fromEntries(parameters.map(([key, value]) => [key.slice("init.".length), value]));
-  const init = CHOICES[fields["init"]!]!.make(given);
-  const shape = new st.Shape(list("a dimension", fields["shape"]!), {
-    layout: fields["layout"] as st.Layout,
-    groups: number("groups", fields["groups"]!),
-  });
-  const [start, extent] = [list("a start", fields["start"]!), list("an extent", fields["extent"]!)];
-  const shard = start.length || extent.length ? shape.shard(start, extent) : undefined;
-  const tensor = { name: fields["name"]!, shape, dtype: fields["dtype"] as st.Dtype, init, shard };
-  return { tensor, seed };
-}
-
-const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const sha256 = async (data: BufferSource) => hex(await crypto.subtle.digest("SHA-256", data));
-
-async function fill(gpu: st.Gpu): Promise<void> {
-  const { tensor, seed } = read();
-  const { dtype, shard } = tensor;
-  const whole = new st.Fill(new st.Key(seed).named(tensor.name), tensor.init, tensor.shape);
-  const what = shard ? whole.shard(shard) : whole;
-  const { sampler, elements: count } = what;
-  if (count === 0) {
-    throw new st.SeedTensorsError("a tensor without elements has nothing to draw: its shape must have no 0");
-  }
-  const header = st.headerOf(tensor, seed);
-  const buffer = await gpu.tensor(what, dtype);
-  await gpu.device.queue.onSubmittedWorkDone();
-
-  // fill once more for the time, with the buffer allocated and the pipeline compiled
-  const encoder = gpu.device.createCommandEncoder();
-  gpu.fill(encoder, what, { buffer, dtype });
-  const begin = performance.now();
-  gpu.device.queue.submit([encoder.finish()]);
-  await gpu.device.queue.onSubmittedWorkDone();
-  const seconds = (performance.now() - begin) / 1000;
-
-  const bytes = (await gpu.read(buffer)).slice(0, count * st.sizeOf(dtype));
-  buffer.destroy();
-  const values = valuesOf(bytes, dtype);
-  const { mean, std, min, max } = statisticsOf(values);
-  const file = new Blob([header, bytes]);
-  const rate = (per: number, unit: string) => `${(per / seconds / 1e6).toPrecision(3)} ${unit}`;
-  const facts: [string, string][] = [
-    ["elements", `${count.toLocaleString("en")} of ${dtype}, ${bytes.byteLength.toLocaleString("en")} bytes`],
-    ["time of the fill", `${(seconds * 1000).toFixed(2)} ms: ${rate(count, "M elements/s")}, ${rate(bytes.byteLength, "MB/s")}`],
-    ["mean, std", `${mean.toPrecision(6)}, ${std.toPrecision(6)}`],
-    ["least, greatest", `${min.toPrecision(8)}, ${max.toPrecision(8)}`],
-    ["sampler", JSON.stringify(sampler, (_, value) => (Math.abs(value) === Infinity ? String(value) : value))],
-    ["SHA-256 of the values", await sha256(bytes)],
-    ["SHA-256 of the file", await sha256(await file.arrayBuffer())],
-  ];
-  element("facts").replaceChildren(
-    ...facts.flatMap(([term, text]) => {
+/** Shows pairs of terms and texts as a list. */
+function list(id: string, pairs: [string, string][]): void {
+  element(id).replaceChildren(
+    ...pairs.flatMap(([term, text]) => {
       const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-      [dt.textContent, dd.textContent] = [term, text];
-      dd.dataset["fact"] = term;
+      [dt.textContent, dd.textContent, dd.dataset["fact"]] = [term, text, term];
       return [dt, dd];
     }),
   );
-  const download = element<HTMLAnchorElement>("download");
-  URL.revokeObjectURL(download.href);
-  download.href = URL.createObjectURL(file);
-  download.download = "tensor.safetensors";
-  download.textContent = `Download tensor.safetensors (${file.size.toLocaleString("en")} bytes)`;
-  element("recipe").textContent = st.recipeOf(tensor);
-  element("command").textContent =
-    `seedtensors init tensor.toml --seed ${seed} --out tensor.safetensors && sha256sum tensor.safetensors`;
-  element("result").hidden = false;
-  draw(element<HTMLCanvasElement>("histogram"), values, dtype, [min, max], densityOf(sampler));
 }
 
-/** Runs one fill at a time, and shows its error. */
-async function run(gpu: st.Gpu): Promise<void> {
-  const error = element("error");
-  button.disabled = true;
-  try {
-    await fill(gpu);
-    error.hidden = true;
-  } catch (thrown) {
-    element("result").hidden = true;
-    error.hidden = false;
-    error.textContent = thrown instanceof Error ? thrown.message : String(thrown);
-  } finally {
-    button.disabled = false;
+/** The whole number of a field. */
+function whole(what: string, text: string, unit = 1n): bigint {
+  if (!/^\s*\d+\s*$/.test(text)) {
+    throw new st.SeedTensorsError(`${what} is a whole number, not ${JSON.stringify(text)}`);
   }
+  return BigInt(text.trim()) * unit;
+}
+
+/** The plan of what the form says. A config is JSON, everything else a recipe in TOML. */
+function plan(): Model {
+  const seed = new st.Key(whole("a seed", fields.seed.value)).seed;
+  const maxShardSize = whole("the size of a file in MB", fields.size.value, 1_000_000n);
+  const dtype = fields.dtype.value || null;
+  const isConfig = text.value.trimStart().startsWith("{");
+  fields.style.disabled = !isConfig;
+  return isConfig
+    ? Model.fromConfig(text.value, { seed, dtype, maxShardSize, style: fields.style.value })
+    : Model.fromRecipe(text.value, { seed, dtype, maxShardSize });
+}
+
+/** The command that writes the same files. */
+function command(): string {
+  const isConfig = !fields.style.disabled;
+  const options = [
+    isConfig ? "--config config.json" : "recipe.toml",
+    `--seed ${fields.seed.value.trim()}`,
+    ...(isConfig && fields.style.value !== "hf" ? [`--style ${fields.style.value}`] : []),
+    ...(fields.dtype.value ? [`--dtype ${fields.dtype.value}`] : []),
+    ...(fields.size.value.trim() === "5000" ? [] : [`--max-shard-size ${fields.size.value.trim()}MB`]),
+    "--out model",
+  ];
+  return `seedtensors init ${options.join(" ")}`;
+}
+
+/** Makes the plan anew and shows it. */
+async function replan(): Promise<void> {
+  model?.free();
+  [model, files] = [undefined, []];
+  let error: string | undefined;
+  try {
+    model = plan();
+    files = model.files();
+  } catch (thrown) {
+    error = sentence(thrown);
+  }
+  show("error", error);
+  element("plan").hidden = !model;
+  buttons.make.disabled = !model || !backend;
+  if (!model) {
+    return;
+  }
+  const all = files.flatMap((file) => file.tensors);
+  list("facts", [
+    ["tensors", count(all.length)],
+    ["parameters", count(model.parameters)],
+    ["bytes", `${count(files.reduce((sum, file) => sum + file.bytes, 0))} in ${files.length} ${files.length === 1 ? "file" : "files"}`],
+  ]);
+  element("command").textContent = command();
+  const chosen = tensors.value;
+  tensors.replaceChildren(...all.map(({ name, shape, dtype }) => new Option(`${name} [${shape.join(", ")}] ${dtype}`, name)));
+  const first = all.find(({ fill, init }) => fill && !/zeros|ones/.test(init)) ?? all[0];
+  tensors.value = all.some(({ name }) => name === chosen) ? chosen : (first?.name ?? "");
+  await drawTensor();
+}
+
+/** Draws the chosen tensor. */
+async function drawTensor(): Promise<void> {
+  const tensor = files.flatMap((file) => file.tensors).find(({ name }) => name === tensors.value);
+  if (!tensor || !backend) {
+    return;
+  }
+  try {
+    const facts = await picture(backend, element<HTMLCanvasElement>("histogram"), tensor);
+    element("histogram").hidden = !facts;
+    list("values", facts ?? [["initialiser", `${tensor.init}${tensor.function ? `, then ${tensor.function}` : ""}`]]);
+    show("drawing", undefined);
+  } catch (thrown) {
+    show("drawing", sentence(thrown));
+  }
+}
+
+/** The sentence for the end of the work. */
+function endOf(thrown: unknown): string {
+  const name = thrown instanceof DOMException ? thrown.name : "";
+  if (name === "AbortError") {
+    return "Cancelled. Files that were whole before are kept, the one that was being written is not.";
+  }
+  if (name === "QuotaExceededError") {
+    return `The disk is full: ${sentence(thrown)} Files that were whole before are kept, the one that was being written is not.`;
+  }
+  return sentence(thrown);
+}
+
+/** Writes the files of the plan. */
+async function make(): Promise<void> {
+  if (!model || !backend || working) {
+    return;
+  }
+  show("done", undefined);
+  show("failed", undefined);
+  working = new AbortController();
+  const bar = element<HTMLProgressElement>("bar");
+  const begin = performance.now();
+  try {
+    // the browser asks for a folder in an event of the user's alone
+    const create = hasFolders() ? await folder(fields.replace.checked) : downloads;
+    buttons.make.disabled = true;
+    buttons.cancel.hidden = element("work").hidden = false;
+    form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
+    const written = await writeFiles(model, backend, create, {
+      signal: working.signal,
+      onProgress(done, all) {
+        bar.value = done / all;
+        element("progress").textContent = `${sized(done)} of ${sized(all)}`;
+      },
+    });
+    const seconds = (performance.now() - begin) / 1000;
+    const bytes = written.reduce((sum, file) => sum + file.bytes, 0);
+    show("done", `Done: ${written.length} files, ${sized(bytes)} in ${seconds.toFixed(1)} s, ${sized(bytes / seconds)}/s.`);
+    element("hashes").textContent = written.map(({ name, sha256 }) => `${sha256}  ${name}`).join("\n");
+    element("written").hidden = false;
+  } catch (thrown) {
+    show("failed", endOf(thrown));
+  } finally {
+    working = undefined;
+    buttons.cancel.hidden = element("work").hidden = true;
+    form.querySelectorAll("fieldset").forEach((set) => (set.disabled = false));
+    buttons.make.disabled = !model;
+  }
+}
+
+/** Takes a file that was dropped or chosen. */
+async function take(file: File | undefined): Promise<void> {
+  // as the command: a config or a recipe has at most 64 MiB
+  if (file && file.size > 2 ** 26) {
+    show("error", `a config or a recipe has at most ${2 ** 26} bytes, not ${file.size}`);
+  } else if (file) {
+    text.value = await file.text();
+    fields.preset.value = "";
+    await replan();
+  }
+}
+
+function listen(): void {
+  let timer = 0;
+  form.addEventListener("input", ({ target }) => {
+    if (target === tensors || target === fields.replace) {
+      return;
+    }
+    if (target === fields.preset && fields.preset.value) {
+      text.value = JSON.stringify(PRESETS[fields.preset.value], null, 2);
+    } else if (target === text) {
+      fields.preset.value = "";
+    }
+    clearTimeout(timer);
+    timer = window.setTimeout(() => void replan(), 200);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void make();
+  });
+  tensors.addEventListener("change", () => void drawTensor());
+  buttons.cancel.addEventListener("click", () => working?.abort());
+  element<HTMLInputElement>("file").addEventListener("change", ({ target }) => void take((target as HTMLInputElement).files?.[0]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    void take(event.dataTransfer?.files[0]);
+  });
 }
 
 async function main(): Promise<void> {
-  const select = form.elements.namedItem("init") as HTMLSelectElement;
-  select.append(...Object.keys(CHOICES).map((name) => new Option(name)));
-  select.addEventListener("change", showParameters);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  showParameters();
-  let gpu: st.Gpu;
-  try {
-    gpu = await st.Gpu.open();
-  } catch (thrown) {
-    element("device").hidden = true;
+  fields.preset.append(...Object.keys(PRESETS).map((name) => new Option(name)));
+  fields.style.append(...styles().map(({ name, about }) => new Option(`${name}: ${about.split(/[.;:]/)[0]}`, name)));
+  fields.style.value = "hf";
+  element("families").textContent = families().map(({ model_type }) => model_type).join(", ");
+  fields.preset.value = Object.keys(PRESETS)[0]!;
+  text.value = JSON.stringify(PRESETS[fields.preset.value], null, 2);
+  element("folders").hidden = !hasFolders();
+  listen();
+  await replan();
+  backend = await st.open();
+  if (backend.kind === "webgpu") {
+    const { vendor, architecture, description } = backend.device.adapterInfo;
+    const name = [vendor, architecture, description].filter(Boolean).join(" ") || "a device that does not say its name";
+    element("device").textContent = `On ${name}, checked: it gives the exact values.`;
+  } else {
+    element("device").textContent = "On the CPU, with the same bits.";
+    show("why", backend.reason);
     element("without").hidden = false;
-    element("why").textContent = thrown instanceof Error ? thrown.message : String(thrown);
-    return;
   }
-  const { vendor, architecture, description } = gpu.device.adapterInfo;
-  const name = [vendor, architecture, description].filter(Boolean).join(" ") || "a device that does not say its name";
-  element("device").textContent = `On ${name}, checked: it gives the exact values.`;
-  form.addEventListener("submit", () => void run(gpu));
-  await run(gpu);
+  await replan();
 }
 
 await main();

@@ -62,32 +62,31 @@ export function histogramOf(values: Float32Array, from: number, to: number, cell
   return counts;
 }
 
-/** The density of a sampler; undefined for a constant and for words. */
+/** The density of a sampler; undefined for a constant. */
 export function densityOf(sampler: Sampler): ((x: number) => number) | undefined {
-  switch (sampler.kind) {
-    case "uniform": {
-      const { low, high } = sampler;
-      return low < high ? (x) => (x >= low && x < high ? 1 / (high - low) : 0) : undefined;
-    }
-    case "normal":
-      return sampler.std > 0 ? (x) => bell((x - sampler.mean) / sampler.std) / sampler.std : undefined;
-    case "truncated_normal": {
-      const { mean, std, low, high } = sampler;
-      // Simpson's rule, over the part of the window within 40 std
-      const [a, b] = [Math.max((low - mean) / std, -40), Math.min((high - mean) / std, 40)];
-      const peak = bell(Math.min(Math.max(0, a), b));
-      const steps = 20_000;
-      let mass = 0;
-      for (let i = 0; i <= steps; i++) {
-        const weight = i === 0 || i === steps ? 1 : i % 2 ? 4 : 2;
-        mass += weight * (bell(a + ((b - a) * i) / steps) / peak);
-      }
-      mass *= (b - a) / (3 * steps);
-      return (x) => (x >= low && x <= high ? bell((x - mean) / std) / peak / mass / std : 0);
-    }
-    default:
-      return undefined;
+  if ("uniform" in sampler) {
+    const { low, high } = sampler.uniform;
+    return low < high ? (x) => (x >= low && x < high ? 1 / (high - low) : 0) : undefined;
   }
+  if ("normal" in sampler) {
+    const { mean, std } = sampler.normal;
+    return std > 0 ? (x) => bell((x - mean) / std) / std : undefined;
+  }
+  if ("truncated_normal" in sampler) {
+    const { mean, std, low, high } = sampler.truncated_normal;
+    // Simpson's rule, over the part of the window within 40 std
+    const [a, b] = [Math.max((low - mean) / std, -40), Math.min((high - mean) / std, 40)];
+    const peak = bell(Math.min(Math.max(0, a), b));
+    const steps = 20_000;
+    let mass = 0;
+    for (let i = 0; i <= steps; i++) {
+      const weight = i === 0 || i === steps ? 1 : i % 2 ? 4 : 2;
+      mass += weight * (bell(a + ((b - a) * i) / steps) / peak);
+    }
+    mass *= (b - a) / (3 * steps);
+    return (x) => (x >= low && x <= high ? bell((x - mean) / std) / peak / mass / std : 0);
+  }
+  return undefined;
 }
 
 function bell(x: number): number {

@@ -1,0 +1,151 @@
+/**
+ * Whole models: a config.json or a recipe becomes safetensors files, equal to those of the command to the byte. A second
+ * module, because its WebAssembly holds the templates of all model families.
+ *
+ * @packageDocumentation
+ */
+
+import module from "../wasm/models/module.js";
+import { type Model, type PlannedFile, type PlannedTensor, initSync } from "../wasm/models/seedtensors_web_models.js";
+import { type Cpu, type Dtype, Fill, type FillData, type Gpu, Sha256 } from "./index.ts";
+import { instantiate } from "./instantiate.ts";
+
+initSync({ module: await instantiate(module) });
+
+export * from "../wasm/models/seedtensors_web_models.js";
+
+/** The most bytes that are filled at a time. */
+const PIECE = 2 ** 24;
+
+/** A file that is being written. Nothing of it is seen under its name before `close`. */
+export interface Output {
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  close(): Promise<void>;
+  /** Drops what was written. */
+  abort(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Ends the work. The file that is being written is dropped, and `writeFiles` throws the signal's reason. */
+  signal?: AbortSignal;
+  /** Is told the bytes that were written so far, and those of all files. */
+  onProgress?: (written: number, all: number) => void;
+}
+
+/** A file that was written. */
+export interface Written {
+  name: string;
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * Writes the files of a model, one after the other, and then its index and its config.json, if it has them.
+ *
+ * @param create begins a file of this name and size. It may refuse one by an error.
+ * @throws what `create` and its outputs throw, an abort's reason, and SeedTensorsError.
+ */
+export async function writeFiles(
+  model: Model,
+  backend: Gpu | Cpu,
+  create: (name: string, bytes: number) => Promise<Output>,
+  { signal, onProgress }: WriteOptions = {},
+): Promise<Written[]> {
+  const files = model.files();
+  const texts = textsOf(model);
+  const all = [...files, ...texts].reduce((sum, file) => sum + (typeof file.bytes === "number" ? file.bytes : file.bytes.length), 0);
+  const written: Written[] = [];
+  let done = 0;
+  const write = async (name: string, bytes: number, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>) => {
+    signal?.throwIfAborted();
+    const output = await create(name, bytes);
+    const hash = new Sha256();
+    try {
+      for await (const piece of pieces) {
+        signal?.throwIfAborted();
+        await output.write(piece);
+        hash.update(piece);
+        done += piece.length;
+        onProgress?.(done, all);
+      }
+      signal?.throwIfAborted();
+      await output.close();
+    } catch (error) {
+      // the first error is the one to tell
+      await output.abort().catch(() => undefined);
+      throw error;
+    }
+    written.push({ name, bytes, sha256: hash.hex() });
+  };
+  for (const [i, file] of files.entries()) {
+    await write(file.name, file.bytes, piecesOf(model, backend, i, file));
+  }
+  for (const { name, bytes } of texts) {
+    await write(name, bytes.length, one(bytes));
+  }
+  return written;
+}
+
+/** The small files beside the tensors. */
+function textsOf(model: Model): { name: string; bytes: Uint8Array<ArrayBuffer> }[] {
+  const [index, config] = [model.index(), model.config()];
+  const found = [index, config && { name: "config.json", bytes: config }].filter((file) => file !== null);
+  return found as { name: string; bytes: Uint8Array<ArrayBuffer> }[];
+}
+
+async function* one(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield bytes;
+}
+
+/** The bytes of a file, a piece at a time. The next piece is filled while one is written. */
+async function* piecesOf(
+  model: Model,
+  backend: Gpu | Cpu,
+  index: number,
+  file: PlannedFile,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let next: Promise<Uint8Array<ArrayBuffer>> = Promise.resolve(model.head(index) as Uint8Array<ArrayBuffer>);
+  for (const [i, tensor] of file.tensors.entries()) {
+    const size = tensor.bytes / Math.max(tensor.elements, 1);
+    // each part of a matrix would compute the vectors again
+    const most = isMatrix(tensor) ? tensor.elements : PIECE / size;
+    for (let start = 0; start < tensor.elements; start += most) {
+      const count = Math.min(most, tensor.elements - start);
+      const present = await next;
+      next = pieceOf(model, backend, [index, i], tensor, start, count);
+      // it is awaited below, unless the reader stops before
+      next.catch(() => undefined);
+      yield present;
+    }
+  }
+  yield await next;
+}
+
+/** The bytes of `count` elements of a tensor. */
+async function pieceOf(
+  model: Model,
+  backend: Gpu | Cpu,
+  [file, index]: [number, number],
+  { fill, padding: [first, end] }: PlannedTensor,
+  start: number,
+  count: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!fill) {
+    return model.bytes(file, index, start, count) as Uint8Array<ArrayBuffer>;
+  }
+  const bytes = await backend.bytes(fillOf(fill).range(start, start + count), fill.dtype);
+  const size = bytes.length / count;
+  const within = (element: number) => Math.min(Math.max(element - start, 0), count) * size;
+  bytes.fill(0, within(first), within(end));
+  return bytes;
+}
+
+/** The fill of a tensor of a plan, in the dtype that it names. */
+export function fillOf({ dtype: _, shard, ...fill }: NonNullable<PlannedTensor["fill"]> & { dtype: Dtype }): Fill {
+  return Fill.fromData({ ...fill, ...(shard && { shard }) } as FillData);
+}
+
+/** Whether a tensor's elements depend on one another. */
+function isMatrix({ init }: PlannedTensor): boolean {
+  return /orthogonal/.test(init);
+}
