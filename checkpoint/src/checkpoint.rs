@@ -7,7 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint_file::{BadFile, CheckpointFile};
-use crate::file_kind::{SNIFFED, file_kind, open_regular};
+use crate::file_kind::{SNIFFED, file_kind};
+use crate::open_regular::open_regular;
 use crate::format::{INDEX, SINGLE};
 use crate::index::{FoundIndex, first_of, weight_map};
 use crate::numbered_files::missing_numbers;

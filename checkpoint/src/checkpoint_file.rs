@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::file_kind::open_regular;
+use crate::open_regular::open_regular;
 use crate::header::Header;
 
 /// A file of a checkpoint.
