@@ -40,8 +40,7 @@ pub fn families() -> Array {
 #[must_use]
 #[wasm_bindgen(unchecked_return_type = "Style[]")]
 pub fn styles() -> Array {
-    let style = |style: seedtensors_checkpoint::Style| {
-        object([("name", style.name.into()), ("about", style.about.into())])
-    };
+    let style =
+        |style: seedtensors_checkpoint::Style| object([("name", style.name.into()), ("about", style.about.into())]);
     seedtensors_checkpoint::styles().map(style).collect()
 }

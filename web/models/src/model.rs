@@ -114,10 +114,7 @@ impl Model {
     /// # Errors
     ///
     /// An index of no file.
-    pub fn head(
-        &self,
-        #[wasm_bindgen(unchecked_param_type = "number")] file: &JsValue,
-    ) -> Result<Uint8Array, JsValue> {
+    pub fn head(&self, #[wasm_bindgen(unchecked_param_type = "number")] file: &JsValue) -> Result<Uint8Array, JsValue> {
         Ok(Uint8Array::new_from_slice(self.file(file)?.head()))
     }
 
