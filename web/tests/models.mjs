@@ -11,8 +11,8 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const target = resolve(root, process.env["CARGO_TARGET_DIR"] ?? "target");
-const { initSync, families, styles, Model } = await import(join(target, "web/seedtensors_web_models.js"));
-initSync({ module: readFileSync(join(target, "web/seedtensors_web_models_bg.wasm")) });
+const { initSync, families, styles, Model } = await import(join(target, "web-models/seedtensors_web_models.js"));
+initSync({ module: readFileSync(join(target, "web-models/seedtensors_web_models_bg.wasm")) });
 
 /** The small configs by which the templates are tested. */
 const records = join(root, "scripts/generate/families");
