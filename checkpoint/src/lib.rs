@@ -86,6 +86,7 @@ mod plan;
 mod plot;
 #[cfg(feature = "files")]
 mod positional_io;
+mod power;
 mod printable;
 mod recipe;
 mod record;

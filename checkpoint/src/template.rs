@@ -36,7 +36,8 @@ const LARGEST: usize = 64 << 20;
 ///   `" or null"` where a null is allowed. `"size or two"` gives a list of two. Of a list of names the first that is
 ///   there counts.
 /// - `architecture([names])`: the first of the configuration's `architectures`, which must be one of the names.
-/// - `sqrt(x)`, `ln(x)`, the natural logarithm, and `raise_exception(message)`.
+/// - `sqrt(x)`, `rsqrt(x)`, which is 1 / sqrt(x), `ln(x)`, the natural logarithm, and `raise_exception(message)`. These
+///   functions are the same on every machine; Jinja's `**` is the system's, whose last bit can differ.
 ///
 /// A template of unknown origin can use up the memory, or the stack, in spite of the limit of its steps: render it in
 /// a process of its own, with limits, as the command does. On wasm32 the stack is the calling thread's, and a panic of the

@@ -14,9 +14,13 @@ const target = resolve(root, process.env["CARGO_TARGET_DIR"] ?? "target");
 const { initSync, families, styles, Model } = await import(join(target, "web-models/seedtensors_web_models.js"));
 initSync({ module: readFileSync(join(target, "web-models/seedtensors_web_models_bg.wasm")) });
 
-/** The small configs by which the templates are tested. */
+/** The small configs by which the templates are tested, as text: JavaScript would write 1.0 as 1, which is no std. */
 const records = join(root, "scripts/generate/families");
-const small = (name) => JSON.parse(readFileSync(join(records, `${name}.json`), "utf8")).small;
+const smallText = (name) => {
+  const text = readFileSync(join(records, `${name}.json`), "utf8");
+  return text.slice(text.indexOf("{", 1), text.indexOf("\n }") + 3);
+};
+const small = (name) => JSON.parse(smallText(name));
 
 /** Calls `use` with a folder that is removed afterwards. */
 function inFolder(use) {
@@ -36,7 +40,7 @@ const commands = (given, ...options) =>
     const input = name.endsWith(".json") ? ["--config", join(folder, name)] : [join(folder, name)];
     const out = join(folder, "out");
     const all = ["init", ...input, "--seed", "42", "--device", "cpu", "--quiet", "--out", out, ...options];
-    execFileSync(join(target, "release/seedtensors"), all);
+    execFileSync(join(target, "release/seedtensors"), all, { stdio: "pipe" });
     return Object.fromEntries(readdirSync(out).map((name) => [name, readFileSync(join(out, name))]));
   });
 
@@ -49,13 +53,15 @@ function assembled(model, piece = 50_000) {
     file.set(model.head(f));
     let end = head_bytes;
     tensors.forEach(({ elements, offset, bytes, padding, fill, function: through, dtype }, t) => {
+      const size = bytes / (elements || 1);
       assert.equal(offset, end);
       end += bytes;
       for (let start = 0; start < elements; start += piece) {
         const count = Math.min(piece, elements - start);
-        file.set(model.bytes(f, t, start, count), offset + (bytes / elements) * start);
+        file.set(model.bytes(f, t, start, count), offset + size * start);
       }
-      assert(file.subarray(offset + (bytes / elements) * padding[0]).subarray(0, (bytes / elements) * (padding[1] - padding[0])).every((byte) => byte === 0));
+      const zeros = file.subarray(offset + size * padding[0], offset + size * padding[1]);
+      assert(zeros.every((byte) => byte === 0));
       assert.equal(fill === null, through !== null || dtype === "i64");
     });
     assert.equal(end, bytes);
@@ -92,7 +98,7 @@ dtype = "i64"
 init = { constant = { value = 7 } }
 [[tensor]]
 name = "matrix"
-shape = [120, 70]
+shape = [30, 20]
 dtype = "f16"
 init = "orthogonal"
 [[tensor]]
@@ -112,7 +118,7 @@ test("the small config of every family gives the command's files", () => {
   assert.deepEqual(names.sort(), families().map((family) => family.model_type).sort());
   const found = { function: 0, i64: 0, padding: 0 };
   for (const name of names) {
-    const json = JSON.stringify(small(name));
+    const json = smallText(name);
     const model = Model.fromConfig(json, { seed: 42n });
     assertEqualFiles(assembled(model), commands({ "config.json": json }));
     for (const { function: through, dtype, padding } of model.files()[0].tensors) {
@@ -225,12 +231,12 @@ test("bad inputs are refused with a sentence", () => {
 test("hostile inputs are refused, and the module works on", () => {
   const config = (change) => () => Model.fromConfig(JSON.stringify({ ...small("gpt2"), ...change }), { seed: 1n });
   const deep = (open, close) => open.repeat(100_000) + close.repeat(100_000);
-  refuses(() => Model.fromConfig(deep("[", "]"), { seed: 1n }), /recursion limit exceeded/);
+  refuses(() => Model.fromConfig(`{"a":${deep("[", "]")}}`, { seed: 1n }), /recursion limit exceeded/);
   refuses(() => Model.fromConfig(`{"a":${deep('{"a":', "}")}}`, { seed: 1n }), /recursion limit exceeded/);
   refuses(() => Model.fromRecipe(`a = ${deep("[", "]")}`, { seed: 1n }), /./);
   refuses(() => Model.fromRecipe(`a = ${deep("{a = ", "}")}`, { seed: 1n }), /./);
   refuses(() => Model.fromRecipe(`${"a.".repeat(100_000)}a = 1`, { seed: 1n }), /./);
-  refuses(config({ n_layer: 2 ** 40 }), /takes too long|longer than|too large|range/);
+  refuses(config({ n_layer: 2 ** 40 }), /cannot convert number/);
   refuses(config({ n_layer: 10_000_000 }), /takes too long|longer than/);
   refuses(config({ n_embd: 2 ** 50 }), /more than an integer can count|2\^53|64 bits/);
   refuses(config({ vocab_size: 2 ** 52 }), /2\^53/);
