@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint_file::{BadFile, CheckpointFile};
-use crate::file_kind::{SNIFFED, file_kind, open_regular};
+use crate::file_kind::{SNIFFED, file_kind};
 use crate::format::{INDEX, SINGLE};
 use crate::index::{FoundIndex, first_of, weight_map};
 use crate::numbered_files::missing_numbers;
+use crate::open_regular::open_regular;
 
 /// The most bytes of an index that are read. An entry has about 100 bytes, so 2.6 million tensors fit.
 const LARGEST_INDEX: u64 = 256 << 20;

@@ -8,6 +8,7 @@ use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
 use crate::config::{Config, Keys, architecture, refuse, typed};
 use crate::family::Family;
+use crate::power::inverse_sqrt;
 use crate::template_files::FILES;
 
 /// The most steps of a template. Kimi K2's size, 61 layers of 384 experts, takes less than 20 million.
@@ -45,6 +46,7 @@ pub(crate) fn environment(keys: &Arc<Keys>) -> Environment<'static> {
     // from memory alone: a template cannot read a file
     environment.set_loader(|name| Ok(FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())));
     environment.add_function("sqrt", |x: f64| x.sqrt());
+    environment.add_function("rsqrt", inverse_sqrt);
     environment.add_function("ln", |x: f64| libm::log(x));
     // a message about a key of a part begins with the part's name
     let path = keys.path.clone();

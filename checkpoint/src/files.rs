@@ -141,16 +141,8 @@ fn fill_file(
     let io = |source| WriteError::Io { path: plan.path(file), source };
     let out = part.file();
     // the part is empty, and `write_all_at` below does not use its position
-    { out }.write_all(&file.head).map_err(io)?;
+    { out }.write_all(file.head()).map_err(io)?;
     let values = Values { backend, seed: plan.seed, arithmetic: plan.arithmetic };
-    let mut at = file.head.len() as u64;
-    // the order in which `plan` laid the tensors out in the header: contiguous, from its end
-    let places = file.recipe.tensors.iter().map(|tensor| {
-        let offset = at;
-        // the plan has checked that the end of the file fits in 64 bits
-        at += tensor.elements() * tensor.dtype.size();
-        (tensor, offset)
-    });
     // relaxed: a thread that sees the flag late writes one more piece of a part that is dropped
     let stop = AtomicBool::new(false);
     let go_on = |progress: Progress<'_>| {
@@ -160,7 +152,7 @@ fn fill_file(
     };
     let flusher = Flusher { out, written: AtomicU64::new(0) };
     flusher.run(io, |flush| {
-        values.for_each(values.pieces(places), &|| go_on(Progress::Bytes(0)), |buffer, piece| {
+        values.for_each(values.pieces(file.tensors()), &|| go_on(Progress::Bytes(0)), |buffer, piece| {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }

@@ -81,7 +81,7 @@ pub struct PlannedFile {
     /// Its tensors.
     pub recipe: Recipe,
     /// Its header, with the header's own length before it.
-    pub(crate) head: Vec<u8>,
+    head: Vec<u8>,
 }
 
 /// Hugging Face's index of a sharded checkpoint.
@@ -107,6 +107,24 @@ impl PlannedFile {
     #[must_use]
     pub const fn values_bytes(&self) -> u64 {
         self.bytes - self.head.len() as u64
+    }
+
+    /// The bytes before the values: the length of the header, and the header.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Its tensors, in the order of the file, with the offset of each one's first byte in the file.
+    pub fn tensors(&self) -> impl Iterator<Item = (&Tensor, u64)> + Send {
+        // the order in which the header has them: contiguous, from its end
+        let mut at = self.head.len() as u64;
+        self.recipe.tensors.iter().map(move |tensor| {
+            let offset = at;
+            // the plan has checked that the end of the file fits in 64 bits
+            at += tensor.elements() * tensor.dtype.size();
+            (tensor, offset)
+        })
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn missing<'p>(
 
 /// Whether a file has this plan's header and length: it got its name when it was whole.
 fn is_whole(file: &PlannedFile, path: &Path) -> io::Result<bool> {
-    is_file_of(path, file.bytes, &file.head)
+    is_file_of(path, file.bytes, file.head())
 }
 
 /// Whether it is a regular file, not a pipe that would never end, of this length and with these bytes first.

@@ -14,6 +14,7 @@ use crate::render_error::{RenderError, plain};
 use crate::template_files::styles;
 
 /// The bytes of the stack on which a template is rendered. minijinja recurses once for each nested expression.
+#[cfg(not(target_arch = "wasm32"))]
 const STACK: usize = 16 << 20;
 /// The name of the thread on which templates are rendered. A panic there is an error of [`render`], so that a panic
 /// hook may ignore it.
@@ -35,10 +36,12 @@ const LARGEST: usize = 64 << 20;
 ///   `" or null"` where a null is allowed. `"size or two"` gives a list of two. Of a list of names the first that is
 ///   there counts.
 /// - `architecture([names])`: the first of the configuration's `architectures`, which must be one of the names.
-/// - `sqrt(x)`, `ln(x)`, the natural logarithm, and `raise_exception(message)`.
+/// - `sqrt(x)`, `rsqrt(x)`, which is 1 / sqrt(x), `ln(x)`, the natural logarithm, and `raise_exception(message)`. These
+///   functions are the same on every machine; Jinja's `**` is the system's, whose last bit can differ.
 ///
 /// A template of unknown origin can use up the memory, or the stack, in spite of the limit of its steps: render it in
-/// a process of its own, with limits, as the command does.
+/// a process of its own, with limits, as the command does. On wasm32 the stack is the calling thread's, and a panic of the
+/// engine ends the module.
 ///
 /// # Errors
 ///
@@ -58,7 +61,12 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
     if !known.contains(&style) {
         return Err(RenderError::Style { style: style.to_owned(), known });
     }
-    // on a thread of its own, so that the size of its stack is known, and a panic of the engine becomes an error
+    render_apart(config, style, template)
+}
+
+/// Renders on a thread of its own, so that the size of its stack is known, and a panic of the engine becomes an error.
+#[cfg(not(target_arch = "wasm32"))]
+fn render_apart(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(TEMPLATE_THREAD.to_owned()).stack_size(STACK);
         let rendering = thread.spawn_scoped(scope, || render_here(config, style, template));
@@ -66,6 +74,12 @@ pub fn render(config: &Config, style: &str, template: Option<(&str, &str)>) -> R
         // a panic of the engine; a hook may have skipped its message, see `TEMPLATE_THREAD`
         rendering.join().unwrap_or(Err(RenderError::Engine))
     })
+}
+
+/// Renders on the present thread: there are no others, and a panic ends the module.
+#[cfg(target_arch = "wasm32")]
+fn render_apart(config: &Config, style: &str, template: Option<(&str, &str)>) -> Result<String, RenderError> {
+    render_here(config, style, template)
 }
 
 /// Renders on the present thread.

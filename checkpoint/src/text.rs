@@ -18,6 +18,17 @@ impl fmt::Display for Recipe {
     }
 }
 
+impl Tensor {
+    /// Its initialiser as a recipe writes it: `"zeros"`, `{ normal = { mean = 0.0, std = 0.02 } }`.
+    ///
+    /// # Errors
+    ///
+    /// None of an initialiser that TOML can write, as every one of today is.
+    pub fn init_text(&self) -> Result<String, fmt::Error> {
+        init_text(&self.init)
+    }
+}
+
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[[tensor]]")?;
@@ -25,7 +36,7 @@ impl fmt::Display for Tensor {
         writeln!(f, "name = {}", Value::from(self.name.as_str()))?;
         writeln!(f, "shape = {:?}", self.shape.dims())?;
         writeln!(f, "dtype = \"{}\"", self.dtype)?;
-        writeln!(f, "init = {}", init_text(&self.init)?)?;
+        writeln!(f, "init = {}", self.init_text()?)?;
         if let Some(function) = self.function {
             writeln!(f, "function = \"{}\"", function.name())?;
         }

@@ -4,14 +4,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-use seedtensors::cpu::Filler;
-use seedtensors::{Arithmetic, Dtype, Error, Fill, Key, Result};
+use seedtensors::{Arithmetic, Error, Result};
 
 use crate::backend::Backend;
-use crate::elementwise::Elementwise;
-use crate::matrices::{is_large, while_asking, whole};
+use crate::interruptible::{is_large, while_asking};
+use crate::matrices::whole;
 use crate::recipe::Tensor;
-use crate::tensor_dtype::TensorDtype;
+use crate::tensor_bytes::TensorBytes;
 
 /// The bytes of a piece on the CPU: few enough to stay in a core's cache until they are written.
 const CPU_PIECE: u64 = 1 << 20;
@@ -52,43 +51,9 @@ pub(crate) struct Piece<'a> {
 #[derive(Clone)]
 enum Content {
     /// The tensor's fill, prepared once for all of its pieces.
-    Fill(Arc<Result<Prepared>>),
+    Fill(Arc<Result<TensorBytes>>),
     /// All bytes of the tensor, which were computed at once.
     Computed(Arc<Result<Vec<u8>>>),
-}
-
-/// A tensor's fill, with its parameters computed.
-#[expect(clippy::large_enum_variant, reason = "one for each tensor, behind an Arc")]
-enum Prepared {
-    /// Filled by the library.
-    Fill {
-        /// The fill of the elements that the file holds, for a GPU.
-        #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
-        fill: Fill,
-        /// The dtype of the elements.
-        #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU has its own"))]
-        dtype: Dtype,
-        /// The fill of the CPU: its coefficients are computed once for all pieces.
-        filler: Filler,
-    },
-    /// Computed element by element on the CPU.
-    Elementwise(Elementwise),
-}
-
-impl Prepared {
-    fn new(tensor: &Tensor, seed: u64, arithmetic: Arithmetic) -> Result<Self> {
-        // the key comes from the seed and the name alone, so that a shard has the same values in any file
-        let whole = Fill::new(Key::new(seed).named(&tensor.name), tensor.init, &tensor.shape)?;
-        let fill = match &tensor.shard {
-            Some(shard) => whole.shard(&tensor.shape.shard(&shard.start, &shard.extent)?)?,
-            None => whole,
-        };
-        let fill = fill.with_arithmetic(arithmetic);
-        Ok(match (tensor.dtype, tensor.function) {
-            (TensorDtype::Float(dtype), None) => Self::Fill { fill, dtype, filler: Filler::new(&fill, dtype)? },
-            _ => Self::Elementwise(Elementwise::new(tensor, &fill)?),
-        })
-    }
 }
 
 impl Piece<'_> {
@@ -114,7 +79,7 @@ impl Values<'_> {
         tensors.flat_map(move |(tensor, offset)| {
             let most = if whole(tensor) > 0 { u64::MAX } else { most / tensor.dtype.size() };
             // an error is kept in the piece, and returned when it is filled: this iterator cannot fail
-            let prepared = Prepared::new(tensor, seed, arithmetic);
+            let prepared = TensorBytes::new(tensor, seed, arithmetic);
             pieces(tensor, offset, most, is_large(tensor), Content::Fill(Arc::new(prepared)))
         })
     }
@@ -185,36 +150,28 @@ impl Values<'_> {
         // a matrix can be larger than the memory: an error, not an abort
         out.try_reserve_exact(bytes).map_err(|_| no_memory)?;
         out.resize(bytes, 0);
-        self.fill_range(tensor, &Prepared::new(tensor, self.seed, self.arithmetic)?, 0, &mut out)?;
+        self.fill_range(tensor, &TensorBytes::new(tensor, self.seed, self.arithmetic)?, 0, &mut out)?;
         Ok(out)
     }
 
     /// Fills `out` with a tensor's bytes from an element on.
-    fn fill_range(&self, tensor: &Tensor, prepared: &Prepared, start: u64, out: &mut [u8]) -> Result<()> {
-        let size = tensor.dtype.size();
-        match (self.backend, prepared) {
-            (_, Prepared::Elementwise(elementwise)) => elementwise.fill_bytes(start, out)?,
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "a GPU takes no matrices"))]
+    fn fill_range(&self, tensor: &Tensor, prepared: &TensorBytes, start: u64, out: &mut [u8]) -> Result<()> {
+        match self.backend {
             // an orthogonal matrix comes from the CPU: it is one piece, and may be larger than a GPU's memory
             #[cfg(feature = "gpu")]
-            (Backend::Gpu(gpu), Prepared::Fill { fill, dtype, .. }) if whole(tensor) == 0 => {
-                let fill = fill.range(start..start + out.len() as u64 / size)?;
-                let buffer = gpu.tensor(&fill, *dtype)?;
-                out.copy_from_slice(&gpu.read::<u8>(&buffer, 0, out.len() as u64)?);
-            }
-            (_, Prepared::Fill { filler, .. }) => filler.fill_bytes(start, out)?,
+            Backend::Gpu(gpu) if whole(tensor) == 0 => match prepared.as_fill() {
+                Some((fill, dtype)) => {
+                    let fill = fill.range(start..start + out.len() as u64 / dtype.size())?;
+                    let buffer = gpu.tensor(&fill, dtype)?;
+                    out.copy_from_slice(&gpu.read::<u8>(&buffer, 0, out.len() as u64)?);
+                    prepared.finish(start, out);
+                    Ok(())
+                }
+                None => prepared.fill(start, out),
+            },
+            _ => prepared.fill(start, out),
         }
-        // after the fill, whichever backend it ran on
-        let padding = tensor.padding_elements();
-        let within = |index: u64| (index.saturating_sub(start).saturating_mul(size)).min(out.len() as u64);
-        #[expect(clippy::cast_possible_truncation, reason = "within the slice")]
-        let padding = within(padding.start) as usize..within(padding.end) as usize;
-        out[padding].fill(0);
-        // the fill gives native bytes, a safetensors file has little-endian ones
-        if cfg!(target_endian = "big") {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 4")]
-            out.chunks_exact_mut(size as usize).for_each(<[u8]>::reverse);
-        }
-        Ok(())
     }
 }
 

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use seedtensors::Dtype;
-use seedtensors_checkpoint::{Checkpoint, DEFAULT_RULES, LikeError, Recipe, like, printable_toml, render};
+use seedtensors_checkpoint::{Checkpoint, ConfigFile, DEFAULT_RULES, LikeError, Recipe, like, printable_toml, render};
 
 use crate::args;
-use crate::config::ConfigFile;
 use crate::template::render_apart;
-use crate::{advice, input, print};
+use crate::{advice, config as configs, input, print};
 
 /// A recipe, its text, and the `config.json` that goes with it.
 pub(crate) struct Loaded {
@@ -62,11 +61,11 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     let rules = arguments.rules.as_deref().map_or(Ok(DEFAULT_RULES.to_owned()), input::read)?;
     // the config of a file, or of an index, is beside it
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
-    let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| ConfigFile::read(&path));
+    let beside = |name: &str| Some(folder.join(name)).filter(|path| path.is_file()).map(|path| configs::read(&path));
     let mut config = beside("config.json").transpose()?;
     // an adapter's, which its rules read
     let adapter = if config.is_none() { beside("adapter_config.json").transpose()? } else { None };
-    let known = config.as_ref().or(adapter.as_ref()).map(|file| &file.keys);
+    let known = config.as_ref().or(adapter.as_ref()).map(ConfigFile::keys);
     let made = like(&Checkpoint::open(path)?, &rules, known, arguments.dtype);
     let made = made.map_err(|error| match &error {
         LikeError::Unmatched(unmatched) => {
@@ -83,7 +82,7 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
     }
     if let Some(config) = &mut config {
         // `--set` is refused beside `--like`: the names and shapes come from the checkpoint
-        config.change(&[], arguments.dtype);
+        configs::change(config, &[], arguments.dtype);
     }
     let config = config.map(ConfigFile::into_bytes).transpose()?;
     Ok(Loaded { text: made.recipe.to_string(), recipe: made.recipe, config })
@@ -91,13 +90,13 @@ fn load_like(path: &Path, arguments: &args::Recipe) -> anyhow::Result<Loaded> {
 
 /// Renders a template. One of the user's own is rendered in a process of its own.
 fn load_template(arguments: &args::Recipe) -> anyhow::Result<Loaded> {
-    let given = arguments.config.as_deref().map(ConfigFile::read).transpose()?;
+    let given = arguments.config.as_deref().map(configs::read).transpose()?;
     let is_given = given.is_some();
-    let mut config = given.unwrap_or_else(ConfigFile::of_settings);
-    config.change(&arguments.set, arguments.dtype);
+    let mut config = given.unwrap_or_else(ConfigFile::default);
+    configs::change(&mut config, &arguments.set, arguments.dtype);
     let text = match &arguments.template {
-        Some(path) => render_apart(&config.keys, &arguments.style, &path.display().to_string(), &input::read(path)?)?,
-        None => render(&config.keys, &arguments.style, None).map_err(|error| anyhow!(advice::render(&error)))?,
+        Some(path) => render_apart(config.keys(), &arguments.style, &path.display().to_string(), &input::read(path)?)?,
+        None => render(config.keys(), &arguments.style, None).map_err(|error| anyhow!(advice::render(&error)))?,
     };
     // the dtype again: a template of the user's own may ignore the key of the config
     let recipe = parse("the rendered recipe", &text, arguments.dtype)?;

@@ -1,10 +1,6 @@
-// Compares the built package's tensors in a browser with the Rust library's, by their hashes, and tests the page.
+// Compares the built package's tensors in a browser with the Rust library's, by their hashes.
 
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { expect, test, type Page } from "@playwright/test";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -138,101 +134,4 @@ test("a device that computes wrongly is refused", async ({ page }) => {
     return st.Gpu.from(device).then(() => "taken", (error: Error) => error.message);
   }, PACKAGE);
   expect(message).toMatch(/^this device does not give the exact values of (uniform|normal|truncated_normal) in f32$/);
-});
-
-/** Fills in the form and waits for the result. */
-async function fillForm(page: Page, values: Record<string, string>): Promise<void> {
-  await expect(page.locator("button")).toBeEnabled();
-  for (const [name, value] of Object.entries(values)) {
-    const field = page.locator(`[name="${name}"]`);
-    if ((await field.evaluate((element) => element.tagName)) === "SELECT") {
-      await field.selectOption(value);
-    } else {
-      await field.fill(value);
-    }
-  }
-  await page.locator("button").click();
-  await expect(page.locator("button")).toBeEnabled();
-}
-
-test.describe("the page", () => {
-  const command = join(root, "target/release/seedtensors");
-  const cases: [string, Record<string, string>][] = [
-    ["as it opens", {}],
-    ["a truncated normal in bf16", { seed: "18446744073709551615", name: "model.layers.0/Ü", dtype: "bf16", init: "truncated_normal", "init.low": "0.5", "init.high": "inf" }],
-    ["decimals", { dtype: "f32", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "-0.04", "init.high": "0.1" }],
-    ["decimals in a narrow window", { dtype: "bf16", init: "truncated_normal", "init.mean": "0.001", "init.std": "0.02", "init.low": "0.01", "init.high": "0.0101" }],
-    ["a shard of a convolution in f16, of a name that is a number", { name: "42", shape: "64, 32, 3, 3", dtype: "f16", init: "xavier_uniform", "init.gain": "0.3", start: "1 0 0 0", extent: "62 32 3 3" }],
-  ];
-  for (const [what, values] of cases) {
-    test(`gives the command's file: ${what}`, async ({ page }, info) => {
-      await page.goto("/");
-      await expect(page.locator("#device")).toContainText("checked: it gives the exact values");
-      await page.locator("summary").click();
-      await fillForm(page, values);
-      await page.locator("summary").click();
-      await expect(page.locator("#error")).toBeHidden();
-      await expect(page.locator("#result")).toBeVisible();
-
-      const folder = mkdtempSync(join(tmpdir(), "seedtensors-"));
-      const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#download").click()]);
-      await download.saveAs(join(folder, "page.safetensors"));
-      const ours = readFileSync(join(folder, "page.safetensors"));
-
-      // run the command that the page shows, with the recipe that it shows
-      writeFileSync(join(folder, "tensor.toml"), (await page.locator("#recipe").textContent())!);
-      const line = (await page.locator("#command").textContent())!.replace(/^seedtensors/, command);
-      const sum = execFileSync("sh", ["-c", line], { cwd: folder, encoding: "utf8" }).split(" ")[0];
-      const theirs = readFileSync(join(folder, "tensor.safetensors"));
-      expect(ours.equals(theirs), "the bytes differ").toBe(true);
-      await expect(page.locator('[data-fact="SHA-256 of the file"]')).toHaveText(sum!);
-      const header = 8 + Number(theirs.readBigUInt64LE(0));
-      const values_ = createHash("sha256").update(theirs.subarray(header)).digest("hex");
-      await expect(page.locator('[data-fact="SHA-256 of the values"]')).toHaveText(values_);
-      execFileSync(command, ["verify", join(folder, "page.safetensors"), "--quiet"]);
-      await page.screenshot({ path: info.outputPath("page.png"), fullPage: true });
-    });
-  }
-
-  test("says what is wrong with what is typed, and goes on", async ({ page }) => {
-    await page.goto("/");
-    await page.locator("summary").click();
-    for (const [values, message] of [
-      [{ seed: "-1" }, 'a seed is a whole number from 0 to 2^64 - 1, not "-1"'],
-      [{ seed: "18446744073709551616" }, "a seed is a whole number from 0 to 2^64 - 1"],
-      [{ seed: "42", shape: "12" }, "fans need at least 2 dimensions, not shape [12]"],
-      [{ shape: "4, y" }, 'a dimension must be a number, not "y"'],
-      [{ shape: "4, 0" }, "a tensor without elements has nothing to draw"],
-      [{ shape: "1000000, 1000000" }, "a buffer of this device has at most"],
-      [{ shape: "4, 4", name: "../up" }, "must not lead out of a folder"],
-      [{ name: "w", groups: "1.5" }, "groups is a whole number at or above 0, not 1.5"],
-      [{ groups: "1", init: "normal", "init.std": "-0.1" }, "normal's std must be at least 0, not -0.1"],
-      [{ "init.std": "1e39" }, "normal's std must be finite in f32, not 1e+39"],
-    ] as const) {
-      await fillForm(page, values);
-      await expect(page.locator("#error")).toContainText(message);
-      await expect(page.locator("#result")).toBeHidden();
-    }
-    await fillForm(page, { "init.std": "1" });
-    await expect(page.locator("#error")).toBeHidden();
-    await expect(page.locator("#result")).toBeVisible();
-  });
-
-  test("says so without WebGPU, and how to turn it on", async ({ page }, info) => {
-    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));
-    await page.goto("/");
-    await expect(page.locator("#without")).toContainText("WebGPU is not on here");
-    await expect(page.locator("#why")).toHaveText("this browser has no WebGPU here");
-    await expect(page.locator("#without")).toContainText("chrome://flags/#enable-unsafe-webgpu");
-    await expect(page.locator("button")).toBeDisabled();
-    await page.screenshot({ path: info.outputPath("page.png"), fullPage: true });
-  });
-
-  test("says so without an adapter", async ({ page }) => {
-    await page.addInitScript(() => {
-      GPU.prototype.requestAdapter = () => Promise.resolve(null);
-    });
-    await page.goto("/");
-    await expect(page.locator("#why")).toContainText("WebGPU found no adapter");
-  });
 });

@@ -1,0 +1,248 @@
+// The page makes models, and its files are compared with those of the command.
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Page, expect, test } from "@playwright/test";
+
+const root = new URL("../..", import.meta.url).pathname;
+const command = join(root, "target/release/seedtensors");
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** Opens the page. A folder of the browser's own stands for one of the disk, whose picker needs a person. */
+async function open(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    Object.assign(window, { showDirectoryPicker: () => navigator.storage.getDirectory() });
+  });
+  await page.goto("/");
+  await expect(page.locator("#device")).toContainText(/^On /, { timeout: 120_000 });
+}
+
+/** Fills in the form, and waits for the plan. */
+async function enter(page: Page, values: Record<string, string>): Promise<void> {
+  for (const [id, value] of Object.entries(values)) {
+    const field = page.locator(`#${id}`);
+    if ((await field.evaluate((element) => element.tagName)) === "SELECT") {
+      await field.selectOption(value);
+    } else {
+      await field.fill(value);
+    }
+  }
+  // longer than the page waits for more to be typed
+  await page.waitForTimeout(500);
+}
+
+async function make(page: Page): Promise<void> {
+  await page.locator("#make").click();
+  await expect(page.locator("#done")).toContainText(/^Done/, { timeout: 500_000 });
+}
+
+/** The SHA-256 of the files in the page's folder, by their names. */
+async function inFolder(page: Page): Promise<Record<string, string>> {
+  return page.evaluate(async () => {
+    const found: Record<string, string> = {};
+    for await (const [name, handle] of (await navigator.storage.getDirectory()) as any) {
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await (await handle.getFile()).arrayBuffer()));
+      found[name] = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    }
+    return found;
+  });
+}
+
+/** The SHA-256 of the files that the command writes which the page shows, by their names. */
+async function byCommand(page: Page): Promise<Record<string, string>> {
+  const folder = mkdtempSync(join(tmpdir(), "seedtensors-"));
+  try {
+    writeFileSync(join(folder, "config.json"), await page.locator("#config").inputValue());
+    writeFileSync(join(folder, "recipe.toml"), await page.locator("#config").inputValue());
+    const line = (await page.locator("#command").textContent())!.replace(/^seedtensors/, command);
+    execFileSync("sh", ["-c", line], { cwd: folder, stdio: "pipe" });
+    const names = readdirSync(join(folder, "model"));
+    return Object.fromEntries(names.map((name) => [name, sha256(readFileSync(join(folder, "model", name)))]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const RECIPE = `[[tensor]]
+name = "fc1.weight"
+shape = [300, 200]
+init = { truncated_normal = { std = 0.02, low = -inf } }
+
+[[tensor]]
+name = "fc2.weight"
+shape = [200, 300]
+init = { orthogonal = { gain = 1.5 } }
+
+[[tensor]]
+name = "embedding"
+shape = [101, 33]
+dtype = "bf16"
+init = { normal = { std = 0.02 } }
+padding = 7
+
+[[tensor]]
+name = "columns"
+shape = [64, 100]
+dtype = "f16"
+init = "he_uniform"
+shard = { start = [0, 25], extent = [64, 25] }
+`;
+
+test.describe("gives the command's files:", () => {
+  const cases: [string, Record<string, string>, number][] = [
+    ["several files", { preset: "GPT-2, tiny", size: "8" }, 4],
+    ["a style in bf16, with the largest seed", { preset: "GPT-2, tiny", seed: "18446744073709551615", style: "gpt2_paper", dtype: "bf16" }, 2],
+    ["a recipe with a matrix, a shard and padding", { config: RECIPE, seed: "7" }, 1],
+  ];
+  for (const [what, values, count] of cases) {
+    test(what, async ({ page }) => {
+      await open(page);
+      const styles = await page.locator("#style option").evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value));
+      const given = { ...values };
+      if (given["style"] && !styles.includes(given["style"])) {
+        given["style"] = styles.find((style) => style !== "hf")!;
+      }
+      await enter(page, given);
+      await expect(page.locator("#error")).toBeHidden();
+      await make(page);
+      const found = await inFolder(page);
+      expect(Object.keys(found).length).toBe(count);
+      expect(found).toEqual(await byCommand(page));
+      const shown = (await page.locator("#hashes").textContent())!.split("\n").map((line) => line.split("  ").reverse());
+      expect(Object.fromEntries(shown)).toEqual(found);
+    });
+  }
+
+  test("as downloads, where the browser has no folders, and on the CPU", async ({ page }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
+      delete (window as any).showDirectoryPicker;
+    });
+    await page.goto("/");
+    await expect(page.locator("#device")).toHaveText("On the CPU, with the same bits.");
+    await expect(page.locator("#why")).toHaveText("this browser has no WebGPU here", { useInnerText: false });
+    await enter(page, { preset: "GPT-2, tiny" });
+    const downloads: Record<string, string> = {};
+    page.on("download", async (download) => {
+      downloads[download.suggestedFilename()] = sha256(readFileSync(await download.path()));
+    });
+    await make(page);
+    await expect.poll(() => Object.keys(downloads).length).toBe(2);
+    expect(downloads).toEqual(await byCommand(page));
+  });
+
+  test("124 million parameters @large", async ({ page }) => {
+    await open(page);
+    await enter(page, { preset: "GPT-2, 124 M" });
+    await expect(page.locator('[data-fact="parameters"]')).toHaveText("124,439,808");
+    await make(page);
+    console.log(await page.locator("#done").textContent());
+    expect(await inFolder(page)).toEqual(await byCommand(page));
+  });
+});
+
+test("what cannot be made is said, and the page goes on", async ({ page }) => {
+  await open(page);
+  const deep = `{"model_type": "gpt2", "x": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  const wide = (keys: object) => JSON.stringify({ model_type: "gpt2", vocab_size: 100, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 1, ...keys });
+  for (const [values, message] of [
+    [{ seed: "-1" }, 'a seed is a whole number, not "-1"'],
+    [{ seed: "18446744073709551616" }, "a seed is a whole number from 0 to 2^64 - 1"],
+    [{ seed: "42", size: "1.5" }, 'the size of a file in MB is a whole number, not "1.5"'],
+    [{ size: "5000", config: "{" }, "this is no config"],
+    [{ config: deep }, "recursion limit"],
+    [{ config: '{"model_type": "gpt3"}' }, "gpt3"],
+    [{ config: "{}" }, "model_type"],
+    [{ config: wide({ n_embd: 1e300 }) }, "n_embd"],
+    [{ config: wide({ n_layer: 1e9 }) }, ""],
+    [{ config: wide({ vocab_size: 2 ** 52, n_embd: 2 ** 20 }) }, ""],
+    [{ config: wide({ initializer_range: -1 }) }, "std must be at least 0"],
+    [{ config: "[[tensor]]\nname = 'w'" }, "shape"],
+    [{ config: "[[tensor]]\nname = '../w'\nshape = [2]\ninit = 'ones'" }, "../w"],
+  ] as const) {
+    await enter(page, values);
+    await expect(page.locator("#error"), JSON.stringify(values).slice(0, 100)).toContainText(message, { timeout: 60_000 });
+    await expect(page.locator("#error")).not.toHaveText(/RuntimeError|unreachable|undefined/);
+    await expect(page.locator("#plan")).toBeHidden();
+  }
+  await enter(page, { preset: "GPT-2, tiny" });
+  await expect(page.locator("#error")).toBeHidden();
+  await expect(page.locator("#make")).toBeEnabled();
+});
+
+test.describe("nothing is lost:", () => {
+  test("existing files are kept unless they may be replaced", async ({ page }) => {
+    await open(page);
+    await enter(page, { config: RECIPE });
+    await make(page);
+    const before = await inFolder(page);
+    await enter(page, { seed: "43" });
+    await page.locator("#make").click();
+    await expect(page.locator("#failed")).toContainText("model.safetensors is in the folder already");
+    expect(await inFolder(page)).toEqual(before);
+    await page.locator("#replace").check();
+    await make(page);
+    expect(await inFolder(page)).toEqual(await byCommand(page));
+    expect(await inFolder(page)).not.toEqual(before);
+  });
+
+  test("a cancelled file is not there", async ({ page }) => {
+    await open(page);
+    await enter(page, { preset: "GPT-2 medium, 355 M" });
+    await page.locator("#make").click();
+    await expect(page.locator("#progress")).toContainText("of 1.42 GB", { timeout: 120_000 });
+    await page.locator("#cancel").click();
+    await expect(page.locator("#failed")).toContainText("Cancelled", { timeout: 120_000 });
+    expect(await inFolder(page)).toEqual({});
+    await expect(page.locator("#make")).toBeEnabled();
+  });
+
+  test("a full disk is said, and the file is not there", async ({ page }) => {
+    await page.addInitScript(() => {
+      // writes of more than 4 MB in all fail as they do on a full disk
+      const { write } = FileSystemWritableFileStream.prototype;
+      let left = 4_000_000;
+      FileSystemWritableFileStream.prototype.write = function (data: any) {
+        left -= data.length;
+        return left < 0 ? Promise.reject(new DOMException("No space.", "QuotaExceededError")) : write.call(this, data);
+      };
+    });
+    await open(page);
+    await enter(page, { preset: "GPT-2, tiny" });
+    await page.locator("#make").click();
+    await expect(page.locator("#failed")).toContainText("The disk is full", { timeout: 120_000 });
+    expect(await inFolder(page)).toEqual({});
+  });
+});
+
+test("works by the keyboard alone", async ({ page }) => {
+  await open(page);
+  await enter(page, { config: RECIPE });
+  await page.locator("#seed").focus();
+  const visited: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    await page.keyboard.press("Tab");
+    visited.push(await page.evaluate(() => document.activeElement!.id));
+  }
+  expect(visited.slice(0, 4)).toEqual(["dtype", "size", "make", "replace"]);
+  await page.locator("#make").focus();
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#done")).toContainText(/^Done/, { timeout: 120_000 });
+});
+
+for (const [name, width, colorScheme] of [["wide", 1280, "light"], ["narrow", 375, "light"], ["dark", 1280, "dark"]] as const) {
+  test(`looks right: ${name}`, async ({ page }, info) => {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 900 });
+    await open(page);
+    await enter(page, { preset: "GPT-2, tiny" });
+    await make(page);
+    // nothing is wider than the window
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    await expect(page.locator("#histogram")).toHaveAttribute("aria-label", /^Histogram of the values from .*, with the promised density$/);
+    await page.screenshot({ path: info.outputPath(`${name}.png`), fullPage: true });
+  });
+}
