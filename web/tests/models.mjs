@@ -246,8 +246,8 @@ test("hostile inputs are refused, and the module works on", () => {
   refuses(() => large.bytes(0, 0, 0, 2 ** 40), /^no memory for 4398046511104 bytes$/);
   refuses(() => large.bytes(0, 0, 0, 1_000_000_000), /^no memory for 4000000000 bytes$/);
   assert.deepEqual([...large.bytes(0, 0, 2 ** 40 - 1, 1)], [0, 0, 0x80, 0x3f]);
-  // an orthogonal matrix of which any part takes more than the memory
-  const matrix = () => Model.fromRecipe('[[tensor]]\nname = "w"\nshape = [65536, 65536]\ninit = "orthogonal"\n', { seed: 1n });
-  refuses(() => matrix().bytes(0, 0, 0, 1), /^no memory for/);
+  // an element of an orthogonal matrix needs the random numbers of all, and not the memory
+  const matrix = Model.fromRecipe('[[tensor]]\nname = "w"\nshape = [65536, 8192]\ninit = "orthogonal"\n', { seed: 1n });
+  assert.equal(matrix.bytes(0, 0, 0, 1).length, 4);
   assertEqualFiles(assembled(Model.fromRecipe(RECIPE, { seed: 42n })), commands({ "recipe.toml": RECIPE }));
 });

@@ -8,5 +8,5 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let mut next = || arguments.next().context("usage: bindgen FILE.wasm FOLDER");
     let (module, folder) = (next()?, next()?);
-    Bindgen::new().input_path(module).web(true)?.typescript(true).generate(folder)
+    Bindgen::new().input_path(module).web(true)?.typescript(true).remove_name_section(true).generate(folder)
 }
