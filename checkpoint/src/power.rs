@@ -30,11 +30,11 @@ mod tests {
     fn inverse_roots_are_rounded_correctly() {
         for x in 1..1_u128 << 19 {
             let y = inverse_sqrt(x as f64);
-            // y = mantissa 2^exponent, with 53 bits of the mantissa
-            let exponent = y.log2().floor() as i32 - 52;
-            let mantissa = (y * 2f64.powi(-exponent)) as u128;
-            // 1 / sqrt(x) is within half a unit: (2 mantissa - 1)^2 x < 2^(2 - 2 exponent) < (2 mantissa + 1)^2 x
-            let one = 1_u128 << (2 - 2 * exponent);
+            // y = mantissa 2^-places, with 53 bits of the mantissa
+            let places = 1075 - ((y.to_bits() >> 52) & 0x7ff);
+            let mantissa = u128::from(y.to_bits() & ((1 << 52) - 1) | 1 << 52);
+            // 1 / sqrt(x) is within half a unit: (2 mantissa - 1)^2 x < 2^(2 + 2 places) < (2 mantissa + 1)^2 x
+            let one = 1_u128 << (2 + 2 * places);
             assert!((2 * mantissa - 1).pow(2) * x <= one && one <= (2 * mantissa + 1).pow(2) * x, "{x}");
         }
     }

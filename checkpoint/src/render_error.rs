@@ -101,14 +101,17 @@ pub(crate) fn plain(error: &Error) -> RenderError {
     if let Some(key) = source.and_then(|source| source.downcast_ref::<KeyError>()) {
         return RenderError::Key { place, error: key.clone() };
     }
-    let what = match (error.kind(), error.detail()) {
-        (ErrorKind::UndefinedError, None) => {
+    // a recipe that is too long: the engine says no more than that it could not write
+    let refused = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    let what = match (refused, error.kind(), error.detail()) {
+        (Some(refused), ..) => refused.to_string(),
+        (None, ErrorKind::UndefinedError, None) => {
             let expression = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
             format!("`{}` is undefined", expression.unwrap_or("a value").trim())
         }
-        (ErrorKind::OutOfFuel, _) => format!("the template takes too long (more than {FUEL} steps)"),
-        (_, Some(detail)) => detail.to_owned(),
-        (kind, None) => kind.to_string(),
+        (None, ErrorKind::OutOfFuel, _) => format!("the template takes too long (more than {FUEL} steps)"),
+        (None, _, Some(detail)) => detail.to_owned(),
+        (None, kind, None) => kind.to_string(),
     };
     // some of minijinja's undefined values have another kind, and only the word in the detail
     if what.contains("undefined") {
