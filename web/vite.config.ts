@@ -5,7 +5,7 @@ export default defineConfig({
   build: {
     lib: { entry: { seedtensors: "src/index.ts", models: "src/models.ts" }, formats: ["es"] },
     // what both have in common
-    rolldownOptions: { output: { chunkFileNames: "core.js" } },
+    rolldownOptions: { output: { chunkFileNames: "shared.js" } },
     target: "es2022",
     minify: false,
   },
