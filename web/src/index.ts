@@ -12,6 +12,8 @@ export { SeedTensorsError } from "./error.ts";
 export { type Arithmetic, Fill, type FillData, type Sampler } from "./fill.ts";
 export { Gpu, type Target } from "./gpu.ts";
 export * from "./initialisers.ts";
+/** @internal */
+export { instantiate } from "./instantiate.ts";
 export { Key } from "./key.ts";
 export { open } from "./open.ts";
 export { Sha256 } from "./sha256.ts";

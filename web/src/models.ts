@@ -7,8 +7,7 @@
 
 import module from "../wasm/models/module.js";
 import { type Model, type PlannedFile, type PlannedTensor, initSync } from "../wasm/models/seedtensors_web_models.js";
-import { type Cpu, type Dtype, Fill, type FillData, type Gpu, Sha256 } from "./index.ts";
-import { instantiate } from "./instantiate.ts";
+import { type Cpu, type Dtype, Fill, type FillData, type Gpu, Sha256, instantiate } from "./index.ts";
 
 initSync({ module: await instantiate(module) });
 

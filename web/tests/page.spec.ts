@@ -159,7 +159,7 @@ test("what cannot be made is said, and the page goes on", async ({ page }) => {
     [{ config: wide({ n_embd: 1e300 }) }, "n_embd"],
     [{ config: wide({ n_layer: 1e9 }) }, ""],
     [{ config: wide({ vocab_size: 2 ** 52, n_embd: 2 ** 20 }) }, ""],
-    [{ config: wide({ initializer_range: -1 }) }, "std must be at least 0"],
+    [{ config: wide({ initializer_range: -1 }) }, "initializer_range must be a decimal number above 0, not -1"],
     [{ config: "[[tensor]]\nname = 'w'" }, "shape"],
     [{ config: "[[tensor]]\nname = '../w'\nshape = [2]\ninit = 'ones'" }, "../w"],
   ] as const) {
