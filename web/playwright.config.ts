@@ -3,6 +3,8 @@ import { defineConfig } from "@playwright/test";
 // Debian's Chromium with its software WebGPU, which needs no GPU. The variable CHROMIUM names another browser.
 export default defineConfig({
   testDir: "tests",
+  // some minutes each, by hand: LARGE=1 npx playwright test
+  ...(process.env["LARGE"] ? { grep: /@large/ } : { grepInvert: /@large/ }),
   workers: 1,
   timeout: 600_000,
   // the software device is checked on the CPU, which takes longer than the default of 5 s on two shared cores

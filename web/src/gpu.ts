@@ -9,6 +9,9 @@ import { Key } from "./key.ts";
 /** Bytes of the shaders' parameters. */
 const PARAMS_SIZE = 512;
 
+/** A target of which only the size is known. */
+type Sized = Omit<Target, "buffer"> & { buffer: { size: number } };
+
 /** One dispatch, as the library plans it. */
 interface Step {
   entryPoint: string;
@@ -108,7 +111,7 @@ export class Gpu {
       buffers[i]!.destroy();
       const expected = await new Cpu().bytes(fill, dtype);
       if (!expected.every((byte, at) => byte === found[at])) {
-        throw new SeedTensorsError(`this device does not give the exact values of ${nameOf(fill)} in ${dtype}`);
+        throw new SeedTensorsError(`this device does not give the exact values of ${initialiserOf(fill)} in ${dtype}`);
       }
     }
     return gpu;
@@ -157,6 +160,7 @@ export class Gpu {
     if (large !== undefined) {
       throw bad(`a buffer of this device has at most ${limit} bytes`, large);
     }
+    await this.#compile(fills.map(([fill, dtype], i) => [fill, { buffer: { size: sizes[i]! }, dtype }] as const));
     this.device.pushErrorScope("validation");
     this.device.pushErrorScope("out-of-memory");
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -228,7 +232,7 @@ export class Gpu {
   }
 
   /** Checks a fill and returns its dispatches; undefined where the CPU must compute it. */
-  #plan(fill: Fill, { buffer, offset = 0, dtype }: Target): Plan | undefined {
+  #plan(fill: Fill, { buffer, offset = 0, dtype }: Sized): Plan | undefined {
     const end = offset + align(fill.elements * sizeOf(dtype), 4);
     if (!(Number.isSafeInteger(offset) && offset >= 0 && offset % 4 === 0 && end <= buffer.size)) {
       throw bad(`a range must begin at a multiple of 4 and end within its ${buffer.size} bytes`, `[${offset}, ${end})`);
@@ -259,7 +263,7 @@ export class Gpu {
       const resources = [{ buffer: params, size: PARAMS_SIZE }, written, ...(step.readsScratch ? [{ buffer: scratch! }] : [])];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
       const layout = this.#layouts[step.readsScratch ? 1 : 0];
-      pass.setPipeline(this.#pipeline(step, layout));
+      pass.setPipeline(this.#pipeline(step));
       pass.setBindGroup(0, this.device.createBindGroup({ layout, entries }), [stride * i]);
       pass.dispatchWorkgroups(...step.grid);
     });
@@ -280,23 +284,40 @@ export class Gpu {
     encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
   }
 
+  /** Compiles the pipelines of fills that are not compiled yet, side by side. */
+  async #compile(fills: readonly (readonly [Fill, Sized])[]): Promise<void> {
+    const steps = fills.flatMap(([fill, target]) => this.#plan(fill, target)?.steps ?? []);
+    const missing = new Map(steps.map((step) => [nameOf(step), step] as const).filter(([name]) => !this.#pipelines.has(name)));
+    const compile = async ([name, step]: [string, Step]) => {
+      this.#pipelines.set(name, await this.device.createComputePipelineAsync(this.#descriptor(step)));
+    };
+    await Promise.all([...missing].map(compile));
+  }
+
   /** The pipeline of a step. Its first use compiles it. */
-  #pipeline({ entryPoint, constants }: Step, layout: GPUBindGroupLayout): GPUComputePipeline {
-    const name = JSON.stringify([entryPoint, constants]);
+  #pipeline(step: Step): GPUComputePipeline {
+    const name = nameOf(step);
     let pipeline = this.#pipelines.get(name);
     if (!pipeline) {
-      pipeline = this.device.createComputePipeline({
-        label: "seedtensors",
-        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: this.#module, entryPoint, constants },
-      });
+      pipeline = this.device.createComputePipeline(this.#descriptor(step));
       this.#pipelines.set(name, pipeline);
     }
     return pipeline;
   }
+
+  #descriptor({ entryPoint, constants, readsScratch }: Step): GPUComputePipelineDescriptor {
+    const bindGroupLayouts = [this.#layouts[readsScratch ? 1 : 0]];
+    const layout = this.device.createPipelineLayout({ bindGroupLayouts });
+    return { label: "seedtensors", layout, compute: { module: this.#module, entryPoint, constants } };
+  }
+}
+
+/** The name of a step's pipeline. */
+function nameOf({ entryPoint, constants }: Step): string {
+  return JSON.stringify([entryPoint, constants]);
 }
 
 /** The name of a fill's initialiser, for messages. */
-function nameOf({ init }: Fill): string {
+function initialiserOf({ init }: Fill): string {
   return init ? Object.keys(init)[0]! : "words";
 }
