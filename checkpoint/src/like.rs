@@ -27,7 +27,7 @@ use crate::config::Config;
 /// # Errors
 ///
 /// Every [`LikeError`]. A tensor may have no rule, be refused by its rule, or have a dtype that is not f32, f16 or bf16
-/// and a rule without one: [`Unmatched`] then names the first, and has rules for all of them to be completed.
+/// and a rule without one: [`Unmatched`](crate::Unmatched) then names the first, and has rules for all of them to be completed.
 ///
 /// ```
 /// use seedtensors::Arithmetic;

@@ -3,6 +3,7 @@
 use super::handle::Gpu;
 use super::pipeline::Source;
 use super::*;
+use crate::dispatch::probes;
 use crate::{Arithmetic, Dtype, Error, Fill, Key, Result, Sampler};
 
 fn open() -> Gpu {

@@ -30,7 +30,7 @@ struct Rectangle {
 
 /// The elements that a description is of.
 pub(crate) enum Elements {
-    Fill(Fill),
+    Fill(Box<Fill>),
     /// The raw words of a key: the first, and the number of them.
     Words(Key, u64, u64),
 }
@@ -70,7 +70,7 @@ impl Description {
             fill = fill.range(start..end)?;
         }
         let arithmetic = if self.native { Arithmetic::Native } else { Arithmetic::Exact };
-        Ok(Elements::Fill(fill.with_arithmetic(arithmetic)))
+        Ok(Elements::Fill(Box::new(fill.with_arithmetic(arithmetic))))
     }
 }
 
