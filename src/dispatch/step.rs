@@ -44,6 +44,7 @@ impl From<&Limits> for Bounds {
 
 /// The steps of a fill, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Steps {
     /// Bytes of the scratch buffer; 0 where no step needs one. Its contents before and after do not matter.
     pub scratch: u64,
@@ -53,6 +54,7 @@ pub struct Steps {
 
 /// One dispatch.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The entry point of the shader module.
     pub entry_point: &'static str,

@@ -2,7 +2,7 @@
 
 import { expect, test, type Page } from "@playwright/test";
 
-const MODULE = `/@fs${new URL("../..", import.meta.url).pathname}target/web/seedtensors_web_test`;
+const MODULE = `/@fs${new URL("../..", import.meta.url).pathname}target/web-test/seedtensors_web_test`;
 
 /** Calls a function of the module in the page. */
 async function call(page: Page, name: "agreement" | "errors"): Promise<string> {
