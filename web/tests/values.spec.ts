@@ -83,8 +83,8 @@ test("parameters that a dtype cannot hold are refused when it is filled", async 
 
 test("initialisers that are none are refused", () => {
   const said = (init: unknown) => () => new Fill(new Key(1), init as Init, [4, 4]);
-  expect(said({ nrmal: {} })).toThrow(/unknown variant `nrmal`/);
-  expect(said({ normal: { sdt: 1 } })).toThrow(/unknown field `sdt`/);
+  expect(said({ nrmal: {} })).toThrow(/^unknown variant `nrmal`, expected one of `zeros`/);
+  expect(said({ normal: { sdt: 1 } })).toThrow(/^unknown field `sdt`, expected `mean` or `std`/);
   expect(said(heUniform({ mode: "fan" as "fan_in" }))).toThrow(/fan_in/);
   expect(said({ normal: {}, uniform: {} })).toThrow("`uniform` is a second one");
 });

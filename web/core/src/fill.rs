@@ -2,6 +2,7 @@
 
 use seedtensors::{Arithmetic, Fill, Init, Key, Sampler, Shape};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
 /// The description of a fill: `FillData` of web/src/fill.ts.
@@ -38,8 +39,7 @@ pub(crate) enum Elements {
 impl Elements {
     /// Reads a description and checks it.
     pub(crate) fn read(description: JsValue) -> Result<Self, String> {
-        let description: Description =
-            serde_wasm_bindgen::from_value(description).map_err(|error| error.to_string())?;
+        let description: Description = from_js(description)?;
         description.elements().map_err(|error| error.to_string())
     }
 
@@ -72,6 +72,15 @@ impl Description {
         let arithmetic = if self.native { Arithmetic::Native } else { Arithmetic::Exact };
         Ok(Elements::Fill(Box::new(fill.with_arithmetic(arithmetic))))
     }
+}
+
+/// Reads what JavaScript gives.
+fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, String> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| {
+        // an error of JavaScript, whose text begins with its class
+        let text = error.to_string();
+        text.strip_prefix("Error: ").map_or(text.clone(), str::to_owned)
+    })
 }
 
 /// Checks a fill and returns the number of its elements.
@@ -108,7 +117,7 @@ pub fn fill_sampler(description: JsValue) -> Result<JsValue, String> {
 #[wasm_bindgen(js_name = shapeFans)]
 #[expect(clippy::cast_precision_loss, reason = "JavaScript's numbers")]
 pub fn shape_fans(shape: JsValue) -> Result<Vec<f64>, String> {
-    let shape: Shape = serde_wasm_bindgen::from_value(shape).map_err(|error| error.to_string())?;
+    let shape: Shape = from_js(shape)?;
     let fans = shape.fans().map_err(|error| error.to_string())?;
     Ok(vec![fans.fan_in as f64, fans.fan_out as f64])
 }
@@ -121,8 +130,8 @@ pub fn shape_fans(shape: JsValue) -> Result<Vec<f64>, String> {
 #[wasm_bindgen(js_name = shapeElements)]
 #[expect(clippy::cast_precision_loss, reason = "JavaScript's numbers")]
 pub fn shape_elements(shape: JsValue, rectangle: JsValue) -> Result<f64, String> {
-    let shape: Shape = serde_wasm_bindgen::from_value(shape).map_err(|error| error.to_string())?;
-    let rectangle: Option<Rectangle> = serde_wasm_bindgen::from_value(rectangle).map_err(|error| error.to_string())?;
+    let shape: Shape = from_js(shape)?;
+    let rectangle: Option<Rectangle> = from_js(rectangle)?;
     match rectangle {
         Some(Rectangle { start, extent }) => {
             let shard = shape.shard(&start, &extent).map_err(|error| error.to_string())?;
