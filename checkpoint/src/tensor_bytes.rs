@@ -105,7 +105,7 @@ impl TensorBytes {
         self.padding.start..self.padding.end
     }
 
-    /// What comes after the fill, whichever backend it ran on: padding, and the order of bytes.
+    /// Zeros the padding and makes the bytes little-endian. Every backend's fill needs this step after it.
     pub(crate) fn finish(&self, start: u64, out: &mut [u8]) {
         let size = self.dtype.size();
         let within = |index: u64| (index.saturating_sub(start).saturating_mul(size)).min(out.len() as u64);

@@ -1,4 +1,4 @@
-// Where files go: a folder of the disk, where the browser can write to one, else the browser's downloads.
+// Writes files to a folder of the disk. A browser that cannot write to folders downloads them.
 
 import { SeedTensorsError } from "../src/index.ts";
 import type { Output } from "../src/models.ts";

@@ -1,3 +1,4 @@
+import { Backend } from "./backend.ts";
 import { call } from "./core.ts";
 import { type Dtype, sizeOf } from "./dtype.ts";
 import type { Fill } from "./fill.ts";
@@ -12,13 +13,15 @@ const PIECE = 2 ** 20;
  * const values = await new Cpu().values(new Fill(new Key(42), normal(), [1000]), "f32");
  * ```
  */
-export class Cpu {
+export class Cpu extends Backend {
   readonly kind = "cpu";
 
   constructor(
     /** The reason why {@link open} gave no GPU. */
     readonly reason?: string,
-  ) {}
+  ) {
+    super();
+  }
 
   /**
    * The bytes of a fill's elements, little-endian. The page gets its turn every 2^20 elements. An orthogonal matrix is
@@ -43,18 +46,6 @@ export class Cpu {
       computed.free();
     }
   }
-
-  /** The values of a fill's elements; of f16 and bf16 their bits. Otherwise as {@link Cpu.bytes}. */
-  async values(fill: Fill, dtype: "f32"): Promise<Float32Array<ArrayBuffer>>;
-  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>;
-  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>> {
-    return valuesOf(await this.bytes(fill, dtype), dtype);
-  }
-}
-
-/** The bytes of elements as their values, or for f16 and bf16 their bits. */
-export function valuesOf(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
-  return dtype === "f32" ? new Float32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
 }
 
 /** Waits until what waits for this thread has had its turn. */

@@ -1,4 +1,5 @@
-import { Cpu, valuesOf } from "./cpu.ts";
+import { Backend } from "./backend.ts";
+import { Cpu } from "./cpu.ts";
 import { call, core } from "./core.ts";
 import { type Dtype, align, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
@@ -51,7 +52,7 @@ export interface Target {
  * const buffer = await gpu.tensor(new Fill(new Key(42).named("fc1.weight"), heNormal(), shape), "f32");
  * ```
  */
-export class Gpu {
+export class Gpu extends Backend {
   readonly kind = "webgpu";
   readonly #module: GPUShaderModule;
   /** The layouts of pipelines without and with a source. */
@@ -63,6 +64,7 @@ export class Gpu {
     /** The WebGPU device. You may use it for other work, too. */
     readonly device: GPUDevice,
   ) {
+    super();
     device.lost.then((info) => {
       this.#lost = info;
     });
@@ -216,13 +218,6 @@ export class Gpu {
     } finally {
       buffer.destroy();
     }
-  }
-
-  /** The values of a fill's elements; of f16 and bf16 their bits. Otherwise as {@link Gpu.bytes}. */
-  async values(fill: Fill, dtype: "f32"): Promise<Float32Array<ArrayBuffer>>;
-  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>;
-  async values(fill: Fill, dtype: Dtype): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>> {
-    return valuesOf(await this.bytes(fill, dtype), dtype);
   }
 
   #checkLost(): void {

@@ -107,7 +107,7 @@ async function* piecesOf(
   for (const [i, tensor] of file.tensors.entries()) {
     const size = tensor.bytes / Math.max(tensor.elements, 1);
     // each part of a matrix would compute the vectors again
-    const most = isMatrix(tensor) ? tensor.elements : PIECE / size;
+    const most = isOrthogonal(tensor) ? tensor.elements : PIECE / size;
     for (let start = 0; start < tensor.elements; start += most) {
       const count = Math.min(most, tensor.elements - start);
       const present = await next;
@@ -144,7 +144,8 @@ export function fillOf({ dtype: _, shard, ...fill }: NonNullable<PlannedTensor["
   return Fill.fromData({ ...fill, ...(shard && { shard }) } as FillData);
 }
 
-/** Whether a tensor's elements depend on one another. */
-function isMatrix({ init }: PlannedTensor): boolean {
-  return /orthogonal/.test(init);
+/** Whether a tensor is an orthogonal matrix, whose elements depend on one another. */
+function isOrthogonal({ fill }: PlannedTensor): boolean {
+  const names: readonly string[] = Object.keys(fill?.init ?? {});
+  return names.includes("orthogonal") || names.includes("delta_orthogonal");
 }

@@ -29,13 +29,11 @@ impl CpuFill {
     /// The library's.
     #[wasm_bindgen(constructor)]
     pub fn new(description: JsValue, dtype: &str) -> Result<Self, String> {
-        let dtype = dtype.parse::<Dtype>().map_err(|error| error.to_string())?;
-        let elements = Elements::read(description)?;
+        let (elements, dtype) = Elements::read_typed(description, dtype)?;
         let count = elements.count();
         let kind = match elements {
             Elements::Fill(fill) => Kind::Fill(Filler::new(&fill, dtype).map_err(|error| error.to_string())?),
-            Elements::Words(key, start, _) if dtype == Dtype::F32 => Kind::Words(key, start),
-            Elements::Words(..) => return Err(format!("words are 32 bits and need dtype f32, not {dtype}")),
+            Elements::Words(key, start, _) => Kind::Words(key, start),
         };
         Ok(Self { kind, dtype, count })
     }

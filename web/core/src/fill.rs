@@ -1,6 +1,6 @@
 //! A fill as JavaScript describes it.
 
-use seedtensors::{Arithmetic, Fill, Init, Key, Sampler, Shape};
+use seedtensors::{Arithmetic, Dtype, Fill, Init, Key, Sampler, Shape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
@@ -41,6 +41,16 @@ impl Elements {
     pub(crate) fn read(description: JsValue) -> Result<Self, String> {
         let description: Description = from_js(description)?;
         description.elements().map_err(|error| error.to_string())
+    }
+
+    /// Reads a description and checks it for a dtype.
+    pub(crate) fn read_typed(description: JsValue, dtype: &str) -> Result<(Self, Dtype), String> {
+        let dtype = dtype.parse::<Dtype>().map_err(|error| error.to_string())?;
+        let elements = Self::read(description)?;
+        if matches!(elements, Self::Words(..)) && dtype != Dtype::F32 {
+            return Err(format!("words are 32 bits and need dtype f32, not {dtype}"));
+        }
+        Ok((elements, dtype))
     }
 
     pub(crate) fn count(&self) -> u64 {

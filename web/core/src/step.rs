@@ -3,7 +3,7 @@
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use seedtensors::dispatch::{Form, Limits, Step, steps, word_steps};
 use seedtensors::testing::{PROBE_KEY, long_probes};
-use seedtensors::{Dtype, Key, Sampler};
+use seedtensors::{Key, Sampler};
 use wasm_bindgen::prelude::*;
 
 use crate::fill::Elements;
@@ -26,7 +26,7 @@ pub fn fill_steps(
     alignment: u32,
     workgroups: u32,
 ) -> Result<JsValue, String> {
-    let dtype = dtype.parse::<Dtype>().map_err(|error| error.to_string())?;
+    let (elements, dtype) = Elements::read_typed(description, dtype)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "JavaScript has checked the numbers")]
     let (offset, max_storage_buffer_binding_size) = (offset as u64, binding as u64);
     let limits = Limits {
@@ -34,14 +34,9 @@ pub fn fill_steps(
         min_storage_buffer_offset_alignment: alignment,
         max_compute_workgroups_per_dimension: workgroups,
     };
-    let found = match Elements::read(description)? {
+    let found = match elements {
         Elements::Fill(fill) => steps(&fill, dtype, offset, &limits, FORM),
-        Elements::Words(key, start, count) => {
-            if dtype != Dtype::F32 {
-                return Err(format!("words are 32 bits and need dtype f32, not {dtype}"));
-            }
-            word_steps(key, start, count, offset, &limits, FORM).map(Some)
-        }
+        Elements::Words(key, start, count) => word_steps(key, start, count, offset, &limits, FORM).map(Some),
     };
     let Some(found) = found.map_err(|error| error.to_string())? else { return Ok(JsValue::UNDEFINED) };
     let list: Array = found.steps.iter().map(object).collect();

@@ -29,7 +29,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// What is no config of a family, an option that is none, and a recipe that no files can hold.
+    /// The config names no known family, an option is unknown, or the tensors are too large for files.
     #[wasm_bindgen(js_name = "fromConfig")]
     pub fn from_config(
         #[wasm_bindgen(unchecked_param_type = "string")] config_json: &JsValue,
@@ -49,7 +49,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// What is no recipe, an option that is none, and a recipe that no files can hold.
+    /// The text is not a recipe, an option is unknown, or the tensors are too large for files.
     #[wasm_bindgen(js_name = "fromRecipe")]
     pub fn from_recipe(
         #[wasm_bindgen(unchecked_param_type = "string")] toml: &JsValue,

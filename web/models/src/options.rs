@@ -1,4 +1,4 @@
-//! What JavaScript gives: texts, numbers, and an object of options.
+//! Reads texts, numbers and option objects from JavaScript.
 
 use std::fmt::Display;
 
