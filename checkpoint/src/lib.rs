@@ -34,19 +34,9 @@
 //!   recipes, plans, headers and values ([`TensorBytes`]) on the calling thread, on wasm32 too.
 //! - `gpu`, on by default: [`Backend::Gpu`]. It turns on `files`.
 
-#[cfg(feature = "files")]
-mod backend;
 mod by_rules;
-#[cfg(feature = "files")]
-mod checkpoint;
-#[cfg(feature = "files")]
-mod checkpoint_file;
-#[cfg(feature = "files")]
-mod compare;
 mod config;
 mod config_file;
-#[cfg(feature = "files")]
-mod decoder;
 mod elementwise;
 mod environment;
 mod expected;
@@ -55,50 +45,24 @@ mod family;
 mod file_kind;
 #[cfg(feature = "files")]
 mod files;
-#[cfg(feature = "files")]
-mod finding;
 mod format;
 mod function;
 mod glob;
 mod header;
 mod header_error;
-#[cfg(feature = "files")]
-mod index;
 mod initialisers;
-#[cfg(feature = "files")]
-mod inspect;
-#[cfg(feature = "files")]
-mod interruptible;
 mod json;
-#[cfg(feature = "files")]
-mod like;
 mod matrices;
-#[cfg(feature = "files")]
-mod numbered_files;
-#[cfg(feature = "files")]
-mod open_regular;
 mod parse;
-#[cfg(feature = "files")]
-mod partial_file;
 mod plain;
 mod plan;
-#[cfg(feature = "files")]
-mod plot;
-#[cfg(feature = "files")]
-mod positional_io;
 mod power;
 mod printable;
 mod recipe;
 mod record;
 mod render_error;
-#[cfg(feature = "files")]
-mod request;
 mod rule;
 mod rules;
-#[cfg(feature = "files")]
-mod statistics;
-#[cfg(feature = "files")]
-mod survey;
 mod template;
 mod template_files;
 mod tensor_bytes;
@@ -106,61 +70,35 @@ mod tensor_dtype;
 mod tensor_spec;
 mod text;
 mod unmatched;
-#[cfg(feature = "files")]
-mod values;
-#[cfg(feature = "files")]
-mod verify;
-#[cfg(feature = "files")]
-mod write;
 
-#[cfg(feature = "files")]
-pub use backend::Backend;
 pub use by_rules::{Like, LikeError, by_rules};
-#[cfg(feature = "files")]
-pub use checkpoint::Checkpoint;
-#[cfg(feature = "files")]
-pub use checkpoint_file::{BadFile, CheckpointFile};
 pub use config::{Config, KeyError};
 pub use config_file::ConfigFile;
 pub use expected::Expected;
 pub use family::{Family, families};
 pub use file_kind::{JsonError, file_kind, parse_json};
 #[cfg(feature = "files")]
-pub use finding::{Finding, Verified, VerifyError};
+pub use files::{
+    Backend, BadFile, Checkpoint, CheckpointFile, Finding, Histogram, IndexError, Panel, PlotError, Progress,
+    Statistics, StoredTensor, Verified, VerifyError, Write, WriteError, histogram, like, open_regular, plot,
+    stored_tensors, verify, weight_map, write,
+};
 pub use format::NameError;
 pub use function::Function;
 pub use glob::{GlobError, is_match};
 pub use header::{Entry, Header};
 pub use header_error::HeaderError;
-#[cfg(feature = "files")]
-pub use index::{IndexError, weight_map};
 pub use initialisers::{INITIALISERS, Initialiser};
-#[cfg(feature = "files")]
-pub use inspect::{Histogram, StoredTensor, stored_tensors};
-#[cfg(feature = "files")]
-pub use like::like;
 pub use matrices::TooMuchWork;
-#[cfg(feature = "files")]
-pub use open_regular::open_regular;
 pub use plan::{MAX_SHARD_SIZE, Plan, PlanError, PlannedFile, Rank};
-#[cfg(feature = "files")]
-pub use plot::{Panel, PlotError, plot};
 pub use printable::{printable, printable_json, printable_toml};
 pub use recipe::{Recipe, RecipeError, ShardSpec, Tensor};
 pub use record::{Record, RecordError, Whole};
 pub use render_error::{Place, RenderError};
-#[cfg(feature = "files")]
-pub use request::{Progress, Write, WriteError};
 pub use rule::RulesError;
 pub use rules::DEFAULT_RULES;
-#[cfg(feature = "files")]
-pub use statistics::{Statistics, histogram};
 pub use template::{TEMPLATE_THREAD, render};
 pub use template_files::{Style, styles};
 pub use tensor_bytes::TensorBytes;
 pub use tensor_dtype::TensorDtype;
 pub use unmatched::Unmatched;
-#[cfg(feature = "files")]
-pub use verify::verify;
-#[cfg(feature = "files")]
-pub use write::write;

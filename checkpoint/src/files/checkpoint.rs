@@ -6,12 +6,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint_file::{BadFile, CheckpointFile};
 use crate::file_kind::{SNIFFED, file_kind};
+use crate::files::checkpoint_file::{BadFile, CheckpointFile};
+use crate::files::index::{FoundIndex, first_of, weight_map};
+use crate::files::numbered_files::missing_numbers;
+use crate::files::open_regular::open_regular;
 use crate::format::{INDEX, SINGLE};
-use crate::index::{FoundIndex, first_of, weight_map};
-use crate::numbered_files::missing_numbers;
-use crate::open_regular::open_regular;
 
 /// The most bytes of an index that are read. An entry has about 100 bytes, so 2.6 million tensors fit.
 const LARGEST_INDEX: u64 = 256 << 20;

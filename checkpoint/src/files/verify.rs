@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use seedtensors::Arithmetic;
 
-use crate::backend::Backend;
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint_file::CheckpointFile;
-use crate::compare::compare;
-use crate::finding::{Finding, Verified, VerifyError};
+use crate::files::backend::Backend;
+use crate::files::checkpoint::Checkpoint;
+use crate::files::checkpoint_file::CheckpointFile;
+use crate::files::compare::compare;
+use crate::files::finding::{Finding, Verified, VerifyError};
+use crate::files::request::Progress;
 use crate::format::stored;
 use crate::matrices::check_work;
 use crate::recipe::Tensor;
 use crate::record::{Record, Whole};
-use crate::request::Progress;
 
 /// A file, the record that its values come from, and its tensors with the offsets of their bytes.
 type Work<'a> = (&'a CheckpointFile, &'a Record, Vec<(&'a Tensor, u64)>);

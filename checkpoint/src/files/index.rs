@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::checkpoint_file::CheckpointFile;
 use crate::file_kind::{JsonError, parse_json};
+use crate::files::checkpoint_file::CheckpointFile;
 use crate::format::{NameError, check_name};
 use crate::json::Once;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
-use crate::request::WriteError;
+use crate::files::request::WriteError;
 
 /// The most bytes of a file's name on the usual file systems.
 const LONGEST_NAME: usize = 255;

@@ -5,11 +5,11 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use crate::files::write_files;
-use crate::partial_file::{PartialFile, lock_folder, sync_folder};
+use crate::files::large_files::write_files;
+use crate::files::partial_file::{PartialFile, lock_folder, sync_folder};
+use crate::files::request::{Progress, Write, WriteError};
+use crate::files::survey::{Survey, is_complete, stale, survey};
 use crate::plan::Plan;
-use crate::request::{Progress, Write, WriteError};
-use crate::survey::{Survey, is_complete, stale, survey};
 
 /// Writes the plan's files of this rank beside their final names, then renames each: on an error a name is as it
 /// was, or its file is whole. `report` is called from several threads; the work stops when it says `false` to

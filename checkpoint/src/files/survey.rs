@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::files::partial_file::left_bytes;
+use crate::files::request::{Write, WriteError};
 use crate::format::{INDEX, SINGLE};
-use crate::partial_file::left_bytes;
 use crate::plan::{Plan, PlannedFile};
-use crate::request::{Write, WriteError};
 
 /// The files that a run has to write.
 pub(crate) struct Survey<'a> {

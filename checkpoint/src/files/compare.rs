@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use half::{bf16, f16};
 use seedtensors::Dtype;
 
-use crate::backend::Backend;
-use crate::checkpoint_file::CheckpointFile;
-use crate::finding::{Finding, VerifyError};
-use crate::positional_io::read_exact_at;
+use crate::files::backend::Backend;
+use crate::files::checkpoint_file::CheckpointFile;
+use crate::files::finding::{Finding, VerifyError};
+use crate::files::positional_io::read_exact_at;
+use crate::files::request::Progress;
+use crate::files::values::{Piece, Values, bytes_of};
 use crate::recipe::Tensor;
 use crate::record::Record;
-use crate::request::Progress;
 use crate::tensor_dtype::TensorDtype;
-use crate::values::{Piece, Values, bytes_of};
 
 /// The first element of a tensor that differs, its expected and its found bytes, and the number of elements that
 /// differ.

@@ -8,9 +8,9 @@ use plotters::prelude::*;
 use tempfile::TempPath;
 
 use crate::expected::Expected;
-use crate::inspect::Histogram;
+use crate::files::inspect::Histogram;
+use crate::files::statistics::Statistics;
 use crate::printable::printable;
-use crate::statistics::Statistics;
 
 /// The number of panels in a row.
 const COLUMNS: usize = 4;

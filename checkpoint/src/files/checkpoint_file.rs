@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::open_regular::open_regular;
 use crate::header::Header;
-use crate::open_regular::open_regular;
 
 /// A file of a checkpoint.
 #[derive(Clone, Debug)]

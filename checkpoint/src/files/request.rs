@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::backend::Backend;
+use crate::files::backend::Backend;
 use crate::plan::{PlannedFile, Rank};
 
 /// The options of [`write()`](crate::write()).

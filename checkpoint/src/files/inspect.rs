@@ -5,12 +5,12 @@ use std::io;
 
 use safetensors::Dtype;
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint_file::CheckpointFile;
 use crate::expected::Expected;
+use crate::files::checkpoint::Checkpoint;
+use crate::files::checkpoint_file::CheckpointFile;
+use crate::files::statistics::{Statistics, histogram};
 use crate::header::Entry;
 use crate::record::Record;
-use crate::statistics::{Statistics, histogram};
 
 /// The steps of a dtype in a std above which rounding does not show in it. Rounding to steps of width w adds w^2 / 12 to
 /// the variance: with 32 steps to a std, 10^-4 of it.

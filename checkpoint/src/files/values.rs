@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 use seedtensors::{Arithmetic, Error, Result};
 
-use crate::backend::Backend;
-use crate::interruptible::{is_large, while_asking};
+use crate::files::backend::Backend;
+use crate::files::interruptible::{is_large, while_asking};
 use crate::matrices::whole;
 use crate::recipe::Tensor;
 use crate::tensor_bytes::TensorBytes;

@@ -3,8 +3,8 @@
 use seedtensors::Dtype;
 
 use crate::by_rules::{Like, LikeError, by_rules};
-use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::files::checkpoint::Checkpoint;
 
 /// The recipe of a checkpoint's tensors, in their order, whose headers alone are read.
 ///

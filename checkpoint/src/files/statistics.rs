@@ -5,10 +5,10 @@ use std::io;
 use rayon::prelude::*;
 use safetensors::Dtype;
 
-use crate::checkpoint_file::CheckpointFile;
-use crate::decoder::Decoder;
+use crate::files::checkpoint_file::CheckpointFile;
+use crate::files::decoder::Decoder;
+use crate::files::positional_io::read_exact_at;
 use crate::header::Entry;
-use crate::positional_io::read_exact_at;
 
 /// The bytes that a thread reads at a time: few enough that the decoded values stay in its cache, and a multiple of the
 /// size of every dtype, so that no value is cut.
