@@ -4,7 +4,7 @@
 use std::iter::repeat;
 use std::ops::Range;
 
-use super::entry::Reflect;
+use super::entry::{Entry, Reflect, Variant};
 use super::matrix::MatrixPlan;
 use super::plan::{Bounds, Dispatch, plan, plan_matrix};
 use super::reflect::{BLOCK, PANEL, PanelParams, TILE};
@@ -29,6 +29,27 @@ pub(crate) enum Command {
     Panel(Reflect, PanelParams, [u32; 2]),
     /// The elements of a batch, from the scratch buffer to the target.
     Write(Dispatch),
+}
+
+impl Command {
+    /// What its pipeline is compiled for, where the target has this dtype.
+    pub(crate) const fn variant(&self, dtype: Dtype) -> Variant {
+        match self {
+            Self::Target(kind, dispatch) => Variant { entry: dispatch.entry, kind: *kind, dtype },
+            Self::Scratch(kind, dispatch) => Variant { entry: dispatch.entry, kind: *kind, dtype: Dtype::F32 },
+            // neither the kernel nor the dtype plays a part in it
+            Self::Panel(step, ..) => {
+                Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 }
+            }
+            // a normal's scaling and rounding
+            Self::Write(dispatch) => Variant { entry: dispatch.entry, kind: KernelKind::Normal, dtype },
+        }
+    }
+
+    /// Whether it writes the scratch buffer, and not the target.
+    pub(crate) const fn writes_scratch(&self) -> bool {
+        matches!(self, Self::Scratch(..) | Self::Panel(..))
+    }
 }
 
 /// The steps of a structured matrix.

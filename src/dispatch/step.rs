@@ -91,8 +91,7 @@ pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form
         _ if selection.count == 0 => Ok(Some(Steps::default())),
         Kernel::Elementwise(kind, coefficients) => {
             let dispatches = plan(selection, dtype, *coefficients, offset, bounds);
-            let steps = dispatches.iter().map(|dispatch| Step::new(dispatch, *kind, dtype, form)).collect();
-            Ok(Some(Steps { scratch: 0, steps }))
+            Ok(Some(Steps::of_dispatches(&dispatches, *kind, dtype, form)))
         }
         Kernel::Matrix(matrix) => {
             let commands = Commands::new(matrix, selection, dtype, offset, bounds)?;
@@ -120,47 +119,47 @@ pub fn word_steps(key: Key, start: u64, count: u64, offset: u64, limits: &Limits
     }
     let Kernel::Elementwise(kind, coefficients) = Kernel::words() else { return Ok(Steps::default()) };
     let dispatches = plan(&Selection::run(key, start, count), Dtype::F32, coefficients, offset, limits.into());
-    let steps = dispatches.iter().map(|dispatch| Step::new(dispatch, kind, Dtype::F32, form)).collect();
-    Ok(Steps { scratch: 0, steps })
+    Ok(Steps::of_dispatches(&dispatches, kind, Dtype::F32, form))
+}
+
+impl Steps {
+    /// The steps of an elementwise kernel.
+    fn of_dispatches(dispatches: &[Dispatch], kind: KernelKind, dtype: Dtype, form: Form) -> Self {
+        let step = |dispatch: &Dispatch| Step::new(dispatch, Variant { entry: dispatch.entry, kind, dtype }, form);
+        Self { scratch: 0, steps: dispatches.iter().map(step).collect() }
+    }
 }
 
 impl Step {
-    fn new(dispatch: &Dispatch, kind: KernelKind, dtype: Dtype, form: Form) -> Self {
-        let entry = dispatch.entry;
+    fn new(dispatch: &Dispatch, variant: Variant, form: Form) -> Self {
         Self {
-            entry_point: entry.name(),
-            constants: Variant { entry, kind, dtype }.constants(form).to_vec(),
+            entry_point: variant.entry.name(),
+            constants: variant.constants(form).to_vec(),
             params: bytemuck::bytes_of(&dispatch.params).to_vec(),
             binding: dispatch.binding.clone(),
             grid: dispatch.grid,
             writes_scratch: false,
-            reads_scratch: matches!(entry, Entry::Orthogonal { .. }),
+            reads_scratch: matches!(variant.entry, Entry::Orthogonal { .. }),
         }
     }
 
     /// A step of a structured matrix in this dtype.
     fn of_command(command: &Command, dtype: Dtype, scratch: u64, form: Form) -> Self {
-        match command {
-            Command::Target(kind, dispatch) => Self::new(dispatch, *kind, dtype, form),
-            Command::Scratch(kind, dispatch) => {
-                Self { writes_scratch: true, ..Self::new(dispatch, *kind, Dtype::F32, form) }
+        let variant = command.variant(dtype);
+        let step = match command {
+            Command::Target(_, dispatch) | Command::Scratch(_, dispatch) | Command::Write(dispatch) => {
+                Self::new(dispatch, variant, form)
             }
-            // a normal's scaling and rounding
-            Command::Write(dispatch) => Self::new(dispatch, KernelKind::Normal, dtype, form),
-            Command::Panel(kind, params, grid) => {
-                // neither the kernel nor the dtype plays a part in it
-                let entry = Entry::Reflect(*kind);
-                let variant = Variant { entry, kind: KernelKind::Words, dtype: Dtype::F32 };
-                Self {
-                    entry_point: entry.name(),
-                    constants: variant.constants(form).to_vec(),
-                    params: bytemuck::bytes_of(params).to_vec(),
-                    binding: 0..scratch,
-                    grid: *grid,
-                    writes_scratch: true,
-                    reads_scratch: false,
-                }
-            }
-        }
+            Command::Panel(_, params, grid) => Self {
+                entry_point: variant.entry.name(),
+                constants: variant.constants(form).to_vec(),
+                params: bytemuck::bytes_of(params).to_vec(),
+                binding: 0..scratch,
+                grid: *grid,
+                writes_scratch: true,
+                reads_scratch: false,
+            },
+        };
+        Self { writes_scratch: command.writes_scratch(), ..step }
     }
 }

@@ -2,10 +2,9 @@
 
 use super::context::Context;
 use super::record::Step;
-use crate::dispatch::entry::{Entry, Variant};
+use crate::dispatch::entry::Entry;
 use crate::dispatch::form::Form;
 use crate::dispatch::orthogonal::Command;
-use crate::dispatch::plan::Dispatch;
 use crate::kernel::KernelKind;
 use crate::{Dtype, Error, Result};
 
@@ -26,23 +25,21 @@ impl<'a> Resources<'a, '_> {
     /// Adds the steps with their pipelines and buffers.
     pub(super) async fn steps(&self, commands: &[Command], steps: &mut Vec<Step<'a>>) -> Result<()> {
         for command in commands {
+            let variant = command.variant(self.dtype);
+            let form = match variant.entry {
+                Entry::Reflect(_) => (self.reflect)()?,
+                _ => (self.form)(variant.kind, variant.dtype)?,
+            };
+            let pipeline = self.context.pipeline(form, variant).await?;
+            let buffer = if command.writes_scratch() { self.scratch()? } else { self.target };
             steps.push(match command {
-                Command::Target(kind, dispatch) => {
-                    self.dispatch(*kind, self.dtype, dispatch, self.target, None).await?
+                Command::Target(_, dispatch) | Command::Scratch(_, dispatch) => {
+                    Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, None)
                 }
-                Command::Scratch(kind, dispatch) => {
-                    self.dispatch(*kind, Dtype::F32, dispatch, self.scratch()?, None).await?
-                }
-                // a normal's scaling and rounding
                 Command::Write(dispatch) => {
-                    self.dispatch(KernelKind::Normal, self.dtype, dispatch, self.target, Some(self.scratch()?)).await?
+                    Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, Some(self.scratch()?))
                 }
-                Command::Panel(step, params, grid) => {
-                    let form = (self.reflect)()?;
-                    // neither the kernel nor the dtype plays a part in it
-                    let variant = Variant { entry: Entry::Reflect(*step), kind: KernelKind::Words, dtype: Dtype::F32 };
-                    Step::Reflect(*params, *grid, self.context.pipeline(form, variant).await?, self.scratch()?)
-                }
+                Command::Panel(_, params, grid) => Step::Reflect(*params, *grid, pipeline, buffer),
             });
         }
         Ok(())
@@ -51,18 +48,5 @@ impl<'a> Resources<'a, '_> {
     /// The scratch buffer.
     fn scratch(&self) -> Result<&'a wgpu::Buffer> {
         self.scratch.ok_or_else(|| Error::Wgpu("the steps of a matrix have no scratch buffer".to_owned()))
-    }
-
-    async fn dispatch(
-        &self,
-        kind: KernelKind,
-        dtype: Dtype,
-        dispatch: &Dispatch,
-        buffer: &'a wgpu::Buffer,
-        source: Option<&'a wgpu::Buffer>,
-    ) -> Result<Step<'a>> {
-        let variant = Variant { entry: dispatch.entry, kind, dtype };
-        let pipeline = self.context.pipeline((self.form)(kind, dtype)?, variant).await?;
-        Ok(Step::Dispatch(Box::new(dispatch.clone()), pipeline, buffer, source))
     }
 }
