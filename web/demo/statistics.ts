@@ -1,5 +1,6 @@
 // Statistics of a tensor's values, and the density that its sampler promises.
 
+import { halfValue } from "../src/dtype.ts";
 import type { Dtype, Sampler } from "../src/index.ts";
 
 /** Decodes elements to numbers. */
@@ -9,20 +10,8 @@ export function valuesOf(bytes: ArrayBuffer, dtype: Dtype): Float32Array {
   }
   const halves = new Uint16Array(bytes);
   // a table of the values of all 65,536 bit patterns
-  const table = Float32Array.from({ length: 65536 }, (_, bits) => (dtype === "bf16" ? bfloat16(bits) : float16(bits)));
+  const table = Float32Array.from({ length: 65536 }, (_, bits) => halfValue(bits, dtype));
   return Float32Array.from(halves, (bits) => table[bits]!);
-}
-
-function bfloat16(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
-}
-
-function float16(bits: number): number {
-  const [sign, exponent, mantissa] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) {
-    return mantissa ? NaN : sign * Infinity;
-  }
-  return sign * (exponent ? (1024 + mantissa) * 2 ** (exponent - 25) : mantissa * 2 ** -24);
 }
 
 /** The largest distance between neighbouring values of a dtype, up to a magnitude. */

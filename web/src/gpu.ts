@@ -1,10 +1,10 @@
 import { Backend } from "./backend.ts";
 import { Cpu } from "./cpu.ts";
 import { call, core } from "./core.ts";
-import { type Dtype, align, sizeOf } from "./dtype.ts";
+import { type Dtype, align, halfValue, sizeOf } from "./dtype.ts";
 import { SeedTensorsError, bad } from "./error.ts";
 import { Fill } from "./fill.ts";
-import { orthogonal } from "./initialisers.ts";
+import { constant, orthogonal } from "./initialisers.ts";
 import { Key } from "./key.ts";
 
 /** Bytes of the shaders' parameters. */
@@ -33,10 +33,10 @@ interface Plan {
 
 /**
  * A range of a buffer for a fill's elements. An odd number of 2-byte elements leaves the other 2 bytes of the last word
- * unchanged.
+ * unchanged. An orthogonal matrix that is too large for the device's bindings is computed on the CPU and copied.
  */
 export interface Target {
-  /** A buffer with usage `STORAGE`. */
+  /** A buffer with usage `STORAGE`, and with `COPY_DST` for an orthogonal matrix that is too large. */
   buffer: GPUBuffer;
   /** Byte offset of the range, a multiple of 4. Default: 0. */
   offset?: number;
@@ -135,12 +135,10 @@ export class Gpu extends Backend {
     const size = Math.max(0, ...plans.map(({ plan }) => plan?.scratch ?? 0));
     const scratch = size > 0 ? this.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }) : undefined;
     const steps = plans.flatMap(({ target, plan }) => plan?.steps.map((step) => ({ step, buffer: target.buffer })) ?? []);
+    // before anything is recorded
+    const computed = plans.flatMap(({ fill, target, plan }) => (plan ? [] : [{ target, bytes: computedFor(fill, target) }]));
     this.#dispatch(encoder, steps, scratch);
-    for (const { fill, target, plan } of plans) {
-      if (!plan) {
-        this.#copy(encoder, fill, target);
-      }
-    }
+    computed.forEach(({ target, bytes }) => this.#copy(encoder, target, bytes));
   }
 
   /**
@@ -265,18 +263,20 @@ export class Gpu extends Backend {
     pass.end();
   }
 
-  /** Records a copy of a fill that the CPU computes: a matrix that is too large for the device's bindings. */
-  #copy(encoder: GPUCommandEncoder, fill: Fill, { buffer, offset = 0, dtype }: Target): void {
-    const size = fill.elements * sizeOf(dtype);
-    if (size % 4 !== 0) {
-      throw bad("a matrix that is too large for this device must have whole words", `${size} bytes`);
+  /** Records a copy of bytes that the CPU computed. */
+  #copy(encoder: GPUCommandEncoder, { buffer, offset = 0, dtype }: Target, bytes: Uint8Array): void {
+    const size = bytes.length - (bytes.length % 4);
+    if (size > 0) {
+      const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC, mappedAtCreation: true });
+      new Uint8Array(staging.getMappedRange()).set(bytes.subarray(0, size));
+      staging.unmap();
+      encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
     }
-    const computed = call((core) => new core.CpuFill(fill.data(), dtype));
-    const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC, mappedAtCreation: true });
-    new Uint8Array(staging.getMappedRange()).set(call(() => computed.bytes(0, fill.elements)));
-    computed.free();
-    staging.unmap();
-    encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
+    if (size < bytes.length) {
+      // a copy writes whole words and would overwrite the neighbour, so the last element is filled
+      const value = halfValue(bytes[size]! | (bytes[size + 1]! << 8), dtype);
+      this.fill(encoder, new Fill(new Key(0), constant(value), [1]), { buffer, offset: offset + size, dtype });
+    }
   }
 
   /** Compiles the pipelines of fills that are not compiled yet, side by side. */
@@ -304,6 +304,19 @@ export class Gpu extends Backend {
     const bindGroupLayouts = [this.#layouts[readsScratch ? 1 : 0]];
     const layout = this.device.createPipelineLayout({ bindGroupLayouts });
     return { label: "seedtensors", layout, compute: { module: this.#module, entryPoint, constants } };
+  }
+}
+
+/** The bytes of a matrix that is too large for the device's bindings. The CPU computes it. */
+function computedFor(fill: Fill, { buffer, dtype }: Target): Uint8Array {
+  if (!(buffer.usage & GPUBufferUsage.COPY_DST)) {
+    throw bad("a matrix that is too large for this device's bindings needs a buffer with usage COPY_DST", `usage ${buffer.usage}`);
+  }
+  const computed = call((core) => new core.CpuFill(fill.data(), dtype));
+  try {
+    return call(() => computed.bytes(0, fill.elements));
+  } finally {
+    computed.free();
   }
 }
 

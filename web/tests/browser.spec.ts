@@ -70,6 +70,60 @@ test("fills in a buffer of the caller's leave what is beside them", async ({ pag
   expect(outside).toEqual([true, true, true, true, true, true]);
 });
 
+test("a matrix that is too large for the device's bindings has the CPU's bits", async ({ page }) => {
+  await page.goto("/");
+  const found = await page.evaluate(async (path) => {
+    const st: typeof import("../src/index.ts") = await import(path);
+    const gpu = await st.Gpu.open();
+    const fill = new st.Fill(new st.Key(1), st.orthogonal(), [77, 51]);
+    const bytesOf = async () => ({ f32: await gpu.bytes(fill, "f32"), f16: await gpu.bytes(fill, "f16"), bf16: await gpu.bytes(fill, "bf16") });
+    const before = await bytesOf();
+    // bindings of at most 16 KiB, which the matrix does not fit in
+    const { maxBufferSize, minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment, maxComputeWorkgroupsPerDimension } = gpu.device.limits;
+    const limits = { maxBufferSize, minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment, maxComputeWorkgroupsPerDimension };
+    Object.defineProperty(gpu.device, "limits", { value: { ...limits, maxStorageBufferBindingSize: 16_384 } });
+    let copies = 0;
+    const copy = GPUCommandEncoder.prototype.copyBufferToBuffer;
+    GPUCommandEncoder.prototype.copyBufferToBuffer = function (...given: any[]) {
+      copies += 1;
+      return (copy as any).apply(this, given);
+    };
+    const after = await bytesOf();
+    // an odd number of halves, beside other data
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+    const buffer = gpu.device.createBuffer({ size: 8_000, usage: usage | GPUBufferUsage.COPY_DST });
+    gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(2_000).fill(0xdeadbeef));
+    const encoder = gpu.device.createCommandEncoder();
+    gpu.fill(encoder, fill, { buffer, offset: 8, dtype: "bf16" });
+    gpu.device.queue.submit([encoder.finish()]);
+    const bytes = new Uint8Array(await gpu.read(buffer));
+    const words = new Uint32Array(bytes.buffer);
+    const readonly = gpu.device.createBuffer({ size: 8_000, usage });
+    let message = "";
+    try {
+      gpu.fill(gpu.device.createCommandEncoder(), fill, { buffer: readonly, dtype: "bf16" });
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+    return {
+      same: (["f32", "f16", "bf16"] as const).map((dtype) => same(before[dtype], after[dtype])),
+      copies,
+      inside: same(bytes.slice(8, 8 + 2 * 77 * 51), before.bf16),
+      outside: [words[0], words[1], words[1_965]! >>> 16, words[1_966], words[1_999]].map((word) => word!.toString(16)),
+      message,
+    };
+  }, PACKAGE);
+  expect(found).toEqual({
+    same: [true, true, true],
+    // a copy of the matrix and a read for each dtype, a copy, and a read
+    copies: 8,
+    inside: true,
+    outside: ["deadbeef", "deadbeef", "dead", "deadbeef", "deadbeef"],
+    message: "a matrix that is too large for this device's bindings needs a buffer with usage COPY_DST, not usage 132",
+  });
+});
+
 test("what is refused says why", async ({ page }) => {
   await page.goto("/");
   const messages = await page.evaluate(async (path) => {
