@@ -25,9 +25,10 @@ export default defineConfig({
       ],
     },
   },
-  webServer: {
-    command: "npx vite demo --port 4173 --strictPort",
-    url: "http://localhost:4173",
+  // the page from its sources, and as `npm run demo` built it
+  webServer: ["vite demo --port 4173", "vite preview demo --port 4174"].map((command) => ({
+    command: `npx ${command} --strictPort`,
+    url: `http://localhost:${command.slice(-4)}`,
     reuseExistingServer: false,
-  },
+  })),
 });

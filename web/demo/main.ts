@@ -1,9 +1,10 @@
 // The page: a config or a recipe becomes a plan, the plan's files are filled on the GPU and written to the disk.
 
 import * as st from "../src/index.ts";
-import { Model, type PlannedFile, families, styles, writeFiles } from "../src/models.ts";
+import { type PlannedFile, type PlannedTensor, families, styles, writeFiles } from "../src/models.ts";
 import { downloads, folder, hasFolders } from "./output.ts";
 import { picture } from "./picture.ts";
+import { type Plan, Planner } from "./planner.ts";
 import { PRESETS } from "./presets.ts";
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -20,10 +21,15 @@ const fields = {
 const buttons = { make: element<HTMLButtonElement>("make"), cancel: element<HTMLButtonElement>("cancel") };
 const tensors = element<HTMLSelectElement>("tensor");
 
+/** The most tensors that are offered for the picture: a browser takes seconds for a list of tens of thousands. */
+const MOST_OFFERED = 1000;
+
+const planner = new Planner();
 let backend: st.Gpu | st.Cpu | undefined;
-let model: Model | undefined;
 let files: PlannedFile[] = [];
 let working: AbortController | undefined;
+/** The number of plans that were asked for. Only the last one is shown. */
+let turns = 0;
 
 const count = (value: number) => value.toLocaleString("en");
 const sized = (bytes: number) => {
@@ -57,15 +63,15 @@ function whole(what: string, text: string, unit = 1n): bigint {
 }
 
 /** The plan of what the form says. A config is JSON, everything else a recipe in TOML. */
-function plan(): Model {
+async function plan(): Promise<Plan | undefined> {
   const seed = new st.Key(whole("a seed", fields.seed.value)).seed;
   const maxShardSize = whole("the size of a file in MB", fields.size.value, 1_000_000n);
   const dtype = fields.dtype.value || null;
   const isConfig = text.value.trimStart().startsWith("{");
   fields.style.disabled = !isConfig;
   return isConfig
-    ? Model.fromConfig(text.value, { seed, dtype, maxShardSize, style: fields.style.value })
-    : Model.fromRecipe(text.value, { seed, dtype, maxShardSize });
+    ? planner.fromConfig(text.value, { seed, dtype, maxShardSize, style: fields.style.value })
+    : planner.fromRecipe(text.value, { seed, dtype, maxShardSize });
 }
 
 /** The command that writes the same files. */
@@ -82,35 +88,57 @@ function command(): string {
   return `seedtensors init ${options.join(" ")}`;
 }
 
-/** Makes the plan anew and shows it. */
+/** Makes the plan anew and shows it. The page goes on meanwhile, and shows the plan before as an old one. */
 async function replan(): Promise<void> {
-  model?.free();
-  [model, files] = [undefined, []];
+  const turn = ++turns;
+  buttons.make.disabled = true;
+  element("plan").ariaBusy = "true";
+  // most plans take less time than this
+  const timer = setTimeout(() => show("planning", "Planning …"), 300);
+  let planned: Plan | undefined;
   let error: string | undefined;
   try {
-    model = plan();
-    files = model.files();
+    planned = await plan();
   } catch (thrown) {
     error = sentence(thrown);
   }
+  clearTimeout(timer);
+  if (turn !== turns) {
+    return;
+  }
+  element("plan").ariaBusy = "false";
+  show("planning", undefined);
   show("error", error);
-  element("plan").hidden = !model;
-  buttons.make.disabled = !model || !backend;
-  if (!model) {
+  element("plan").hidden = !planned;
+  files = planned?.files ?? [];
+  buttons.make.disabled = !planned || !backend;
+  if (!planned) {
     return;
   }
   const all = files.flatMap((file) => file.tensors);
   list("facts", [
     ["tensors", count(all.length)],
-    ["parameters", count(model.parameters)],
+    ["parameters", count(planned.parameters)],
     ["bytes", `${count(files.reduce((sum, file) => sum + file.bytes, 0))} in ${files.length} ${files.length === 1 ? "file" : "files"}`],
   ]);
   element("command").textContent = command();
-  const chosen = tensors.value;
-  tensors.replaceChildren(...all.map(({ name, shape, dtype }) => new Option(`${name} [${shape.join(", ")}] ${dtype}`, name)));
-  const first = all.find(({ fill, init }) => fill && !/zeros|ones/.test(init)) ?? all[0];
-  tensors.value = all.some(({ name }) => name === chosen) ? chosen : (first?.name ?? "");
+  offer(all);
   await drawTensor();
+}
+
+/** Offers tensors for the picture. */
+function offer(all: PlannedTensor[]): void {
+  const chosen = tensors.value;
+  const offered = all.slice(0, MOST_OFFERED);
+  const options = offered.map(({ name, shape, dtype }) => new Option(`${name} [${shape.join(", ")}] ${dtype}`, name));
+  if (offered.length < all.length) {
+    const more = new Option(`and ${count(all.length - offered.length)} more`);
+    more.disabled = true;
+    options.push(more);
+  }
+  tensors.replaceChildren(...options);
+  const first = offered.find(({ fill, init }) => fill && !/zeros|ones/.test(init)) ?? offered[0];
+  tensors.value = offered.some(({ name }) => name === chosen) ? chosen : (first?.name ?? "");
 }
 
 /** Draws the chosen tensor. */
@@ -143,7 +171,7 @@ function endOf(thrown: unknown): string {
 
 /** Writes the files of the plan. */
 async function make(): Promise<void> {
-  if (!model || !backend || working) {
+  if (files.length === 0 || !backend || working) {
     return;
   }
   show("done", undefined);
@@ -157,7 +185,7 @@ async function make(): Promise<void> {
     buttons.make.disabled = true;
     buttons.cancel.hidden = element("work").hidden = false;
     form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
-    const written = await writeFiles(model, backend, create, {
+    const written = await writeFiles(planner, backend, create, {
       signal: working.signal,
       onProgress(done, all) {
         bar.value = done / all;
@@ -175,7 +203,7 @@ async function make(): Promise<void> {
     working = undefined;
     buttons.cancel.hidden = element("work").hidden = true;
     form.querySelectorAll("fieldset").forEach((set) => (set.disabled = false));
-    buttons.make.disabled = !model;
+    buttons.make.disabled = false;
   }
 }
 
@@ -239,7 +267,8 @@ async function main(): Promise<void> {
     show("why", backend.reason);
     element("without").hidden = false;
   }
-  await replan();
+  buttons.make.disabled = files.length === 0 || element("plan").ariaBusy === "true";
+  await drawTensor();
 }
 
 await main();

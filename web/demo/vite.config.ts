@@ -4,5 +4,7 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   build: { target: "es2022" },
+  // the worker's modules wait for their WebAssembly
+  worker: { format: "es" },
   server: { fs: { allow: ["../.."] } },
 });

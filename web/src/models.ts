@@ -31,6 +31,11 @@ export interface WriteOptions {
   onProgress?: (written: number, all: number) => void;
 }
 
+type Promised<T> = { [Name in keyof T]: T[Name] extends (...given: infer Given) => infer Result ? (...given: Given) => Result | Promise<Result> : never };
+
+/** The methods of a `Model` that `writeFiles` calls. They may return promises, as those of a model in a worker do. */
+export type ModelFiles = Promised<Pick<Model, "files" | "index" | "config" | "head" | "bytes">>;
+
 /** A file that was written. */
 export interface Written {
   name: string;
@@ -45,13 +50,13 @@ export interface Written {
  * @throws what `create` and its outputs throw, an abort's reason, and SeedTensorsError.
  */
 export async function writeFiles(
-  model: Model,
+  model: ModelFiles,
   backend: Gpu | Cpu,
   create: (name: string, bytes: number) => Promise<Output>,
   { signal, onProgress }: WriteOptions = {},
 ): Promise<Written[]> {
-  const files = model.files();
-  const texts = textsOf(model);
+  const files = await model.files();
+  const texts = await textsOf(model);
   const all = [...files, ...texts].reduce((sum, file) => sum + (typeof file.bytes === "number" ? file.bytes : file.bytes.length), 0);
   const written: Written[] = [];
   let done = 0;
@@ -86,8 +91,8 @@ export async function writeFiles(
 }
 
 /** The small files beside the tensors. */
-function textsOf(model: Model): { name: string; bytes: Uint8Array<ArrayBuffer> }[] {
-  const [index, config] = [model.index(), model.config()];
+async function textsOf(model: ModelFiles): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }[]> {
+  const [index, config] = [await model.index(), await model.config()];
   const found = [index, config && { name: "config.json", bytes: config }].filter((file) => file !== null);
   return found as { name: string; bytes: Uint8Array<ArrayBuffer> }[];
 }
@@ -98,12 +103,12 @@ async function* one(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<A
 
 /** The bytes of a file, a piece at a time. The next piece is filled while one is written. */
 async function* piecesOf(
-  model: Model,
+  model: ModelFiles,
   backend: Gpu | Cpu,
   index: number,
   file: PlannedFile,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let next: Promise<Uint8Array<ArrayBuffer>> = Promise.resolve(model.head(index) as Uint8Array<ArrayBuffer>);
+  let next = Promise.resolve(model.head(index)) as Promise<Uint8Array<ArrayBuffer>>;
   for (const [i, tensor] of file.tensors.entries()) {
     const size = tensor.bytes / Math.max(tensor.elements, 1);
     // each part of a matrix would compute the vectors again
@@ -122,7 +127,7 @@ async function* piecesOf(
 
 /** The bytes of `count` elements of a tensor. */
 async function pieceOf(
-  model: Model,
+  model: ModelFiles,
   backend: Gpu | Cpu,
   [file, index]: [number, number],
   { fill, padding: [first, end] }: PlannedTensor,
@@ -130,7 +135,7 @@ async function pieceOf(
   count: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!fill) {
-    return model.bytes(file, index, start, count) as Uint8Array<ArrayBuffer>;
+    return (await model.bytes(file, index, start, count)) as Uint8Array<ArrayBuffer>;
   }
   const bytes = await backend.bytes(fillOf(fill).range(start, start + count), fill.dtype);
   const size = bytes.length / count;

@@ -15,14 +15,14 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
  * Opens the page, with WebGPU or without it, which opens faster. A folder of the browser's own stands for one of the
  * disk, whose picker needs a person.
  */
-async function open(page: Page, kind: "gpu" | "cpu"): Promise<void> {
+async function open(page: Page, kind: "gpu" | "cpu", url = "/"): Promise<void> {
   await page.addInitScript((kind) => {
     Object.assign(window, { showDirectoryPicker: () => navigator.storage.getDirectory() });
     if (kind === "cpu") {
       Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
     }
   }, kind);
-  await page.goto("/");
+  await page.goto(url);
   const message = kind === "cpu" ? "On the CPU, with the same bits." : "checked: it gives the exact values";
   await expect(page.locator("#device")).toContainText(message, { timeout: 120_000 });
 }
@@ -118,6 +118,13 @@ test.describe("gives the command's files:", () => {
     });
   }
 
+  test("the page as it is built", async ({ page }) => {
+    await open(page, "cpu", "http://localhost:4174/");
+    await enter(page, { config: RECIPE });
+    await make(page);
+    expect(await inFolder(page)).toEqual(await byCommand(page));
+  });
+
   test("as downloads, where the browser has no folders, and on the CPU", async ({ page }) => {
     await page.addInitScript(() => {
       Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
@@ -172,6 +179,18 @@ test("what cannot be made is said, and the page goes on", async ({ page }) => {
   }
   await enter(page, { preset: "GPT-2, tiny" });
   await expect(page.locator("#error")).toBeHidden();
+  await expect(page.locator("#make")).toBeEnabled();
+});
+
+test("a large config is planned beside the page, and a smaller one does not wait for it", async ({ page }) => {
+  await open(page, "cpu");
+  const layers = (n_layer: number) => JSON.stringify({ model_type: "gpt2", vocab_size: 100, n_positions: 8, n_embd: 8, n_layer, n_head: 1 });
+  await page.locator("#config").fill(layers(20_000));
+  await expect(page.locator("#planning")).toHaveText("Planning …");
+  await expect(page.locator("#make")).toBeDisabled();
+  await page.locator("#config").fill(layers(2));
+  await expect(page.locator('[data-fact="tensors"]')).toHaveText("28", { timeout: 10_000 });
+  await expect(page.locator("#planning")).toBeHidden();
   await expect(page.locator("#make")).toBeEnabled();
 });
 
