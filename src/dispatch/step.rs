@@ -32,13 +32,27 @@ impl Default for Limits {
     }
 }
 
-impl From<&Limits> for Bounds {
-    fn from(limits: &Limits) -> Self {
-        Self::new(
-            limits.max_storage_buffer_binding_size,
-            limits.min_storage_buffer_offset_alignment,
-            limits.max_compute_workgroups_per_dimension,
-        )
+impl Limits {
+    /// Refuses what no device has, and a range from byte `offset` on that ends behind 2^64.
+    fn bounds(&self, offset: u64, count: u64, dtype: Dtype) -> Result<Bounds> {
+        let Self {
+            max_storage_buffer_binding_size: binding,
+            min_storage_buffer_offset_alignment: alignment,
+            max_compute_workgroups_per_dimension: workgroups,
+        } = *self;
+        let least = |limit, found, needed| {
+            if found < needed { Err(Error::DeviceLimit { limit, found, needed }) } else { Ok(()) }
+        };
+        least("min_storage_buffer_offset_alignment", alignment.into(), 1)?;
+        least("max_compute_workgroups_per_dimension", workgroups.into(), 1)?;
+        let bounds = Bounds::new(binding, alignment, workgroups);
+        least("max_storage_buffer_binding_size", binding, bounds.alignment)?;
+        let end = count.checked_mul(dtype.size()).and_then(|size| offset.checked_add(size));
+        // it is rounded up to whole words
+        match end.and_then(|end| end.checked_next_multiple_of(4)) {
+            Some(_) => Ok(bounds),
+            None => Err(Error::ShapeOverflow { what: format!("byte {offset} + {count} elements of {dtype}") }),
+        }
     }
 }
 
@@ -80,13 +94,14 @@ pub struct Step {
 /// # Errors
 ///
 /// [`Error::BadParameter`] for parameters that the sampler's [`check`](crate::Sampler::check) refuses, and
-/// [`Error::MisalignedRange`] for another offset.
+/// [`Error::MisalignedRange`] for another offset. [`Error::ShapeOverflow`] where the last byte is above 2^64 - 1, and
+/// [`Error::DeviceLimit`] for limits that no device has.
 pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form) -> Result<Option<Steps>> {
     if !offset.is_multiple_of(4) {
         return Err(Error::MisalignedRange { offset });
     }
-    let bounds = Bounds::from(limits);
     let (kernel, selection) = (Kernel::of(fill, dtype, fill.arithmetic())?, fill.selection());
+    let bounds = limits.bounds(offset, selection.count, dtype)?;
     match &kernel {
         _ if selection.count == 0 => Ok(Some(Steps::default())),
         Kernel::Elementwise(kind, coefficients) => {
@@ -108,7 +123,7 @@ pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form
 /// # Errors
 ///
 /// [`Error::MisalignedRange`] for an offset that is not a multiple of 4, and [`Error::ShapeOverflow`] where the last
-/// word's index is above 2^64 - 1.
+/// word's index, or its last byte, is above 2^64 - 1. [`Error::DeviceLimit`] for limits that no device has.
 pub fn word_steps(key: Key, start: u64, count: u64, offset: u64, limits: &Limits, form: Form) -> Result<Steps> {
     if !offset.is_multiple_of(4) {
         return Err(Error::MisalignedRange { offset });
@@ -118,7 +133,8 @@ pub fn word_steps(key: Key, start: u64, count: u64, offset: u64, limits: &Limits
         return Err(Error::ShapeOverflow { what: format!("start {start} + {count} words") });
     }
     let Kernel::Elementwise(kind, coefficients) = Kernel::words() else { return Ok(Steps::default()) };
-    let dispatches = plan(&Selection::run(key, start, count), Dtype::F32, coefficients, offset, limits.into());
+    let bounds = limits.bounds(offset, count, Dtype::F32)?;
+    let dispatches = plan(&Selection::run(key, start, count), Dtype::F32, coefficients, offset, bounds);
     Ok(Steps::of_dispatches(&dispatches, kind, Dtype::F32, form))
 }
 
