@@ -7,7 +7,7 @@ export default defineConfig({
       name: "models imports the first module, and does not hold it again",
       enforce: "pre",
       resolveId: (source, importer) =>
-        source === "./index.ts" && importer?.endsWith("/models.ts") ? { id: "./seedtensors.js", external: true } : null,
+        source === "./index.ts" && /\/(models|folder)\.ts$/.test(importer ?? "") ? { id: "./seedtensors.js", external: true } : null,
     },
   ],
   build: {

@@ -3,7 +3,7 @@
 import * as st from "../src/index.ts";
 import { type PlannedFile, type PlannedTensor, families, styles, writeFiles } from "../src/models.ts";
 import { downloads, folder, hasFolders } from "./output.ts";
-import { picture } from "./picture.ts";
+import { isDrawn, picture } from "./picture.ts";
 import { type Plan, Planner } from "./planner.ts";
 import { PRESETS } from "./presets.ts";
 
@@ -28,8 +28,12 @@ const planner = new Planner();
 let backend: st.Gpu | st.Cpu | undefined;
 let files: PlannedFile[] = [];
 let working: AbortController | undefined;
+/** The text of the config or the recipe: that of a file as it is, where a text area would change its line ends. */
+let source = "";
 /** The number of plans that were asked for. Only the last one is shown. */
 let turns = 0;
+/** The number of pictures that were asked for. */
+let pictures = 0;
 
 const count = (value: number) => value.toLocaleString("en");
 const sized = (bytes: number) => {
@@ -67,11 +71,11 @@ async function plan(): Promise<Plan | undefined> {
   const seed = new st.Key(whole("a seed", fields.seed.value)).seed;
   const maxShardSize = whole("the size of a file in MB", fields.size.value, 1_000_000n);
   const dtype = fields.dtype.value || null;
-  const isConfig = text.value.trimStart().startsWith("{");
+  const isConfig = source.trimStart().startsWith("{");
   fields.style.disabled = !isConfig;
   return isConfig
-    ? planner.fromConfig(text.value, { seed, dtype, maxShardSize, style: fields.style.value })
-    : planner.fromRecipe(text.value, { seed, dtype, maxShardSize });
+    ? planner.fromConfig(source, { seed, dtype, maxShardSize, style: fields.style.value })
+    : planner.fromRecipe(source, { seed, dtype, maxShardSize });
 }
 
 /** The command that writes the same files. */
@@ -88,11 +92,22 @@ function command(): string {
   return `seedtensors init ${options.join(" ")}`;
 }
 
-/** Makes the plan anew and shows it. The page goes on meanwhile, and shows the plan before as an old one. */
-async function replan(): Promise<void> {
-  const turn = ++turns;
+/** Marks the plan as an old one, which cannot be made any more. */
+function outdate(): void {
+  turns += 1;
   buttons.make.disabled = true;
   element("plan").ariaBusy = "true";
+}
+
+/** Allows to make the plan, if there is one and nothing else is going on. */
+function allow(): void {
+  buttons.make.disabled = files.length === 0 || !backend || !!working || element("plan").ariaBusy === "true";
+}
+
+/** Makes the plan anew and shows it. The page goes on meanwhile, and shows the plan before as an old one. */
+async function replan(): Promise<void> {
+  outdate();
+  const turn = turns;
   // most plans take less time than this
   const timer = setTimeout(() => show("planning", "Planning …"), 300);
   let planned: Plan | undefined;
@@ -111,10 +126,13 @@ async function replan(): Promise<void> {
   show("error", error);
   element("plan").hidden = !planned;
   files = planned?.files ?? [];
-  buttons.make.disabled = !planned || !backend;
+  allow();
   if (!planned) {
     return;
   }
+  // those of the plan before
+  element("written").hidden = true;
+  show("failed", undefined);
   const all = files.flatMap((file) => file.tensors);
   list("facts", [
     ["tensors", count(all.length)],
@@ -143,17 +161,25 @@ function offer(all: PlannedTensor[]): void {
 
 /** Draws the chosen tensor. */
 async function drawTensor(): Promise<void> {
+  const turn = ++pictures;
   const tensor = files.flatMap((file) => file.tensors).find(({ name }) => name === tensors.value);
   if (!tensor || !backend) {
     return;
   }
+  const canvas = element<HTMLCanvasElement>("histogram");
+  // before it is drawn: a hidden one has no width
+  canvas.hidden = !isDrawn(tensor);
+  show("drawing", undefined);
+  list("values", [["initialiser", `${tensor.init}${tensor.function ? `, then ${tensor.function}` : ""}`]]);
   try {
-    const facts = await picture(backend, element<HTMLCanvasElement>("histogram"), tensor);
-    element("histogram").hidden = !facts;
-    list("values", facts ?? [["initialiser", `${tensor.init}${tensor.function ? `, then ${tensor.function}` : ""}`]]);
-    show("drawing", undefined);
+    const facts = canvas.hidden ? undefined : await picture(backend, canvas, tensor, () => turn === pictures);
+    if (facts) {
+      list("values", facts);
+    }
   } catch (thrown) {
-    show("drawing", sentence(thrown));
+    if (turn === pictures) {
+      show("drawing", sentence(thrown));
+    }
   }
 }
 
@@ -171,21 +197,23 @@ function endOf(thrown: unknown): string {
 
 /** Writes the files of the plan. */
 async function make(): Promise<void> {
-  if (files.length === 0 || !backend || working) {
+  if (buttons.make.disabled || !backend) {
     return;
   }
-  show("done", undefined);
+  element("written").hidden = true;
   show("failed", undefined);
   working = new AbortController();
+  allow();
+  form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
   const bar = element<HTMLProgressElement>("bar");
   const begin = performance.now();
   try {
-    // the browser asks for a folder in an event of the user's alone
-    const create = hasFolders() ? await folder(fields.replace.checked) : downloads;
-    buttons.make.disabled = true;
+    // the folder picker needs a click or a key just before
+    const outputs = hasFolders() ? await folder(fields.replace.checked) : downloads;
     buttons.cancel.hidden = element("work").hidden = false;
-    form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
-    const written = await writeFiles(planner, backend, create, {
+    // the button that had it is disabled
+    buttons.cancel.focus();
+    const written = await writeFiles(planner, backend, outputs, {
       signal: working.signal,
       onProgress(done, all) {
         bar.value = done / all;
@@ -201,22 +229,39 @@ async function make(): Promise<void> {
     show("failed", endOf(thrown));
   } finally {
     working = undefined;
+    const hadFocus = document.activeElement === buttons.cancel || document.activeElement === document.body;
     buttons.cancel.hidden = element("work").hidden = true;
     form.querySelectorAll("fieldset").forEach((set) => (set.disabled = false));
-    buttons.make.disabled = false;
+    allow();
+    if (hadFocus) {
+      buttons.make.focus();
+    }
   }
 }
 
 /** Takes a file that was dropped or chosen. */
 async function take(file: File | undefined): Promise<void> {
-  // as the command: a config or a recipe has at most 64 MiB
-  if (file && file.size > 2 ** 26) {
-    show("error", `a config or a recipe has at most ${2 ** 26} bytes, not ${file.size}`);
-  } else if (file) {
-    text.value = await file.text();
-    fields.preset.value = "";
-    await replan();
+  if (!file || working) {
+    return;
   }
+  // as the command: a config or a recipe has at most 64 MiB
+  if (file.size > 2 ** 26) {
+    show("error", `a config or a recipe has at most ${2 ** 26} bytes, not ${file.size}`);
+    return;
+  }
+  try {
+    enter(await file.text());
+  } catch (thrown) {
+    show("error", `${file.name} cannot be read: ${sentence(thrown)}`);
+    return;
+  }
+  fields.preset.value = "";
+  await replan();
+}
+
+/** Takes the text of a config or a recipe, and shows it. */
+function enter(given: string): void {
+  source = text.value = given;
 }
 
 function listen(): void {
@@ -226,10 +271,12 @@ function listen(): void {
       return;
     }
     if (target === fields.preset && fields.preset.value) {
-      text.value = JSON.stringify(PRESETS[fields.preset.value], null, 2);
+      enter(JSON.stringify(PRESETS[fields.preset.value], null, 2));
     } else if (target === text) {
       fields.preset.value = "";
+      source = text.value;
     }
+    outdate();
     clearTimeout(timer);
     timer = window.setTimeout(() => void replan(), 200);
   });
@@ -240,10 +287,14 @@ function listen(): void {
   tensors.addEventListener("change", () => void drawTensor());
   buttons.cancel.addEventListener("click", () => working?.abort());
   element<HTMLInputElement>("file").addEventListener("change", ({ target }) => void take((target as HTMLInputElement).files?.[0]));
-  document.addEventListener("dragover", (event) => event.preventDefault());
+  // text that is dragged into a field is the browser's
+  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
   document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    void take(event.dataTransfer?.files[0]);
+    if (hasFiles(event)) {
+      event.preventDefault();
+      void take(event.dataTransfer?.files[0]);
+    }
   });
 }
 
@@ -253,13 +304,14 @@ async function main(): Promise<void> {
   fields.style.value = "hf";
   element("families").textContent = families().map(({ model_type }) => model_type).join(", ");
   fields.preset.value = Object.keys(PRESETS)[0]!;
-  text.value = JSON.stringify(PRESETS[fields.preset.value], null, 2);
+  enter(JSON.stringify(PRESETS[fields.preset.value], null, 2));
   element("folders").hidden = !hasFolders();
   listen();
   await replan();
   backend = await st.open();
   if (backend.kind === "webgpu") {
-    const { vendor, architecture, description } = backend.device.adapterInfo;
+    // browsers before 2025 lack it
+    const { vendor, architecture, description }: Partial<GPUAdapterInfo> = backend.device.adapterInfo ?? {};
     const name = [vendor, architecture, description].filter(Boolean).join(" ") || "a device that does not say its name";
     element("device").textContent = `On ${name}, checked: it gives the exact values.`;
   } else {
@@ -267,7 +319,7 @@ async function main(): Promise<void> {
     show("why", backend.reason);
     element("without").hidden = false;
   }
-  buttons.make.disabled = files.length === 0 || element("plan").ariaBusy === "true";
+  allow();
   await drawTensor();
 }
 

@@ -1,33 +1,37 @@
 // The picture of one tensor: its histogram with the promised density, its statistics and the hash of its values.
 
 import { type Cpu, type Gpu, Sha256 } from "../src/index.ts";
-import { type PlannedTensor, fillOf } from "../src/models.ts";
+import { type PlannedTensor, fillOf, filledBytes } from "../src/models.ts";
 import { draw } from "./histogram.ts";
 import { densityOf, statisticsOf, valuesOf } from "./statistics.ts";
 
 /** The most elements that are drawn. */
 const MOST = 2 ** 22;
 
-/** Draws a tensor, and returns its facts by their names. Undefined for one that has nothing to draw. */
+/** Whether a tensor has something to draw. */
+export const isDrawn = ({ fill, elements }: PlannedTensor) => fill !== null && elements > 0;
+
+/** Draws a tensor that has a fill, and returns its facts by their names; undefined once it is not wanted any more. */
 export async function picture(
   backend: Gpu | Cpu,
   canvas: HTMLCanvasElement,
-  { fill: given, init, elements }: PlannedTensor,
+  tensor: PlannedTensor,
+  isWanted: () => boolean,
 ): Promise<[string, string][] | undefined> {
-  if (!given || elements === 0) {
+  const { init, elements } = tensor;
+  const given = tensor.fill!;
+  const count = Math.min(elements, MOST);
+  const begin = performance.now();
+  const bytes = await filledBytes(backend, tensor, 0, count);
+  if (!isWanted()) {
     return undefined;
   }
-  const whole = fillOf(given);
-  const count = Math.min(elements, MOST);
-  const fill = whole.range(0, count);
-  const begin = performance.now();
-  const bytes = await backend.bytes(fill, given.dtype);
   const seconds = (performance.now() - begin) / 1000;
   const values = valuesOf(bytes.buffer, given.dtype);
   const { mean, std, min, max } = statisticsOf(values);
   const hash = new Sha256();
   hash.update(bytes);
-  const { sampler } = fill;
+  const { sampler } = fillOf(given);
   draw(canvas, values, given.dtype, [min, max], sampler && densityOf(sampler));
   const first = count < elements ? `the first ${count.toLocaleString("en")} of ${elements.toLocaleString("en")}` : `all ${count.toLocaleString("en")}`;
   return [

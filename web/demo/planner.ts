@@ -24,7 +24,8 @@ interface Waiting {
 
 /** A model in a worker, which answers one request after the other. */
 export class Planner implements ModelFiles {
-  #worker: Promise<Worker> | undefined;
+  /** The present worker, and itself once it listens. */
+  #present: { worker: Worker; ready: Promise<Worker> } | undefined;
   #waiting: Waiting[] = [];
   #files: PlannedFile[] = [];
 
@@ -71,36 +72,38 @@ export class Planner implements ModelFiles {
 
   async #ask<Result>(call: Request["call"], ...given: unknown[]): Promise<Result> {
     const answer = new Promise<unknown>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    this.#worker ??= this.#start();
-    // a failure to start is told to everyone who waits
-    this.#worker.then((worker) => worker.postMessage({ call, given } satisfies Request), () => undefined);
+    this.#present ??= this.#start();
+    void this.#present.ready.then((worker) => worker.postMessage({ call, given } satisfies Request));
     return answer as Promise<Result>;
   }
 
-  /** A new worker, once it listens. */
-  #start(): Promise<Worker> {
+  #start(): { worker: Worker; ready: Promise<Worker> } {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    return new Promise((resolve, reject) => {
+    const ready = new Promise<Worker>((resolve) => {
       worker.addEventListener("message", ({ data }: MessageEvent<Answer | "ready">) => {
         if (data === "ready") {
           resolve(worker);
           return;
         }
+        // what was on its way when the worker was stopped
+        if (this.#present?.worker !== worker) {
+          return;
+        }
         const waiting = this.#waiting.shift()!;
         "error" in data ? waiting.reject(new SeedTensorsError(data.error)) : waiting.resolve(data.result);
       });
-      worker.addEventListener("error", ({ message }) => {
-        const error = new Error(`the page's worker failed: ${message || "it does not say why"}`);
-        reject(error);
-        this.#stop().forEach((waiting) => waiting.reject(error));
-      });
     });
+    worker.addEventListener("error", ({ message }) => {
+      const error = new Error(`the page's worker failed: ${message || "it does not say why"}`);
+      this.#stop().forEach((waiting) => waiting.reject(error));
+    });
+    return { worker, ready };
   }
 
-  /** Ends the worker; the next request starts another. Returns the requests that it did not answer. */
+  /** Ends the worker, which then says nothing any more. Returns the requests that it did not answer. */
   #stop(): Waiting[] {
-    this.#worker?.then((worker) => worker.terminate(), () => undefined);
-    this.#worker = undefined;
+    this.#present?.worker.terminate();
+    this.#present = undefined;
     return this.#waiting.splice(0);
   }
 }

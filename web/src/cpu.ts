@@ -1,6 +1,7 @@
 import { Backend } from "./backend.ts";
 import { call } from "./core.ts";
 import { type Dtype, sizeOf } from "./dtype.ts";
+import { SeedTensorsError } from "./error.ts";
 import type { Fill } from "./fill.ts";
 
 /** Elements that are computed before the page gets its turn: some ten milliseconds. */
@@ -31,7 +32,7 @@ export class Cpu extends Backend {
   async bytes(fill: Fill, dtype: Dtype): Promise<Uint8Array<ArrayBuffer>> {
     const computed = call((core) => new core.CpuFill(fill.data(), dtype));
     try {
-      const bytes = new Uint8Array(fill.elements * sizeOf(dtype));
+      const bytes = allocate(fill.elements * sizeOf(dtype));
       // each part of a matrix would compute the vectors again
       const piece = fill.sampler || !fill.init ? PIECE : Infinity;
       for (let start = 0; start < fill.elements; start += piece) {
@@ -45,6 +46,15 @@ export class Cpu extends Backend {
     } finally {
       computed.free();
     }
+  }
+}
+
+/** Zeros. */
+function allocate(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch {
+    throw new SeedTensorsError(`no memory for ${bytes} bytes`);
   }
 }
 

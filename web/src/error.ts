@@ -1,6 +1,11 @@
 /** An error of this package. Its message names the rule and the value. */
 export class SeedTensorsError extends Error {
   override name = "SeedTensorsError";
+
+  // the models' WebAssembly makes plain errors of this name
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === "SeedTensorsError";
+  }
 }
 
 /** An error for a value that breaks a rule. */

@@ -94,7 +94,13 @@ export class Gpu extends Backend {
       throw new SeedTensorsError("WebGPU found no adapter: the browser blocks this GPU, or its driver is missing");
     }
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-    return Gpu.from(await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }));
+    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+    try {
+      return await Gpu.from(device);
+    } catch (error) {
+      device.destroy();
+      throw error;
+    }
   }
 
   /**
@@ -108,13 +114,16 @@ export class Gpu extends Backend {
     // more than a panel of reflectors, and rows that are not a multiple of anything
     fills.push([new Fill(new Key(42), orthogonal(), [150, 77]), "f32"]);
     const buffers = await gpu.tensors(fills);
-    for (const [i, [fill, dtype]] of fills.entries()) {
-      const found = new Uint8Array(await gpu.read(buffers[i]!));
-      buffers[i]!.destroy();
-      const expected = await new Cpu().bytes(fill, dtype);
-      if (!expected.every((byte, at) => byte === found[at])) {
-        throw new SeedTensorsError(`this device does not give the exact values of ${initialiserOf(fill)} in ${dtype}`);
+    try {
+      for (const [i, [fill, dtype]] of fills.entries()) {
+        const found = new Uint8Array(await gpu.read(buffers[i]!));
+        const expected = await new Cpu().bytes(fill, dtype);
+        if (!expected.every((byte, at) => byte === found[at])) {
+          throw new SeedTensorsError(`this device does not give the exact values of ${initialiserOf(fill)} in ${dtype}`);
+        }
       }
+    } finally {
+      buffers.forEach((buffer) => buffer.destroy());
     }
     return gpu;
   }
@@ -129,6 +138,11 @@ export class Gpu extends Backend {
    * @throws {SeedTensorsError} for the first invalid fill; nothing is recorded then.
    */
   fillAll(encoder: GPUCommandEncoder, fills: readonly (readonly [Fill, Target])[]): void {
+    this.#record(encoder, fills);
+  }
+
+  /** Records fills, and returns the buffers that only they use. */
+  #record(encoder: GPUCommandEncoder, fills: readonly (readonly [Fill, Target])[]): GPUBuffer[] {
     this.#checkLost();
     const plans = fills.map(([fill, target]) => ({ fill, target, plan: this.#plan(fill, target) }));
     // matrices follow one another, so one scratch buffer serves all of them
@@ -137,8 +151,9 @@ export class Gpu extends Backend {
     const steps = plans.flatMap(({ target, plan }) => plan?.steps.map((step) => ({ step, buffer: target.buffer })) ?? []);
     // before anything is recorded
     const computed = plans.flatMap(({ fill, target, plan }) => (plan ? [] : [{ target, bytes: computedFor(fill, target) }]));
-    this.#dispatch(encoder, steps, scratch);
-    computed.forEach(({ target, bytes }) => this.#copy(encoder, target, bytes));
+    const params = this.#dispatch(encoder, steps, scratch);
+    const copied = computed.flatMap(({ target, bytes }) => this.#copy(encoder, target, bytes));
+    return [params, scratch, ...copied].filter((buffer) => buffer !== undefined);
   }
 
   /**
@@ -166,13 +181,16 @@ export class Gpu extends Backend {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffers = sizes.map((size) => this.device.createBuffer({ label: "seedtensors", size, usage }));
     let refused: unknown;
+    let temporary: GPUBuffer[] = [];
     try {
       const encoder = this.device.createCommandEncoder();
-      this.fillAll(encoder, fills.map(([fill, dtype], i) => [fill, { buffer: buffers[i]!, dtype }] as const));
+      temporary = this.#record(encoder, fills.map(([fill, dtype], i) => [fill, { buffer: buffers[i]!, dtype }] as const));
       this.device.queue.submit([encoder.finish()]);
     } catch (error) {
       refused = error;
     }
+    // what was submitted keeps them until it is done
+    temporary.forEach((buffer) => buffer.destroy());
     const [memory, validation] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
     const found = memory ?? validation;
     if (refused || found) {
@@ -198,7 +216,7 @@ export class Gpu extends Backend {
     } catch (error) {
       await Promise.race([this.device.lost, Promise.resolve()]);
       this.#checkLost();
-      throw error;
+      throw new SeedTensorsError(`the ${size} bytes could not be read: ${(error as Error).message}`);
     } finally {
       staging.destroy();
     }
@@ -235,10 +253,14 @@ export class Gpu extends Backend {
     return call((core) => core.fillSteps(fill.data(), dtype, offset, binding, alignment, workgroups));
   }
 
-  /** Records dispatches in one compute pass. */
-  #dispatch(encoder: GPUCommandEncoder, steps: { step: Step; buffer: GPUBuffer }[], scratch: GPUBuffer | undefined): void {
+  /** Records dispatches in one compute pass. Returns the buffer of their parameters. */
+  #dispatch(
+    encoder: GPUCommandEncoder,
+    steps: { step: Step; buffer: GPUBuffer }[],
+    scratch: GPUBuffer | undefined,
+  ): GPUBuffer | undefined {
     if (steps.length === 0) {
-      return;
+      return undefined;
     }
     const stride = align(PARAMS_SIZE, this.device.limits.minUniformBufferOffsetAlignment);
     const params = this.device.createBuffer({
@@ -261,22 +283,26 @@ export class Gpu extends Backend {
       pass.dispatchWorkgroups(...step.grid);
     });
     pass.end();
+    return params;
   }
 
-  /** Records a copy of bytes that the CPU computed. */
-  #copy(encoder: GPUCommandEncoder, { buffer, offset = 0, dtype }: Target, bytes: Uint8Array): void {
+  /** Records a copy of bytes that the CPU computed. Returns the buffers that only it uses. */
+  #copy(encoder: GPUCommandEncoder, { buffer, offset = 0, dtype }: Target, bytes: Uint8Array): GPUBuffer[] {
+    const temporary: GPUBuffer[] = [];
     const size = bytes.length - (bytes.length % 4);
     if (size > 0) {
       const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC, mappedAtCreation: true });
       new Uint8Array(staging.getMappedRange()).set(bytes.subarray(0, size));
       staging.unmap();
       encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
+      temporary.push(staging);
     }
     if (size < bytes.length) {
       // a copy writes whole words and would overwrite the neighbour, so the last element is filled
       const value = halfValue(bytes[size]! | (bytes[size + 1]! << 8), dtype);
-      this.fill(encoder, new Fill(new Key(0), constant(value), [1]), { buffer, offset: offset + size, dtype });
+      temporary.push(...this.#record(encoder, [[new Fill(new Key(0), constant(value), [1]), { buffer, offset: offset + size, dtype }]]));
     }
+    return temporary;
   }
 
   /** Compiles the pipelines of fills that are not compiled yet, side by side. */

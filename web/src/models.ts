@@ -7,10 +7,11 @@
 
 import module from "../wasm/models/module.js";
 import { type Model, type PlannedFile, type PlannedTensor, initSync } from "../wasm/models/seedtensors_web_models.js";
-import { type Cpu, type Dtype, Fill, type FillData, type Gpu, Sha256, instantiate } from "./index.ts";
+import { type Cpu, type Dtype, Fill, type FillData, type Gpu, SeedTensorsError, Sha256, instantiate } from "./index.ts";
 
 initSync({ module: await instantiate(module) });
 
+export { intoFolder } from "./folder.ts";
 export * from "../wasm/models/seedtensors_web_models.js";
 
 /** The most bytes that are filled at a time. */
@@ -22,6 +23,14 @@ export interface Output {
   close(): Promise<void>;
   /** Drops what was written. */
   abort(): Promise<void>;
+}
+
+/** The place of a model's files. */
+export interface Outputs {
+  /** Is told all names before the first file is begun, and may refuse them by an error. */
+  check?(names: readonly string[]): Promise<void>;
+  /** Begins a file of this name and size. It may refuse it by an error. */
+  create(name: string, bytes: number): Promise<Output>;
 }
 
 export interface WriteOptions {
@@ -46,13 +55,12 @@ export interface Written {
 /**
  * Writes the files of a model, one after the other, and then its index and its config.json, if it has them.
  *
- * @param create begins a file of this name and size. It may refuse one by an error.
- * @throws what `create` and its outputs throw, an abort's reason, and SeedTensorsError.
+ * @throws what `outputs` throws, an abort's reason, and SeedTensorsError.
  */
 export async function writeFiles(
   model: ModelFiles,
   backend: Gpu | Cpu,
-  create: (name: string, bytes: number) => Promise<Output>,
+  outputs: Outputs,
   { signal, onProgress }: WriteOptions = {},
 ): Promise<Written[]> {
   const files = await model.files();
@@ -60,9 +68,10 @@ export async function writeFiles(
   const all = [...files, ...texts].reduce((sum, file) => sum + (typeof file.bytes === "number" ? file.bytes : file.bytes.length), 0);
   const written: Written[] = [];
   let done = 0;
+  await outputs.check?.([...files, ...texts].map(({ name }) => name));
   const write = async (name: string, bytes: number, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>) => {
     signal?.throwIfAborted();
-    const output = await create(name, bytes);
+    const output = await outputs.create(name, bytes);
     const hash = new Sha256();
     try {
       for await (const piece of pieces) {
@@ -130,12 +139,26 @@ async function pieceOf(
   model: ModelFiles,
   backend: Gpu | Cpu,
   [file, index]: [number, number],
-  { fill, padding: [first, end] }: PlannedTensor,
+  tensor: PlannedTensor,
+  start: number,
+  count: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = tensor.fill ? filledBytes(backend, tensor, start, count) : model.bytes(file, index, start, count);
+  return (await bytes) as Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The bytes of `count` elements of a tensor that has a fill, as its file has them: padding is 0.
+ * @throws {SeedTensorsError} for a tensor without a fill, for elements that it does not have, and a lack of memory.
+ */
+export async function filledBytes(
+  backend: Gpu | Cpu,
+  { name, fill, padding: [first, end] }: PlannedTensor,
   start: number,
   count: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!fill) {
-    return (await model.bytes(file, index, start, count)) as Uint8Array<ArrayBuffer>;
+    throw new SeedTensorsError(`${name} has no fill: Model.bytes has its bytes`);
   }
   const bytes = await backend.bytes(fillOf(fill).range(start, start + count), fill.dtype);
   const size = bytes.length / count;

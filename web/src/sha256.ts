@@ -1,7 +1,7 @@
 import { core } from "./core.ts";
 
 /**
- * SHA-256 of bytes that come a piece at a time. The browser's own takes whole files alone.
+ * SHA-256 of bytes that come a piece at a time. The browser's own needs all bytes at once.
  *
  * ```ts
  * const hash = new Sha256();

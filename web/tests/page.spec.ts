@@ -59,11 +59,12 @@ async function inFolder(page: Page): Promise<Record<string, string>> {
 }
 
 /** The SHA-256 of the files that the command writes which the page shows, by their names. */
-async function byCommand(page: Page): Promise<Record<string, string>> {
+async function byCommand(page: Page, given?: string): Promise<Record<string, string>> {
   const folder = mkdtempSync(join(tmpdir(), "seedtensors-"));
   try {
-    writeFileSync(join(folder, "config.json"), await page.locator("#config").inputValue());
-    writeFileSync(join(folder, "recipe.toml"), await page.locator("#config").inputValue());
+    const text = given ?? (await page.locator("#config").inputValue());
+    writeFileSync(join(folder, "config.json"), text);
+    writeFileSync(join(folder, "recipe.toml"), text);
     const line = (await page.locator("#command").textContent())!.replace(/^seedtensors/, command);
     execFileSync("sh", ["-c", line], { cwd: folder, stdio: "pipe" });
     const names = readdirSync(join(folder, "model"));
@@ -117,6 +118,17 @@ test.describe("gives the command's files:", () => {
       expect(Object.fromEntries(shown)).toEqual(found);
     });
   }
+
+  test("a config.json with the line ends of Windows", async ({ page }) => {
+    await open(page, "cpu");
+    const config = '{\r\n  "model_type": "gpt2", "vocab_size": 100, "n_positions": 8,\r\n  "n_embd": 8, "n_layer": 1, "n_head": 1\r\n}\r\n';
+    await page.locator("#file").setInputFiles({ name: "config.json", mimeType: "application/json", buffer: Buffer.from(config) });
+    await expect(page.locator('[data-fact="tensors"]')).toHaveText("16");
+    await make(page);
+    const found = await inFolder(page);
+    expect(found["config.json"]).toBe(sha256(Buffer.from(config)));
+    expect(found).toEqual(await byCommand(page, config));
+  });
 
   test("the page as it is built", async ({ page }) => {
     await open(page, "cpu", "http://localhost:4174/");
@@ -194,6 +206,44 @@ test("a large config is planned beside the page, and a smaller one does not wait
   await expect(page.locator("#make")).toBeEnabled();
 });
 
+test("a tensor's hash is that of its bytes in the file, padding included", async ({ page }) => {
+  await open(page, "cpu");
+  await enter(page, { config: RECIPE });
+  await make(page);
+  await page.locator("#tensor").selectOption("embedding");
+  await expect(page.locator('[data-fact="elements"]')).toHaveText("all 3,333");
+  const inFile = await page.evaluate(async () => {
+    const file = await (await navigator.storage.getDirectory()).getFileHandle("model.safetensors").then((handle) => handle.getFile());
+    const bytes = await file.arrayBuffer();
+    const head = 8 + Number(new DataView(bytes).getBigUint64(0, true));
+    const [from, to] = JSON.parse(new TextDecoder().decode(bytes.slice(8, head))).embedding.data_offsets;
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes.slice(head + from, head + to)));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  });
+  await expect(page.locator('[data-fact="SHA-256 of these values"]')).toHaveText(inFile);
+});
+
+test("a file that is dropped while files are written does not change them", async ({ page }) => {
+  await open(page, "cpu");
+  await enter(page, { preset: "GPT-2, tiny", size: "8" });
+  // the drop comes with the first bytes
+  await page.evaluate(() => {
+    const { write } = FileSystemWritableFileStream.prototype;
+    let dropped = false;
+    FileSystemWritableFileStream.prototype.write = function (data: any) {
+      if (!dropped) {
+        dropped = true;
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(['{"model_type": "gpt3"}'], "config.json"));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      }
+      return write.call(this, data);
+    };
+  });
+  await make(page);
+  expect(await inFolder(page)).toEqual(await byCommand(page));
+});
+
 test.describe("nothing is lost:", () => {
   test("existing files are kept unless they may be replaced", async ({ page }) => {
     await open(page, "cpu");
@@ -208,6 +258,24 @@ test.describe("nothing is lost:", () => {
     await make(page);
     expect(await inFolder(page)).toEqual(await byCommand(page));
     expect(await inFolder(page)).not.toEqual(before);
+  });
+
+  test("a folder with a part of another checkpoint, or with one of the last files, is refused at first", async ({ page }) => {
+    await open(page, "cpu");
+    await enter(page, { preset: "GPT-2, tiny", size: "8" });
+    const put = (name: string) =>
+      page.evaluate(async (name) => void (await (await navigator.storage.getDirectory()).getFileHandle(name, { create: true })), name);
+    const remove = (name: string) => page.evaluate(async (name) => (await navigator.storage.getDirectory()).removeEntry(name), name);
+    await put("model.safetensors");
+    await page.locator("#replace").check();
+    await page.locator("#make").click();
+    await expect(page.locator("#failed")).toContainText("model.safetensors in the folder is a part of another checkpoint");
+    await remove("model.safetensors");
+    await page.locator("#replace").uncheck();
+    await put("config.json");
+    await page.locator("#make").click();
+    await expect(page.locator("#failed")).toContainText("config.json is in the folder already");
+    expect(Object.keys(await inFolder(page))).toEqual(["config.json"]);
   });
 
   test("a cancelled file is not there", async ({ page }) => {

@@ -1,4 +1,4 @@
-// The built package in Node.js against the library's numbers: ../tools/src/bin/web_vectors.rs wrote vectors.json.
+// The package in Node.js against the library's numbers: ../tools/src/bin/web_vectors.rs wrote vectors.json.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "@playwright/test";
@@ -119,4 +119,5 @@ test("shapes and shards that are none are refused", () => {
   expect(() => shape.shard([0, 3], [4, 4])).toThrow("must lie inside shape [4, 6], not start [0, 3] and extent [4, 4]");
   expect(() => shape.shard([0], [4])).toThrow("needs a start and an extent for each dimension");
   expect(() => shape.shard([0.5, 0], [1, 1])).toThrow("a shard's start is a whole number at or above 0, not 0.5");
+  expect(() => Fill.words(new Key(1), 100).shard([10], [5])).toThrow("words are a sequence and have no shard");
 });

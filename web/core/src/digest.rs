@@ -1,4 +1,4 @@
-//! SHA-256 of what comes a piece at a time. The browser's own takes whole files alone.
+//! SHA-256 of what comes a piece at a time. The browser's own needs all bytes at once.
 
 use sha2::{Digest, Sha256 as Hash};
 use wasm_bindgen::prelude::*;

@@ -40,6 +40,9 @@ impl Elements {
     /// Reads a description and checks it.
     pub(crate) fn read(description: JsValue) -> Result<Self, String> {
         let description: Description = from_js(description)?;
+        if description.init.is_none() && description.shard.is_some() {
+            return Err("words are a sequence and have no shard: take a range of them".to_owned());
+        }
         description.elements().map_err(|error| error.to_string())
     }
 

@@ -1,7 +1,7 @@
 //! The host half of the npm package, compiled to WebAssembly: keys, shapes, the steps of fills for WebGPU, and fills on
 //! the CPU. web/src/ calls it. Every number and every message of the package comes from the library.
 //!
-//! Functions throw a string that names the rule and the value. web/src/error.ts makes an error of it.
+//! Functions throw a string that names the rule and the value. web/src/core.ts makes an error of it.
 
 pub mod bytes;
 pub mod digest;

@@ -11,7 +11,7 @@ use crate::fill::Elements;
 /// The form of the shaders. WebGPU has no 64-bit integers, and tells nothing of the compiler.
 pub(crate) const FORM: Form = Form::SAFEST;
 
-/// The steps that fill elements from byte `offset` of a buffer on, as `Steps` of web/src/steps.ts. Undefined where the
+/// The steps that fill elements from byte `offset` of a buffer on, as `Plan` of web/src/gpu.ts. Undefined where the
 /// CPU must compute the elements: for an orthogonal matrix that is too large for the device.
 ///
 /// # Errors
