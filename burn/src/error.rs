@@ -19,6 +19,28 @@ pub enum Error {
         /// The module that it belongs to.
         module: String,
     },
+    /// A parameter without a rule, where the rules do without the modules' defaults.
+    #[error("no rule is for parameter {name:?} of shape {shape:?}, and the rules do without defaults")]
+    NoDefaults {
+        /// The parameter's name.
+        name: String,
+        /// Its shape in burn.
+        shape: Vec<u64>,
+    },
+    /// A clone of a parameter, with its id, that has another shape, such as a transposed one.
+    #[error(
+        "parameters of one id must have one shape, {name:?} has {shape:?} and {first:?} has {first_shape:?}: give one of them an id of its own"
+    )]
+    CloneShape {
+        /// The clone's name.
+        name: String,
+        /// Its shape in burn.
+        shape: Vec<u64>,
+        /// The name of the first.
+        first: String,
+        /// The shape of the first.
+        first_shape: Vec<u64>,
+    },
     /// A parameter whose initialiser refuses its shape or its dtype.
     #[error("parameter {name:?}: {source}")]
     Parameter {
@@ -36,15 +58,15 @@ pub enum Error {
         name: String,
     },
     /// Two parameters of one name, which would have the same values.
-    #[error("parameters need names of their own, {name:?} is that of two")]
+    #[error("parameters must have names of their own, two are named {name:?}")]
     SameName {
         /// The name of both.
         name: String,
     },
-    /// Text that is no rule.
+    /// Invalid rules.
     #[error("rules: {0}")]
     Rules(String),
-    /// Text that is no glob.
+    /// An invalid glob.
     #[error("a rule's name must be a glob, not {glob:?}: {reason}")]
     Glob {
         /// The text.
@@ -82,6 +104,9 @@ pub enum Error {
         /// burn's message.
         reason: String,
     },
+    /// A recipe that TOML cannot hold.
+    #[error("a recipe: {0}")]
+    Recipe(String),
     /// burn refused an operation.
     #[error("burn: {0}")]
     Burn(String),

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use burn::module::{ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
-use crate::create::burn_dims;
+use crate::create::{burn_dims, resolve};
 use crate::{Parameter, Result, Seed};
 
 /// Replaces the values of planned parameters.
@@ -43,17 +43,26 @@ impl<'a> Mapper<'a> {
         let (fill, dims) = (parameter.fill(self.seed.key())?, burn_dims(parameter.shape.dims())?);
         let device = param.lazy_device();
         let options = if param.is_initialized() { (&device, param.dtype()).into() } else { (&device).into() };
-        // where burn keeps its own initial weights: memory that is not looked through for other tensors
-        let make = |()| self.seed.create::<D>(&fill, &parameter.name, &dims, &options);
-        let drawn = device.memory_persistent_allocations((), make)?;
+        let draw = |()| self.seed.create::<D>(&fill, &parameter.name, &dims, &options);
+        // a weight is kept where burn keeps its own: in memory that is not looked through for other tensors
         if !parameter.is_transposed || parameter.is_column {
-            return Ok(drawn);
+            return device.memory_persistent_allocations((), draw);
         }
         // a copy, so that the weight has the layout that burn's own has; nothing is computed, so no bit changes
-        let transposed = drawn.transpose();
+        let transposed = draw(())?.transpose();
         let dims = transposed.dims();
-        let empty = Tensor::<D>::empty(dims, options);
-        Ok(empty.slice_assign(dims.map(|dim| 0..dim), transposed))
+        let copy = |transposed: Tensor<D>| {
+            Tensor::<D>::empty(dims, options.clone()).slice_assign(dims.map(|dim| 0..dim), transposed)
+        };
+        Ok(device.memory_persistent_allocations(transposed, copy))
+    }
+
+    /// The values of the first parameter of this one's id, where this one can share their memory.
+    fn known<const D: usize>(&self, param: &Param<Tensor<D>>) -> Option<Values<D>> {
+        let (drawn, values) = self.shared.get(&param.id)?.downcast_ref::<Values<D>>()?.clone();
+        let device = param.lazy_device();
+        let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&device).into()) };
+        (drawn.device() == device && drawn.dtype() == dtype).then_some((drawn, values))
     }
 
     /// The parameter with other values.
@@ -83,10 +92,15 @@ impl ModuleMapper for Mapper<'_> {
         let Some(parameter) = self.planned.remove(&self.path.join(".")).filter(|_| self.done.is_ok()) else {
             return param;
         };
-        let known = self.shared.get(&param.id).and_then(|values| values.downcast_ref::<Values<D>>()).cloned();
-        if let Some((drawn, values)) = known {
+        if let Some((drawn, values)) = self.known(&param) {
             // first as if it were drawn, for what the parameter itself knows, then with the very tensor of the other
-            return Self::with_values(param, drawn, parameter.is_column).map(|_| values);
+            let param = Self::with_values(param, drawn, parameter.is_column);
+            let requires_grad = param.is_require_grad();
+            return param.map(|_| match values.is_require_grad() == requires_grad {
+                true => values,
+                // its own place in the graph
+                false => values.detach().set_require_grad(requires_grad),
+            });
         }
         match self.draw(&param, &parameter) {
             Ok(drawn) => {

@@ -23,7 +23,7 @@ use crate::Result;
 /// for burn's.
 ///
 /// The `initializer` of a layer's config cannot be seen in its module. Write a rule for a layer that has another one
-/// than its default. A `Linear` of column layout is (out, in) in files and in its draw; burn's own default takes its
+/// than its default. A `Linear` of column layout is (out, in) in burn's files and in its draw; burn's own default takes its
 /// outputs for its inputs there, and this package does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -32,9 +32,9 @@ pub enum Convention {
     /// names and shapes.
     #[default]
     Burn,
-    /// PyTorch's layouts and defaults, and its names where burn-store's `BurnToPyTorchAdapter` gives them. A file that
-    /// it saves with this adapter has the tensors of the PyTorch model with the same paths. Variants of enums are no
-    /// part of a name: save with `skip_enum_variants(true)`.
+    /// PyTorch's layouts and defaults, and its names where burn-store's `BurnToPyTorchAdapter` gives them: not for
+    /// attention, recurrent layers and `PRelu`. Variants of enums are no part of a name: save with
+    /// `skip_enum_variants(true)`.
     PyTorch,
 }
 

@@ -20,8 +20,10 @@ use crate::Result;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Parameter {
-    /// The name that its key is made from: its path, in the seed's convention.
+    /// Its path, in the seed's convention. Its key is made from it, unless it is a clone.
     pub name: String,
+    /// The name that its key is made from: that of the first parameter where it is a clone.
+    pub(crate) key_name: String,
     /// Its path in the model.
     pub path: String,
     /// The shape that is drawn, with its layout and fans.
@@ -59,6 +61,6 @@ impl Parameter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fill(&self, key: Key) -> Result<Fill> {
-        Ok(Fill::new(key.named(&self.name), self.init, &self.shape)?)
+        Ok(Fill::new(key.named(&self.key_name), self.init, &self.shape)?)
     }
 }

@@ -18,12 +18,21 @@ pub(crate) struct Planner<'a> {
     path: Vec<Step>,
     /// The last weight: the path of its module, and the shape that it is drawn in.
     weight: Option<(String, Shape)>,
-    /// The path of the first parameter of each id.
-    first: HashMap<ParamId, String>,
+    /// The first parameter of each id.
+    first: HashMap<ParamId, First>,
     /// The names so far.
     names: HashSet<String>,
     /// The parameters so far, or the first error.
     found: Result<Vec<Parameter>>,
+}
+
+/// A parameter that later ones may be clones of.
+struct First {
+    name: String,
+    /// Its shape in memory.
+    dims: Vec<u64>,
+    /// None where a rule leaves it out, and with it its clones.
+    parameter: Option<Parameter>,
 }
 
 impl<'a> Planner<'a> {
@@ -53,23 +62,46 @@ impl<'a> Planner<'a> {
         }
         let place = Place { dims: &dims, is_column, ..place };
         let drawn = place.drawn(convention).map_err(|error| of(&name, error))?;
-        let init = self.init(&name, &place, drawn.init)?;
+        let first = self.first.get(&param.id);
+        // a clone has the values of the first, and needs no rule
+        let init = match first {
+            None => self.init(&name, &place, drawn.init)?,
+            Some(first) => first.same_shape(&name, &dims)?.map(|parameter| parameter.init),
+        };
         // for the bias, also where a rule leaves the weight out
         if is_weight {
             self.weight = Some((module, drawn.shape.clone()));
         }
-        let Some(init) = init else { return Ok(None) };
-        if !self.names.insert(name.clone()) {
-            return Err(Error::SameName { name });
+        let mut parameter = None;
+        if let Some(init) = init {
+            if !self.names.insert(name.clone()) {
+                return Err(Error::SameName { name });
+            }
+            let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&param.lazy_device()).into()) };
+            let dtype = dtype_of(dtype, &name)?;
+            let original = first.and_then(|first| first.parameter.as_ref());
+            let found = match original {
+                Some(first) => {
+                    let clone_of = Some(first.path.clone());
+                    Parameter { name: name.clone(), path, dtype, is_column, clone_of, ..first.clone() }
+                }
+                None => Parameter {
+                    key_name: name.clone(),
+                    name: name.clone(),
+                    path,
+                    shape: drawn.shape,
+                    init,
+                    dtype,
+                    is_transposed: is_column || is_linear && is_weight && convention == Convention::PyTorch,
+                    is_column,
+                    clone_of: None,
+                },
+            };
+            parameter = Some(check(found)?);
         }
-        let clone_of = self.first.get(&param.id).cloned();
-        self.first.entry(param.id).or_insert_with(|| path.clone());
-        let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&param.lazy_device()).into()) };
-        let dtype = dtype_of(dtype, &name)?;
-        let is_transposed = is_column || is_linear && is_weight && convention == Convention::PyTorch;
-        let shape = drawn.shape;
-        let parameter = Parameter { name, path, shape, init, dtype, is_transposed, is_column, clone_of };
-        check(parameter).map(Some)
+        let first = First { name, dims, parameter: parameter.clone() };
+        self.first.entry(param.id).or_insert(first);
+        Ok(parameter)
     }
 
     /// The initialiser by the rules, or by default; none where a rule leaves the parameter out.
@@ -83,8 +115,22 @@ impl<'a> Planner<'a> {
         match rules.first(name, place.dims.len()) {
             Some(Outcome::Skip) => Ok(None),
             Some(Outcome::Init(init)) => Ok(Some(init)),
-            None => default.filter(|_| rules.has_defaults()).ok_or_else(no_rule).map(Some),
+            None if !rules.has_defaults() => {
+                Err(Error::NoDefaults { name: name.to_owned(), shape: place.dims.to_vec() })
+            }
+            None => default.ok_or_else(no_rule).map(Some),
         }
+    }
+}
+
+impl First {
+    /// The parameter, for a clone of this name and shape.
+    fn same_shape(&self, name: &str, dims: &[u64]) -> Result<Option<&Parameter>> {
+        if self.dims == dims || self.parameter.is_none() {
+            return Ok(self.parameter.as_ref());
+        }
+        let (first, first_shape) = (self.name.clone(), self.dims.clone());
+        Err(Error::CloneShape { name: name.to_owned(), shape: dims.to_vec(), first, first_shape })
     }
 }
 

@@ -34,11 +34,13 @@ impl<'a> Spec<'a> {
 
 impl Seed {
     /// A recipe of the model's parameters for the command: `seedtensors init recipe.toml --seed 42 --out file` writes the
-    /// values that [`init`](Self::init) gives, under the same names. A parameter that is a clone of another one is left out.
+    /// values that [`init`](Self::init) gives, under the same names, for a seed that [`new`](Self::new) made of 42. A
+    /// parameter that is a clone of another one is left out.
     ///
-    /// burn-store saves the same file, with its `BurnToPyTorchAdapter` for
+    /// burn-store saves the same tensors, with its `BurnToPyTorchAdapter` for
     /// [`Convention::PyTorch`](crate::Convention::PyTorch), and without an adapter for
-    /// [`Convention::Burn`](crate::Convention::Burn).
+    /// [`Convention::Burn`](crate::Convention::Burn). Its files hold clones, too. The adapter saves the weight of a
+    /// `Linear` of column layout transposed, as (in, out).
     ///
     /// # Errors
     ///
@@ -57,6 +59,6 @@ impl Seed {
         let parameters = self.parameters(model)?;
         let tensor = parameters.iter().filter(|parameter| parameter.clone_of.is_none()).map(Spec::new).collect();
         // integers of TOML are signed, which is all that can be refused
-        toml::to_string(&Recipe { tensor }).map_err(|error| Error::Rules(error.to_string()))
+        toml::to_string(&Recipe { tensor }).map_err(|error| Error::Recipe(error.to_string()))
     }
 }

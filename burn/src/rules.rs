@@ -11,7 +11,7 @@ const LONGEST: usize = 1000;
 
 /// Initialisers for parameters, by globs on their names. The first rule that matches counts.
 ///
-/// In a glob, `*` is any text, `?` any letter, `{a,b}` either, `[ab]` one of these letters. Rules read the same names
+/// In a glob, `*` is any text, `?` any one character, `{a,b}` either, `[ab]` one of these characters. Rules read the same names
 /// that keys are made from: those of the seed's [`Convention`](crate::Convention).
 ///
 /// ```

@@ -99,7 +99,15 @@ impl Seed {
     /// Gives every float parameter of a model its initial values, and a batch norm its running mean and variance.
     ///
     /// Parameters keep their ids, devices, and whether they require gradients. Those that burn has not drawn yet are
-    /// never drawn by it. Parameters that are clones of each other have the values of the first, and share its memory.
+    /// never drawn by it. Parameters that are clones of each other, and so have one id, have the values of the first.
+    /// They share its memory where their devices and dtypes are the same. A rule for the first is a rule for all.
+    ///
+    /// burn keeps the last batch's statistics of a batch norm apart until they are next needed. They then replace the
+    /// running mean and variance of this function: call it before training, not between its steps. Clones of a batch
+    /// norm share these statistics.
+    ///
+    /// A parameter of a module of yours that has a load mapper (`Param::load_mapper`) may get other values before burn
+    /// has drawn it than after.
     ///
     /// # Errors
     ///
@@ -117,6 +125,8 @@ impl Seed {
     /// # Errors
     ///
     /// [`Error::NoRule`](crate::Error::NoRule) for a parameter without a rule in a module without a default,
+    /// [`Error::NoDefaults`](crate::Error::NoDefaults) for one where the rules do without defaults,
+    /// [`Error::CloneShape`](crate::Error::CloneShape) for a clone of another shape than the first's,
     /// [`Error::Dtype`](crate::Error::Dtype), [`Error::SameName`](crate::Error::SameName), and
     /// [`Error::Parameter`](crate::Error::Parameter) for an initialiser that refuses the shape or the dtype.
     pub fn parameters<M: Module>(&self, model: &M) -> Result<Vec<Parameter>> {
@@ -153,11 +163,10 @@ impl Seed {
         self.create(&fill, name, &dims, &options.into())
     }
 
-    /// The tensor with new values under the key `key.named(name)`; its shape, dtype and device stay, and whether it
-    /// requires a gradient.
-    ///
-    /// On a shared device the values are written in place, where no clone of the tensor would see them. Everywhere else
-    /// the result is a new tensor.
+    /// A new tensor of a tensor's shape, dtype and device under the key `key.named(name)`. It requires a gradient if the
+    /// tensor does, as a leaf. The tensor, and what shares its memory, stays as it is:
+    #[cfg_attr(feature = "wgpu", doc = "[`SharedDevice::fill`](crate::SharedDevice::fill) fills in place.")]
+    #[cfg_attr(not(feature = "wgpu"), doc = "`SharedDevice::fill` fills in place.")]
     ///
     /// # Errors
     ///
@@ -177,17 +186,26 @@ impl Seed {
     pub fn fill<const D: usize>(&self, tensor: Tensor<D>, name: &str, init: impl Into<Init>) -> Result<Tensor<D>> {
         let dims = tensor.dims();
         let fill = Fill::new(self.key.named(name), init, &Shape::try_from(&dims[..])?)?;
-        #[cfg(feature = "wgpu")]
-        if let (true, Some(shared)) = (tensor.can_mut(), self.shared_device(&tensor.device())) {
-            match shared.fill(&tensor, &fill) {
-                // its memory is not in order, so it gets memory that is
-                Err(crate::Error::NotContiguous { .. }) => {}
-                filled => return filled.map(|()| tensor),
-            }
-        }
         let options: TensorCreationOptions = (&tensor.device(), tensor.dtype()).into();
         let filled = self.create(&fill, name, &dims, &options)?;
         Ok(if tensor.is_require_grad() { filled.require_grad() } else { filled })
+    }
+
+    /// Whether tensors of this device are computed on the GPU, in burn's own buffers. All others are computed on the CPU.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use seedtensors_burn::Seed;
+    ///
+    /// assert!(!Seed::new(42).fills_in_place(&Device::flex()));
+    /// ```
+    #[must_use]
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_variables, reason = "no device is shared without the feature"))]
+    pub fn fills_in_place(&self, device: &burn::tensor::Device) -> bool {
+        #[cfg(feature = "wgpu")]
+        return self.shared_device(device).is_some();
+        #[cfg(not(feature = "wgpu"))]
+        return false;
     }
 
     /// The shared device that is burn's.

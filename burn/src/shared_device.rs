@@ -14,8 +14,8 @@ use crate::{Error, Result};
 
 /// A wgpu device of burn's, opened so that its tensors can be filled in place.
 ///
-/// burn opens a device once, at the first use, and gives its handles to whoever opens it, but to nobody afterwards. So
-/// open the device here, before burn's first tensor on it. From then on burn's own selector of the same kind is this
+/// burn opens a device once, at the first use. It gives the wgpu handles to the code that opens it, and does not expose
+/// them afterwards. So open the device here, before burn's first tensor on it. From then on burn's own selector of the same kind is this
 /// device: after `SharedDevice::open(DeviceKind::DefaultDevice)`, `Device::wgpu(DeviceKind::DefaultDevice)` is it, too.
 ///
 /// A device that burn opened by itself is filled by the CPU, with the same bits.
@@ -70,7 +70,8 @@ impl SharedDevice {
         Self::from_setup(opened.0, &opened.1)
     }
 
-    /// Takes a device that the caller opened with `init_with_setup`, or registered in burn with `setup`.
+    /// Takes a device that the caller opened with `init_with_setup`, or registered in burn with `setup`. The two must
+    /// belong together: of another device, [`fill`](Self::fill) is an error of wgpu.
     ///
     /// # Errors
     ///
@@ -94,8 +95,8 @@ impl SharedDevice {
 
     /// Fills a tensor in place, in its dtype: behind what burn has recorded on this thread, and before what it will.
     ///
-    /// Clones of the tensor share its memory, and have the new values, too. [`Seed::fill`](crate::Seed::fill) keeps
-    /// them apart. A tensor that is used for autodiff is filled as a leaf: nothing is recorded in its graph.
+    /// Clones, reshaped views and slices of the tensor may share its memory, and have the new values, too.
+    /// [`Seed::fill`](crate::Seed::fill) makes a new tensor instead. A tensor that is used for autodiff is filled as a leaf: nothing is recorded in its graph.
     ///
     /// # Errors
     ///

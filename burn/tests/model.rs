@@ -6,7 +6,7 @@ mod common;
 
 use burn::module::{Module, Param, ParamId};
 use burn::nn::{Linear, LinearConfig, LinearLayout};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use common::{Found, Net, found, transposed};
 use seedtensors_burn::seedtensors::{Init, cpu};
 use seedtensors_burn::{Convention, Rules, Seed};
@@ -26,6 +26,14 @@ fn devices() -> Vec<(&'static str, Device, Seed)> {
         devices.push(("wgpu that burn opened", common::burns_own(), seed));
     }
     devices
+}
+
+#[test]
+#[cfg(feature = "wgpu")]
+fn a_shared_device_is_filled_in_place() {
+    for (name, device, seed) in devices() {
+        assert_eq!(seed.fills_in_place(&device), name.contains("in place"), "{name}");
+    }
 }
 
 /// The parameters that the CPU computes, without burn.
@@ -122,6 +130,60 @@ fn burn_never_draws_a_parameter_first() {
         assert_eq!((model.scale.id, model.scale.dims()), (id, [3, 5]), "{name}");
         assert!(found(&model)[0].bits.iter().all(|bits| (1.0..2.0).contains(&f32::from_bits(*bits))));
     }
+}
+
+#[derive(Module, Debug)]
+struct Tied {
+    first: Param<Tensor<2>>,
+    second: Param<Tensor<2>>,
+}
+
+/// Two parameters of one id, and a seed with a rule for the first.
+fn tied(device: &Device, seed: &Seed, second: impl FnOnce(Param<Tensor<2>>) -> Param<Tensor<2>>) -> (Tied, Seed) {
+    let first = Param::from_tensor(Tensor::ones([3, 5], device));
+    let rules = Rules::default().with("first", Init::Normal { mean: 0.0, std: 1.0 }).unwrap();
+    let rules = rules.with("second", Init::ones()).unwrap();
+    (Tied { second: second(first.clone()), first }, seed.clone().with_rules(rules))
+}
+
+#[test]
+fn a_clone_keeps_its_own_dtype_and_gradient() {
+    for (name, device, seed) in devices() {
+        let (model, seed) = tied(&device, &seed, |second| second.set_require_grad(false));
+        let model = seed.init(model).unwrap();
+        let [first, second] = &found(&model)[..] else { panic!() };
+        assert_eq!(first.bits, second.bits, "{name}");
+        assert_eq!((first.requires_grad, second.requires_grad), (device.is_autodiff(), false), "{name}");
+        assert!(first.bits.iter().any(|&bits| bits != 1.0_f32.to_bits()));
+
+        let (model, seed) = tied(&device, &seed, |second| second.map(|tensor| tensor.cast(DType::F16)));
+        let model = seed.init(model).unwrap();
+        let half: Tensor<2> =
+            seed.tensor("first", Init::Normal { mean: 0.0, std: 1.0 }, [3, 5], (&device, DType::F16)).unwrap();
+        assert_eq!(model.second.dtype(), DType::F16);
+        assert_eq!(common::bits(&model.second.val()), common::bits(&half), "{name}");
+        let name = seed.parameters(&model).unwrap()[1].name.clone();
+        assert_eq!((name.as_str(), model.second.id), ("second", model.first.id));
+    }
+}
+
+#[test]
+fn a_clone_of_another_shape_is_refused() {
+    let (model, seed) = tied(&Device::flex(), &Seed::new(42), |second| second.map(|tensor| tensor.transpose()));
+    assert_eq!(
+        seed.init(model).unwrap_err().to_string(),
+        "parameters of one id must have one shape, \"second\" has [5, 3] and \"first\" has [3, 5]: \
+         give one of them an id of its own"
+    );
+}
+
+#[test]
+fn a_rule_that_leaves_out_the_first_leaves_out_its_clones() {
+    let (model, seed) = tied(&Device::flex(), &Seed::new(42), |second| second);
+    let seed = seed.with_rules(Rules::default().skip("first").unwrap());
+    assert_eq!(seed.parameters(&model).unwrap(), []);
+    let model = seed.init(model).unwrap();
+    assert!(found(&model).iter().all(|parameter| parameter.bits == [1.0_f32.to_bits(); 15]));
 }
 
 #[test]

@@ -86,6 +86,7 @@ mod gpu {
     fn every_dtype_in_place() {
         let device = shared().device();
         let seed = Seed::new(42).with_device(shared());
+        assert!(seed.fills_in_place(device) && !seed.fills_in_place(&burns_own()));
         // a device without arithmetic in bf16 stores it nevertheless
         for (of, dtype) in [(DType::F32, Dtype::F32), (DType::F16, Dtype::F16), (DType::BF16, Dtype::BF16)] {
             for dims in [[7, 3], [0, 3], [1, 1001]] {
@@ -130,10 +131,19 @@ mod gpu {
         // a leaf: its gradient is that of its own uses
         let gradients = (clone.clone() * 3.0).sum().backward();
         assert_eq!(clone.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap(), [3.0; 100]);
-        // alone, it is filled where it is
-        let alone = Tensor::<2>::zeros([10, 10], shared().device());
-        let filled = Seed::new(42).with_device(shared()).fill(alone, "w", NORMAL).unwrap();
-        assert_eq!(bits(&filled), super::expected("w", NORMAL, &[10, 10], Dtype::F32));
+    }
+
+    #[test]
+    fn seed_fill_leaves_what_shares_the_tensors_memory() {
+        let seed = Seed::new(42).with_device(shared());
+        let whole = Tensor::<2>::ones([64, 64], shared().device());
+        let expected = expected("w", NORMAL, &[4096], Dtype::F32);
+        assert_eq!(bits(&seed.fill(whole.clone().reshape([4096]), "w", NORMAL).unwrap()), expected);
+        assert_eq!(
+            bits(&seed.fill(whole.clone().slice([0..32, 0..64]).reshape([2048]), "w", NORMAL).unwrap()),
+            expected[..2048]
+        );
+        assert!(bits(&whole).iter().all(|&bits| bits == 1.0_f32.to_bits()));
     }
 
     #[test]
