@@ -1,5 +1,6 @@
 //! New tensors, filled on the CPU or in place.
 
+use burn::module::Param;
 use burn::tensor::{DType, Tensor, TensorCreationOptions, TensorData};
 use seedtensors::{Dtype, Fill, cpu};
 
@@ -18,6 +19,11 @@ pub(crate) fn dtype_of(dtype: DType, name: &str) -> Result<Dtype> {
 /// The elements that burn gives a tensor of these options: its own default where none are named.
 pub(crate) fn resolve(options: &TensorCreationOptions) -> DType {
     options.dtype.unwrap_or_else(|| options.device.settings().float_dtype.into())
+}
+
+/// The dtype of a parameter, or the one that burn would draw it in.
+pub(crate) fn param_dtype<const D: usize>(param: &Param<Tensor<D>>) -> DType {
+    if param.is_initialized() { param.dtype() } else { resolve(&(&param.lazy_device()).into()) }
 }
 
 /// A shape as burn counts it, in `usize`.

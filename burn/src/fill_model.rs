@@ -4,9 +4,9 @@ use std::any::Any;
 use std::collections::{HashMap, HashSet};
 
 use burn::module::{ModuleMapper, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorCreationOptions};
 
-use crate::create::{burn_dims, resolve};
+use crate::create::{burn_dims, param_dtype};
 use crate::{Parameter, Result, Seed};
 
 /// Replaces the values of planned parameters.
@@ -42,7 +42,7 @@ impl<'a> Mapper<'a> {
     fn draw<const D: usize>(&self, param: &Param<Tensor<D>>, parameter: &Parameter) -> Result<Tensor<D>> {
         let (fill, dims) = (parameter.fill(self.seed.key())?, burn_dims(parameter.shape.dims())?);
         let device = param.lazy_device();
-        let options = if param.is_initialized() { (&device, param.dtype()).into() } else { (&device).into() };
+        let options: TensorCreationOptions = (&device, param_dtype(param)).into();
         let draw = |()| self.seed.create::<D>(&fill, &parameter.name, &dims, &options);
         // a weight is kept where burn keeps its own: in memory that is not looked through for other tensors
         if !parameter.is_transposed || parameter.is_column {
@@ -60,9 +60,8 @@ impl<'a> Mapper<'a> {
     /// The values of the first parameter of this one's id, where this one can share their memory.
     fn known<const D: usize>(&self, param: &Param<Tensor<D>>) -> Option<Values<D>> {
         let (drawn, values) = self.shared.get(&param.id)?.downcast_ref::<Values<D>>()?.clone();
-        let device = param.lazy_device();
-        let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&device).into()) };
-        (drawn.device() == device && drawn.dtype() == dtype).then_some((drawn, values))
+        let is_alike = drawn.device() == param.lazy_device() && drawn.dtype() == param_dtype(param);
+        is_alike.then_some((drawn, values))
     }
 
     /// The parameter with other values.

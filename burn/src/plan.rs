@@ -6,7 +6,7 @@ use burn::module::{ModuleVisitor, Param, ParamId};
 use burn::tensor::{Shape as BurnShape, Tensor};
 use seedtensors::{Init, Shape};
 
-use crate::create::{dtype_of, resolve};
+use crate::create::{dtype_of, param_dtype};
 use crate::layers::{Convention, Place, Step};
 use crate::rules::Outcome;
 use crate::{Error, Parameter, Result, Seed};
@@ -62,42 +62,27 @@ impl<'a> Planner<'a> {
         }
         let place = Place { dims: &dims, is_column, ..place };
         let drawn = place.drawn(convention).map_err(|error| of(&name, error))?;
-        let first = self.first.get(&param.id);
-        // a clone has the values of the first, and needs no rule
-        let init = match first {
-            None => self.init(&name, &place, drawn.init)?,
-            Some(first) => first.same_shape(&name, &dims)?.map(|parameter| parameter.init),
+        let dtype = || dtype_of(param_dtype(param), &name);
+        let parameter: Option<Result<Parameter>> = match self.first.get(&param.id) {
+            // a clone has the values of the first, and needs no rule
+            Some(first) => first.original(&name, &dims)?.map(|first| {
+                let (name, clone_of) = (name.clone(), Some(first.path.clone()));
+                Ok(Parameter { name, path, dtype: dtype()?, is_column, clone_of, ..first.clone() })
+            }),
+            None => self.init(&name, &place, drawn.init)?.map(|init| {
+                let (key_name, name, shape) = (name.clone(), name.clone(), drawn.shape.clone());
+                let is_transposed = is_column || is_linear && is_weight && convention == Convention::PyTorch;
+                let (dtype, clone_of) = (dtype()?, None);
+                Ok(Parameter { name, key_name, path, shape, init, dtype, is_transposed, is_column, clone_of })
+            }),
         };
         // for the bias, also where a rule leaves the weight out
         if is_weight {
-            self.weight = Some((module, drawn.shape.clone()));
+            self.weight = Some((module, drawn.shape));
         }
-        let mut parameter = None;
-        if let Some(init) = init {
-            if !self.names.insert(name.clone()) {
-                return Err(Error::SameName { name });
-            }
-            let dtype = if param.is_initialized() { param.dtype() } else { resolve(&(&param.lazy_device()).into()) };
-            let dtype = dtype_of(dtype, &name)?;
-            let original = first.and_then(|first| first.parameter.as_ref());
-            let found = match original {
-                Some(first) => {
-                    let clone_of = Some(first.path.clone());
-                    Parameter { name: name.clone(), path, dtype, is_column, clone_of, ..first.clone() }
-                }
-                None => Parameter {
-                    key_name: name.clone(),
-                    name: name.clone(),
-                    path,
-                    shape: drawn.shape,
-                    init,
-                    dtype,
-                    is_transposed: is_column || is_linear && is_weight && convention == Convention::PyTorch,
-                    is_column,
-                    clone_of: None,
-                },
-            };
-            parameter = Some(check(found)?);
+        let parameter = parameter.transpose()?.map(check).transpose()?;
+        if parameter.is_some() && !self.names.insert(name.clone()) {
+            return Err(Error::SameName { name });
         }
         let first = First { name, dims, parameter: parameter.clone() };
         self.first.entry(param.id).or_insert(first);
@@ -124,8 +109,8 @@ impl<'a> Planner<'a> {
 }
 
 impl First {
-    /// The parameter, for a clone of this name and shape.
-    fn same_shape(&self, name: &str, dims: &[u64]) -> Result<Option<&Parameter>> {
+    /// The parameter whose values a clone of this name and shape has.
+    fn original(&self, name: &str, dims: &[u64]) -> Result<Option<&Parameter>> {
         if self.dims == dims || self.parameter.is_none() {
             return Ok(self.parameter.as_ref());
         }
