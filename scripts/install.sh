@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian packages for the scripts of this folder. On a person's machine it asks first.
+# Installs Debian packages, and cargo-deny, for the scripts of this folder. Before it installs a package on a person's
+# machine, it asks.
 #
 #     . "$(dirname "$0")/install.sh"    in a script: takes --install from the front of its arguments
 #     install_packages PACKAGE...       installs; without packages it only reads apt's lists anew

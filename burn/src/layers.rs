@@ -23,8 +23,8 @@ use crate::Result;
 /// for burn's.
 ///
 /// The `initializer` of a layer's config cannot be seen in its module. Write a rule for a layer that has another one
-/// than its default. A `Linear` of column layout is (out, in) in burn's files and in its draw; burn's own default takes its
-/// outputs for its inputs there, and this package does not.
+/// than its default. A `Linear` of column layout is (out, in) in burn's files and in its draw; burn's own default takes
+/// its outputs for its inputs there, and this package does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Convention {

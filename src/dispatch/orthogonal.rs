@@ -32,7 +32,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What its pipeline is compiled for, where the target has this dtype.
+    /// Returns the entry point, kernel and dtype of its pipeline, for a target of this dtype.
     pub(crate) const fn variant(&self, dtype: Dtype) -> Variant {
         match self {
             Self::Target(kind, dispatch) => Variant { entry: dispatch.entry, kind: *kind, dtype },

@@ -161,10 +161,10 @@ impl Step {
 
     /// A step of a structured matrix in this dtype.
     fn of_command(command: &Command, dtype: Dtype, scratch: u64, form: Form) -> Self {
-        let variant = command.variant(dtype);
-        let step = match command {
+        let (variant, writes_scratch) = (command.variant(dtype), command.writes_scratch());
+        match command {
             Command::Target(_, dispatch) | Command::Scratch(_, dispatch) | Command::Write(dispatch) => {
-                Self::new(dispatch, variant, form)
+                Self { writes_scratch, ..Self::new(dispatch, variant, form) }
             }
             Command::Panel(_, params, grid) => Self {
                 entry_point: variant.entry.name(),
@@ -172,10 +172,9 @@ impl Step {
                 params: bytemuck::bytes_of(params).to_vec(),
                 binding: 0..scratch,
                 grid: *grid,
-                writes_scratch: true,
+                writes_scratch,
                 reads_scratch: false,
             },
-        };
-        Self { writes_scratch: command.writes_scratch(), ..step }
+        }
     }
 }
