@@ -47,6 +47,12 @@ function show(id: string, message: string | undefined): void {
   element(id).hidden = message === undefined;
 }
 
+/** Removes the result of the last work. */
+function forget(): void {
+  element("written").hidden = true;
+  ["done", "failed"].forEach((id) => show(id, undefined));
+}
+
 /** Shows pairs of terms and texts as a list. */
 function list(id: string, pairs: [string, string][]): void {
   element(id).replaceChildren(
@@ -130,9 +136,7 @@ async function replan(): Promise<void> {
   if (!planned) {
     return;
   }
-  // those of the plan before
-  element("written").hidden = true;
-  show("failed", undefined);
+  forget();
   const all = files.flatMap((file) => file.tensors);
   list("facts", [
     ["tensors", count(all.length)],
@@ -200,8 +204,7 @@ async function make(): Promise<void> {
   if (buttons.make.disabled || !backend) {
     return;
   }
-  element("written").hidden = true;
-  show("failed", undefined);
+  forget();
   working = new AbortController();
   allow();
   form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
@@ -222,9 +225,10 @@ async function make(): Promise<void> {
     });
     const seconds = (performance.now() - begin) / 1000;
     const bytes = written.reduce((sum, file) => sum + file.bytes, 0);
-    show("done", `Done: ${written.length} files, ${sized(bytes)} in ${seconds.toFixed(1)} s, ${sized(bytes / seconds)}/s.`);
     element("hashes").textContent = written.map(({ name, sha256 }) => `${sha256}  ${name}`).join("\n");
     element("written").hidden = false;
+    // last, in a region that is shown: screen readers say it then
+    show("done", `Done: ${written.length} files, ${sized(bytes)} in ${seconds.toFixed(1)} s, ${sized(bytes / seconds)}/s.`);
   } catch (thrown) {
     show("failed", endOf(thrown));
   } finally {

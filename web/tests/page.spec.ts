@@ -37,13 +37,15 @@ async function enter(page: Page, values: Record<string, string>): Promise<void> 
       await field.fill(value);
     }
   }
-  // longer than the page waits for more to be typed
-  await page.waitForTimeout(500);
+  // the page marks the plan as an old one at once, and waits a moment for more to be typed
+  await expect(page.locator("#plan")).toHaveAttribute("aria-busy", "false", { timeout: 60_000 });
 }
 
 async function make(page: Page): Promise<void> {
   await page.locator("#make").click();
-  await expect(page.locator("#done")).toContainText(/^Done/, { timeout: 500_000 });
+  // the click removes the result of the last work
+  await expect(page.locator("#done")).toBeVisible({ timeout: 500_000 });
+  await expect(page.locator("#done")).toHaveText(/^Done/);
 }
 
 /** The SHA-256 of the files in the page's folder, by their names. */
