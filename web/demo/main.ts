@@ -20,6 +20,8 @@ const fields = {
 };
 const buttons = { make: element<HTMLButtonElement>("make"), cancel: element<HTMLButtonElement>("cancel") };
 const tensors = element<HTMLSelectElement>("tensor");
+const chosen = element<HTMLInputElement>("file");
+const bar = element<HTMLProgressElement>("bar");
 
 /** The most tensors that are offered for the picture: a browser takes seconds for a list of tens of thousands. */
 const MOST_OFFERED = 1000;
@@ -32,13 +34,17 @@ let working: AbortController | undefined;
 let source = "";
 /** The number of plans that were asked for. Only the last one is shown. */
 let turns = 0;
+/** The timer of the next plan, while something is typed. */
+let typing = 0;
 /** The number of pictures that were asked for. */
 let pictures = 0;
 
 const count = (value: number) => value.toLocaleString("en");
 const sized = (bytes: number) => {
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 0), 4);
-  return power === 0 ? `${bytes} bytes` : `${(bytes / 1000 ** power).toPrecision(3)} ${["", "kB", "MB", "GB", "TB"][power]}`;
+  // rounded first: 999,999 bytes are 1.00 MB
+  const rounded = Math.max(Number(bytes.toPrecision(3)), 1);
+  const power = Math.min(Math.floor(Math.log10(rounded) / 3), 4);
+  return power === 0 ? `${Math.round(bytes)} bytes` : `${(rounded / 1000 ** power).toPrecision(3)} ${["", "kB", "MB", "GB", "TB"][power]}`;
 };
 const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -50,7 +56,8 @@ function show(id: string, message: string | undefined): void {
 /** Removes the result of the last work. */
 function forget(): void {
   element("written").hidden = true;
-  ["done", "failed"].forEach((id) => show(id, undefined));
+  ["done", "failed", "progress"].forEach((id) => show(id, undefined));
+  bar.value = 0;
 }
 
 /** Shows pairs of terms and texts as a list. */
@@ -101,6 +108,7 @@ function command(): string {
 /** Marks the plan as an old one, which cannot be made any more. */
 function outdate(): void {
   turns += 1;
+  clearTimeout(typing);
   buttons.make.disabled = true;
   element("plan").ariaBusy = "true";
 }
@@ -110,12 +118,15 @@ function allow(): void {
   buttons.make.disabled = files.length === 0 || !backend || !!working || element("plan").ariaBusy === "true";
 }
 
-/** Makes the plan anew and shows it. The page goes on meanwhile, and shows the plan before as an old one. */
-async function replan(): Promise<void> {
+/**
+ * Makes the plan anew and shows it. The page goes on meanwhile, and shows the plan before as an old one. `refused` is an
+ * error to show beside the plan.
+ */
+async function replan(refused?: string): Promise<void> {
   outdate();
   const turn = turns;
   // most plans take less time than this
-  const timer = setTimeout(() => show("planning", "Planning …"), 300);
+  const timer = setTimeout(() => turn === turns && show("planning", "Planning …"), 300);
   let planned: Plan | undefined;
   let error: string | undefined;
   try {
@@ -129,7 +140,7 @@ async function replan(): Promise<void> {
   }
   element("plan").ariaBusy = "false";
   show("planning", undefined);
-  show("error", error);
+  show("error", error ?? refused);
   element("plan").hidden = !planned;
   files = planned?.files ?? [];
   allow();
@@ -173,6 +184,9 @@ async function drawTensor(): Promise<void> {
   const canvas = element<HTMLCanvasElement>("histogram");
   // before it is drawn: a hidden one has no width
   canvas.hidden = !isDrawn(tensor);
+  // that of the tensor before
+  canvas.getContext("2d")!.clearRect(0, 0, canvas.width, canvas.height);
+  canvas.ariaLabel = null;
   show("drawing", undefined);
   list("values", [["initialiser", `${tensor.init}${tensor.function ? `, then ${tensor.function}` : ""}`]]);
   try {
@@ -188,15 +202,16 @@ async function drawTensor(): Promise<void> {
 }
 
 /** The sentence for the end of the work. */
-function endOf(thrown: unknown): string {
+function endOf(thrown: unknown, isCancelled: boolean): string {
   const name = thrown instanceof DOMException ? thrown.name : "";
+  const kept = "New files that were whole are kept, the one that was being written is not. No file was replaced.";
+  if (isCancelled) {
+    return `Cancelled. ${kept}`;
+  }
   if (name === "AbortError") {
-    return "Cancelled. Files that were whole before are kept, the one that was being written is not.";
+    return "No folder was chosen.";
   }
-  if (name === "QuotaExceededError") {
-    return `The disk is full: ${sentence(thrown)} Files that were whole before are kept, the one that was being written is not.`;
-  }
-  return sentence(thrown);
+  return name === "QuotaExceededError" ? `The disk is full: ${sentence(thrown)} ${kept}` : sentence(thrown);
 }
 
 /** Writes the files of the plan. */
@@ -208,19 +223,19 @@ async function make(): Promise<void> {
   working = new AbortController();
   allow();
   form.querySelectorAll("fieldset").forEach((set) => (set.disabled = true));
-  const bar = element<HTMLProgressElement>("bar");
-  const begin = performance.now();
+  const { signal } = working;
   try {
     // the folder picker needs a click or a key just before
     const outputs = hasFolders() ? await folder(fields.replace.checked) : downloads;
+    const begin = performance.now();
     buttons.cancel.hidden = element("work").hidden = false;
     // the button that had it is disabled
     buttons.cancel.focus();
     const written = await writeFiles(planner, backend, outputs, {
-      signal: working.signal,
+      signal,
       onProgress(done, all) {
         bar.value = done / all;
-        element("progress").textContent = `${sized(done)} of ${sized(all)}`;
+        show("progress", `${sized(done)} of ${sized(all)}`);
       },
     });
     const seconds = (performance.now() - begin) / 1000;
@@ -228,9 +243,10 @@ async function make(): Promise<void> {
     element("hashes").textContent = written.map(({ name, sha256 }) => `${sha256}  ${name}`).join("\n");
     element("written").hidden = false;
     // last, in a region that is shown: screen readers say it then
-    show("done", `Done: ${written.length} files, ${sized(bytes)} in ${seconds.toFixed(1)} s, ${sized(bytes / seconds)}/s.`);
+    const rate = seconds > 0 ? `, ${sized(bytes / seconds)}/s` : "";
+    show("done", `Done: ${written.length} files, ${sized(bytes)} in ${seconds.toFixed(1)} s${rate}.`);
   } catch (thrown) {
-    show("failed", endOf(thrown));
+    show("failed", endOf(thrown, signal.aborted));
   } finally {
     working = undefined;
     const hadFocus = document.activeElement === buttons.cancel || document.activeElement === document.body;
@@ -248,19 +264,35 @@ async function take(file: File | undefined): Promise<void> {
   if (!file || working) {
     return;
   }
-  // as the command: a config or a recipe has at most 64 MiB
-  if (file.size > 2 ** 26) {
-    show("error", `a config or a recipe has at most ${2 ** 26} bytes, not ${file.size}`);
-    return;
-  }
+  outdate();
+  const turn = turns;
+  let refused: string | undefined;
   try {
-    enter(await file.text());
+    // as the command: a config or a recipe has at most 64 MiB
+    if (file.size > 2 ** 26) {
+      throw new st.SeedTensorsError(`a config or a recipe has at most ${2 ** 26} bytes, not ${file.size}`);
+    }
+    const bytes = await file.arrayBuffer();
+    if (turn !== turns) {
+      return;
+    }
+    enter(textOf(bytes));
+    fields.preset.value = "";
   } catch (thrown) {
-    show("error", `${file.name} cannot be read: ${sentence(thrown)}`);
-    return;
+    refused = `${file.name} cannot be read: ${sentence(thrown)}`;
   }
-  fields.preset.value = "";
-  await replan();
+  if (turn === turns) {
+    await replan(refused);
+  }
+}
+
+/** The text of a file, which keeps all of its bytes. */
+function textOf(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new st.SeedTensorsError("a config or a recipe is UTF-8 text, and this file is not");
+  }
 }
 
 /** Takes the text of a config or a recipe, and shows it. */
@@ -269,9 +301,8 @@ function enter(given: string): void {
 }
 
 function listen(): void {
-  let timer = 0;
   form.addEventListener("input", ({ target }) => {
-    if (target === tensors || target === fields.replace) {
+    if (target === tensors || target === fields.replace || target === chosen) {
       return;
     }
     if (target === fields.preset && fields.preset.value) {
@@ -281,8 +312,7 @@ function listen(): void {
       source = text.value;
     }
     outdate();
-    clearTimeout(timer);
-    timer = window.setTimeout(() => void replan(), 200);
+    typing = window.setTimeout(() => void replan(), 200);
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -290,7 +320,9 @@ function listen(): void {
   });
   tensors.addEventListener("change", () => void drawTensor());
   buttons.cancel.addEventListener("click", () => working?.abort());
-  element<HTMLInputElement>("file").addEventListener("change", ({ target }) => void take((target as HTMLInputElement).files?.[0]));
+  chosen.addEventListener("change", () => void take(chosen.files?.[0]));
+  // else the same file could not be chosen again
+  chosen.addEventListener("click", () => (chosen.value = ""));
   // text that is dragged into a field is the browser's
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
   document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
@@ -312,7 +344,12 @@ async function main(): Promise<void> {
   element("folders").hidden = !hasFolders();
   listen();
   await replan();
-  backend = await st.open();
+  try {
+    backend = await st.open();
+  } catch (thrown) {
+    element("device").textContent = `No tensor can be filled here: ${sentence(thrown)}`;
+    return;
+  }
   if (backend.kind === "webgpu") {
     // browsers before 2025 lack it
     const { vendor, architecture, description }: Partial<GPUAdapterInfo> = backend.device.adapterInfo ?? {};

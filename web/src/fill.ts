@@ -116,20 +116,20 @@ export class Fill {
 
   /**
    * A rectangle of the tensor, in row-major order: the start and the extent in each dimension, or a shard of its shape.
-   * @throws {SeedTensorsError} for one that does not lie inside the shape, and where these are not the whole tensor's
-   * elements.
+   * @throws {SeedTensorsError} for one that does not lie inside the shape, for a shard of another shape, and where these
+   * are not the whole tensor's elements.
    */
   shard(start: readonly number[], extent: readonly number[]): Fill;
   shard(shard: Shard): Fill;
   shard(given: Shard | readonly number[], extent: readonly number[] = []): Fill {
-    const shard = "whole" in given ? given : this.shape.shard(given, extent);
-    const { elements } = this.shape;
-    const rule = `a shard must be of the fill's whole tensor, of ${elements} elements`;
-    if (shard.whole !== elements) {
-      throw bad(rule, `a shard of a tensor of ${shard.whole} elements`);
+    const shard = "dims" in given ? given : this.shape.shard(given, extent);
+    const { dims } = this.shape;
+    const rule = `a shard must be of the fill's whole tensor, of shape [${dims.join(", ")}]`;
+    if (shard.dims.length !== dims.length || shard.dims.some((dim, i) => dim !== dims[i])) {
+      throw bad(rule, `of one of shape [${shard.dims.join(", ")}]`);
     }
     if (this.#part.shard || this.#part.range) {
-      throw bad(rule, `of ${this.elements} of them`);
+      throw bad(rule, `of a part of ${this.elements} elements`);
     }
     return this.#with({ shard: { start: [...shard.start], extent: [...shard.extent] } });
   }

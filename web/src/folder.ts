@@ -5,7 +5,9 @@ import type { Output, Outputs } from "./models.ts";
 const PART = /^model(-.*-of-.*)?\.safetensors(\.index\.json)?$/;
 
 /**
- * Writes a model's files into a folder of the disk, for {@link writeFiles}. A file has its name when it is whole.
+ * Writes a model's files into a folder of the disk, for {@link writeFiles}. A file has its name when it is whole. Files
+ * that replace others get their names at the end, one right after the other: if the work ends before, the old checkpoint
+ * is as it was.
  *
  * Before anything is written, it refuses a folder that has files of these names, unless they may be replaced, and one
  * that has parts of another checkpoint, which a reader would take for parts of this one.
@@ -16,8 +18,11 @@ const PART = /^model(-.*-of-.*)?\.safetensors(\.index\.json)?$/;
  * ```
  */
 export function intoFolder(folder: FileSystemDirectoryHandle, { replace = false }: { replace?: boolean } = {}): Outputs {
+  const existing = new Set<string>();
+  const waiting: Output[] = [];
   return {
     async check(names) {
+      existing.clear();
       for await (const found of folder.keys()) {
         if (names.includes(found) && !replace) {
           throw new SeedTensorsError(`${found} is in the folder already: choose another folder, or allow to replace files`);
@@ -25,23 +30,33 @@ export function intoFolder(folder: FileSystemDirectoryHandle, { replace = false 
         if (!names.includes(found) && PART.test(found)) {
           throw new SeedTensorsError(`${found} in the folder is a part of another checkpoint: choose another folder, or remove it`);
         }
+        existing.add(found);
       }
     },
     async create(name) {
       const handle = await folder.getFileHandle(name, { create: true });
-      // the empty file that `getFileHandle` may have made
+      // the empty file that `getFileHandle` made
       const tidy = async () => {
-        if ((await handle.getFile()).size === 0) {
+        if (!existing.has(name) && (await handle.getFile()).size === 0) {
           await folder.removeEntry(name);
         }
       };
       try {
         // the browser writes beside the file, and moves it there when it is closed
-        return outputOf(await handle.createWritable(), tidy);
+        const output = outputOf(await handle.createWritable(), tidy);
+        return existing.has(name) ? { ...output, close: async () => void waiting.push(output) } : output;
       } catch (error) {
         await tidy().catch(() => undefined);
         throw error;
       }
+    },
+    async finish() {
+      for (let output = waiting.shift(); output; output = waiting.shift()) {
+        await output.close();
+      }
+    },
+    async abort() {
+      await Promise.all(waiting.splice(0).map((output) => output.abort()));
     },
   };
 }

@@ -176,26 +176,21 @@ export class Gpu extends Backend {
       throw bad(`a buffer of this device has at most ${limit} bytes`, large);
     }
     await this.#compile(fills.map(([fill, dtype], i) => [fill, { buffer: { size: sizes[i]! }, dtype }] as const));
-    this.device.pushErrorScope("validation");
-    this.device.pushErrorScope("out-of-memory");
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffers = sizes.map((size) => this.device.createBuffer({ label: "seedtensors", size, usage }));
-    let refused: unknown;
-    let temporary: GPUBuffer[] = [];
+    let buffers: GPUBuffer[] = [];
     try {
-      const encoder = this.device.createCommandEncoder();
-      temporary = this.#record(encoder, fills.map(([fill, dtype], i) => [fill, { buffer: buffers[i]!, dtype }] as const));
-      this.device.queue.submit([encoder.finish()]);
+      await this.#scoped(() => {
+        buffers = sizes.map((size) => this.device.createBuffer({ label: "seedtensors", size, usage }));
+        const encoder = this.device.createCommandEncoder();
+        const targets = fills.map(([fill, dtype], i) => [fill, { buffer: buffers[i]!, dtype }] as const);
+        const temporary = this.#record(encoder, targets);
+        this.device.queue.submit([encoder.finish()]);
+        // what was submitted keeps them until it is done
+        temporary.forEach((buffer) => buffer.destroy());
+      });
     } catch (error) {
-      refused = error;
-    }
-    // what was submitted keeps them until it is done
-    temporary.forEach((buffer) => buffer.destroy());
-    const [memory, validation] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
-    const found = memory ?? validation;
-    if (refused || found) {
       buffers.forEach((buffer) => buffer.destroy());
-      throw refused ?? new SeedTensorsError(memory ? `out of memory: ${memory.message}` : found!.message);
+      throw error;
     }
     return buffers;
   }
@@ -203,13 +198,24 @@ export class Gpu extends Backend {
   /**
    * Reads `size` bytes at `offset` of a buffer with usage `COPY_SRC`. Both are multiples of 4. Default: the whole
    * buffer.
+   * @throws {SeedTensorsError} for another range, a buffer without that usage or a destroyed one, and a lack of memory.
    */
   async read(buffer: GPUBuffer, offset = 0, size: number = buffer.size - offset): Promise<ArrayBuffer> {
     this.#checkLost();
-    const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-    this.device.queue.submit([encoder.finish()]);
+    const isWord = (bytes: number) => Number.isSafeInteger(bytes) && bytes >= 0 && bytes % 4 === 0;
+    if (!isWord(offset) || !isWord(size) || offset + size > buffer.size) {
+      throw bad(`a range must begin and end at multiples of 4 within its ${buffer.size} bytes`, `[${offset}, ${offset + size})`);
+    }
+    if (!(buffer.usage & GPUBufferUsage.COPY_SRC)) {
+      throw bad("a buffer that is read needs usage COPY_SRC", `usage ${buffer.usage}`);
+    }
+    const staging = await this.#scoped(() => {
+      const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.device.queue.submit([encoder.finish()]);
+      return staging;
+    });
     try {
       await staging.mapAsync(GPUMapMode.READ);
       return staging.getMappedRange().slice(0);
@@ -234,6 +240,29 @@ export class Gpu extends Backend {
     } finally {
       buffer.destroy();
     }
+  }
+
+  /** Calls WebGPU, and throws the error that the device has for these calls. */
+  async #scoped<Result>(calls: () => Result): Promise<Result> {
+    this.device.pushErrorScope("validation");
+    this.device.pushErrorScope("out-of-memory");
+    let made: { result: Result } | { thrown: unknown };
+    try {
+      made = { result: calls() };
+    } catch (thrown) {
+      made = { thrown };
+    }
+    const [memory, validation] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+    if ("thrown" in made) {
+      throw made.thrown;
+    }
+    if (memory) {
+      throw new SeedTensorsError(`out of memory: ${memory.message}`);
+    }
+    if (validation) {
+      throw new SeedTensorsError(validation.message);
+    }
+    return made.result;
   }
 
   #checkLost(): void {

@@ -17,7 +17,7 @@ export * from "../wasm/models/seedtensors_web_models.js";
 /** The most bytes that are filled at a time. */
 const PIECE = 2 ** 24;
 
-/** A file that is being written. Nothing of it is seen under its name before `close`. */
+/** A file that is being written. Nothing of it is seen under its name before `close`, and a file that it replaces stays. */
 export interface Output {
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   close(): Promise<void>;
@@ -31,10 +31,14 @@ export interface Outputs {
   check?(names: readonly string[]): Promise<void>;
   /** Begins a file of this name and size. It may refuse it by an error. */
   create(name: string, bytes: number): Promise<Output>;
+  /** Is told that all files are closed. Files that replace others may wait for this, so that none is replaced alone. */
+  finish?(): Promise<void>;
+  /** Is told that not all files will be: drops those that wait. */
+  abort?(): Promise<void>;
 }
 
 export interface WriteOptions {
-  /** Ends the work. The file that is being written is dropped, and `writeFiles` throws the signal's reason. */
+  /** Ends the work. What is not whole is dropped, and `writeFiles` throws the signal's reason. */
   signal?: AbortSignal;
   /** Is told the bytes that were written so far, and those of all files. */
   onProgress?: (written: number, all: number) => void;
@@ -90,11 +94,17 @@ export async function writeFiles(
     }
     written.push({ name, bytes, sha256: hash.hex() });
   };
-  for (const [i, file] of files.entries()) {
-    await write(file.name, file.bytes, piecesOf(model, backend, i, file));
-  }
-  for (const { name, bytes } of texts) {
-    await write(name, bytes.length, one(bytes));
+  try {
+    for (const [i, file] of files.entries()) {
+      await write(file.name, file.bytes, piecesOf(model, backend, i, file));
+    }
+    for (const { name, bytes } of texts) {
+      await write(name, bytes.length, one(bytes));
+    }
+    await outputs.finish?.();
+  } catch (error) {
+    await outputs.abort?.().catch(() => undefined);
+    throw error;
   }
   return written;
 }

@@ -37,8 +37,8 @@ export interface Shard {
   readonly extent: readonly number[];
   /** The number of elements. */
   readonly elements: number;
-  /** The number of elements of the whole tensor. */
-  readonly whole: number;
+  /** The dimensions of the whole tensor. */
+  readonly dims: readonly number[];
 }
 
 /**
@@ -91,7 +91,7 @@ export class Shape {
     extent.forEach((count) => checkWhole("a shard's extent", count));
     const rectangle = { start: [...start], extent: [...extent] };
     const elements = call((core) => core.shapeElements(this.data(), rectangle));
-    return { ...rectangle, elements, whole: this.elements };
+    return { ...rectangle, elements, dims: this.dims };
   }
 
   /** @internal */

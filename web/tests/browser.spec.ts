@@ -150,24 +150,40 @@ test("what is refused says why", async ({ page }) => {
       await said(() => fill(5).shard(new st.Shape([4]).shard([1], [2]))),
       await said(() => fill(5).range(0, 3).shard([1], [2])),
       await said(() => fill(4).range(3, 2)),
+      await said(() => new st.Fill(new st.Key(1), st.normal(), [4, 6]).shard(new st.Shape([6, 4]).shard([1, 1], [2, 2]))),
+      await said(() => gpu.read(gpu.device.createBuffer({ size: 8, usage: GPUBufferUsage.STORAGE }))),
+      await said(() => gpu.read(buffer, 2, 4)),
+      await said(() => gpu.read(buffer, 4, 6)),
+      await said(() => gpu.read(buffer, 4, 64)),
+      await said(() => gpu.read(buffer, 68)),
     ];
+    const destroyed = await gpu.tensor(fill(16), "f32");
+    destroyed.destroy();
+    messages.push(await said(() => gpu.read(destroyed)));
     gpu.device.destroy();
     await gpu.device.lost;
     messages.push(await said(() => gpu.tensor(fill(4), "f32")));
     messages.push(await said(() => gpu.read(buffer)));
     return messages;
   }, PACKAGE);
-  expect(messages.slice(0, -2)).toEqual([
+  expect(messages.slice(0, -3)).toEqual([
     "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [0, 68)",
     "SeedTensorsError: a range must begin at a multiple of 4 and end within its 64 bytes, not [2, 6)",
     "SeedTensorsError: a dimension is a whole number at or above 0, not 1.5",
     expect.stringMatching(/^SeedTensorsError: a buffer of this device has at most \d+ bytes, not 4398046511104$/),
     "SeedTensorsError: words are 32 bits and need dtype f32, not f16",
     "SeedTensorsError: a range must lie inside its 2 elements, not 0..3",
-    "SeedTensorsError: a shard must be of the fill's whole tensor, of 5 elements, not a shard of a tensor of 4 elements",
-    "SeedTensorsError: a shard must be of the fill's whole tensor, of 5 elements, not of 3 of them",
+    "SeedTensorsError: a shard must be of the fill's whole tensor, of shape [5], not of one of shape [4]",
+    "SeedTensorsError: a shard must be of the fill's whole tensor, of shape [5], not of a part of 3 elements",
     "SeedTensorsError: a range must lie inside its 4 elements, not 3..2",
+    "SeedTensorsError: a shard must be of the fill's whole tensor, of shape [4, 6], not of one of shape [6, 4]",
+    "SeedTensorsError: a buffer that is read needs usage COPY_SRC, not usage 128",
+    "SeedTensorsError: a range must begin and end at multiples of 4 within its 64 bytes, not [2, 6)",
+    "SeedTensorsError: a range must begin and end at multiples of 4 within its 64 bytes, not [4, 10)",
+    "SeedTensorsError: a range must begin and end at multiples of 4 within its 64 bytes, not [4, 68)",
+    "SeedTensorsError: a range must begin and end at multiples of 4 within its 64 bytes, not [68, 64)",
   ]);
+  expect(messages.at(-3)).toMatch(/^SeedTensorsError: .*destroyed/);
   expect(messages.at(-2)).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
   expect(messages.at(-1)).toMatch(/^SeedTensorsError: the device is lost \(destroyed\)/);
 });

@@ -126,6 +126,7 @@ test.describe("gives the command's files:", () => {
     const config = '{\r\n  "model_type": "gpt2", "vocab_size": 100, "n_positions": 8,\r\n  "n_embd": 8, "n_layer": 1, "n_head": 1\r\n}\r\n';
     await page.locator("#file").setInputFiles({ name: "config.json", mimeType: "application/json", buffer: Buffer.from(config) });
     await expect(page.locator('[data-fact="tensors"]')).toHaveText("16");
+    await expect(page.locator("#file")).toHaveValue(/config\.json$/);
     await make(page);
     const found = await inFolder(page);
     expect(found["config.json"]).toBe(sha256(Buffer.from(config)));
@@ -194,16 +195,43 @@ test("what cannot be made is said, and the page goes on", async ({ page }) => {
   await enter(page, { preset: "GPT-2, tiny" });
   await expect(page.locator("#error")).toBeHidden();
   await expect(page.locator("#make")).toBeEnabled();
+  // a file that cannot be taken leaves the plan as it was, and its error stays
+  const latin1 = [...Buffer.from('{"model_type": "caf\xe9"}', "latin1")];
+  for (const [content, message] of [
+    [latin1, "config.json cannot be read: a config or a recipe is UTF-8 text, and this file is not"],
+    [2 ** 26 + 1, "config.json cannot be read: a config or a recipe has at most 67108864 bytes, not 67108865"],
+  ] as const) {
+    await page.locator("#file").evaluate((input: HTMLInputElement, content) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(content as number)], "config.json"));
+      input.files = transfer.files;
+      // as the browser when a file is chosen
+      ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
+    }, content);
+    await expect(page.locator("#error")).toHaveText(message);
+    await expect(page.locator("#make")).toBeEnabled();
+    // longer than the page waits for more to be typed
+    await page.waitForTimeout(500);
+    await expect(page.locator("#error")).toHaveText(message);
+  }
 });
 
 test("a large config is planned beside the page, and a smaller one does not wait for it", async ({ page }) => {
+  await page.addInitScript(() => {
+    const { terminate } = Worker.prototype;
+    Worker.prototype.terminate = function () {
+      document.documentElement.dataset["stopped"] = "yes";
+      terminate.call(this);
+    };
+  });
   await open(page, "cpu");
   const layers = (n_layer: number) => JSON.stringify({ model_type: "gpt2", vocab_size: 100, n_positions: 8, n_embd: 8, n_layer, n_head: 1 });
   await page.locator("#config").fill(layers(20_000));
   await expect(page.locator("#planning")).toHaveText("Planning …");
   await expect(page.locator("#make")).toBeDisabled();
   await page.locator("#config").fill(layers(2));
-  await expect(page.locator('[data-fact="tensors"]')).toHaveText("28", { timeout: 10_000 });
+  await expect(page.locator('[data-fact="tensors"]')).toHaveText("28");
+  await expect(page.locator("html")).toHaveAttribute("data-stopped", "yes");
   await expect(page.locator("#planning")).toBeHidden();
   await expect(page.locator("#make")).toBeEnabled();
 });
@@ -278,6 +306,42 @@ test.describe("nothing is lost:", () => {
     await page.locator("#make").click();
     await expect(page.locator("#failed")).toContainText("config.json is in the folder already");
     expect(Object.keys(await inFolder(page))).toEqual(["config.json"]);
+  });
+
+  test("no file is replaced before all are whole", async ({ page }) => {
+    await open(page, "cpu");
+    await enter(page, { preset: "GPT-2, tiny", size: "8" });
+    await make(page);
+    const before = await inFolder(page);
+    expect(Object.keys(before).length).toBe(4);
+    await enter(page, { seed: "43" });
+    await page.locator("#replace").check();
+    // cancels before the last file, the config
+    await page.evaluate(() => {
+      const { close } = FileSystemWritableFileStream.prototype;
+      const { createWritable } = FileSystemFileHandle.prototype;
+      FileSystemFileHandle.prototype.createWritable = function (options) {
+        if (this.name === "config.json") {
+          document.getElementById("cancel")!.click();
+        }
+        return createWritable.call(this, options);
+      };
+      FileSystemWritableFileStream.prototype.close = function () {
+        document.documentElement.dataset["closed"] = "yes";
+        return close.call(this);
+      };
+    });
+    await page.locator("#make").click();
+    await expect(page.locator("#failed")).toContainText("Cancelled. New files that were whole are kept");
+    await expect(page.locator("html")).not.toHaveAttribute("data-closed");
+    expect(await inFolder(page)).toEqual(before);
+    await page.reload();
+    await enter(page, { preset: "GPT-2, tiny", size: "8", seed: "43" });
+    await page.locator("#replace").check();
+    await make(page);
+    const after = await inFolder(page);
+    expect(after).toEqual(await byCommand(page));
+    expect(after["model-00001-of-00002.safetensors"]).not.toBe(before["model-00001-of-00002.safetensors"]);
   });
 
   test("a cancelled file is not there", async ({ page }) => {
