@@ -1,7 +1,7 @@
 //! New tensors, filled on the CPU or in place.
 
 use burn::module::Param;
-use burn::tensor::{DType, Tensor, TensorCreationOptions, TensorData};
+use burn::tensor::{DType, Tensor, TensorCreationOptions, TensorData, bf16, f16};
 use seedtensors::{Dtype, Fill, cpu};
 
 use crate::{Error, Result, Seed};
@@ -49,10 +49,11 @@ impl Seed {
             shared.fill(&tensor, fill)?;
             return Ok(tensor);
         }
-        let mut bytes = vec![0; burn_dims(&[fill.elements()])?[0] * dtype.size()];
-        cpu::fill_bytes(fill, ours, &mut bytes)?;
-        let data = TensorData::try_from_bytes_vec(bytes, dims.to_vec(), dtype);
-        let data = data.map_err(|error| Error::Burn(error.to_string()))?;
+        let data = match ours {
+            Dtype::F16 => TensorData::new(cpu::tensor::<f16>(fill)?, dims),
+            Dtype::BF16 => TensorData::new(cpu::tensor::<bf16>(fill)?, dims),
+            _ => TensorData::new(cpu::tensor::<f32>(fill)?, dims),
+        };
         Ok(Tensor::from_data(data, options.clone().with_dtype(dtype)))
     }
 }

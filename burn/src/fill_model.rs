@@ -60,8 +60,10 @@ impl<'a> Mapper<'a> {
     /// The values of the first parameter of this one's id, where this one can share their memory.
     fn known<const D: usize>(&self, param: &Param<Tensor<D>>) -> Option<Values<D>> {
         let (drawn, values) = self.shared.get(&param.id)?.downcast_ref::<Values<D>>()?.clone();
-        let is_alike = drawn.device() == param.lazy_device() && drawn.dtype() == param_dtype(param);
-        is_alike.then_some((drawn, values))
+        let (device, other) = (drawn.device(), param.lazy_device());
+        // burn's equality of devices leaves out the graph
+        let is_alike = device == other && device.is_autodiff() == other.is_autodiff();
+        (is_alike && drawn.dtype() == param_dtype(param)).then_some((drawn, values))
     }
 
     /// The parameter with other values.

@@ -44,7 +44,8 @@
 //!
 //! # Features
 //!
-//! - `wgpu` (default): [`SharedDevice`]. Without it nothing of wgpu is built.
+//! - `wgpu` (default): [`SharedDevice`]. Without it nothing of wgpu is built. It is not there in a browser, where the CPU
+//!   computes the values, also for burn's wgpu backend.
 //! - `fusion` (default): on exactly where burn's own feature `fusion` is on, as it is with burn's default features.
 //!
 //! # Errors
@@ -53,6 +54,11 @@
 //! is filled.
 //!
 #![cfg_attr(not(feature = "wgpu"), doc = "[`SharedDevice`]: #features")]
+
+#[cfg(all(feature = "wgpu", target_arch = "wasm32"))]
+compile_error!(
+    "the feature `wgpu` of seedtensors-burn blocks, which a browser does not allow: use `default-features = false` there"
+);
 
 mod create;
 mod error;

@@ -7,7 +7,7 @@ use burn::tensor::{Shape as BurnShape, Tensor};
 use seedtensors::{Init, Shape};
 
 use crate::create::{dtype_of, param_dtype};
-use crate::layers::{Convention, Place, Step};
+use crate::layers::{Convention, Drawn, Place, Step};
 use crate::rules::Outcome;
 use crate::{Error, Parameter, Result, Seed};
 
@@ -61,7 +61,11 @@ impl<'a> Planner<'a> {
             dims.reverse();
         }
         let place = Place { dims: &dims, is_column, ..place };
-        let drawn = place.drawn(convention).map_err(|error| of(&name, error))?;
+        // a rule makes up for a default that does not suit the shape
+        let (shape, default) = match place.drawn(convention) {
+            Ok(Drawn { shape, init }) => (shape, Ok(init)),
+            Err(error) => (Shape::new(&dims)?, Err(of(&name, error))),
+        };
         let dtype = || dtype_of(param_dtype(param), &name);
         let parameter: Option<Result<Parameter>> = match self.first.get(&param.id) {
             // a clone has the values of the first, and needs no rule
@@ -69,8 +73,8 @@ impl<'a> Planner<'a> {
                 let (name, clone_of) = (name.clone(), Some(first.path.clone()));
                 Ok(Parameter { name, path, dtype: dtype()?, is_column, clone_of, ..first.clone() })
             }),
-            None => self.init(&name, &place, drawn.init)?.map(|init| {
-                let (key_name, name, shape) = (name.clone(), name.clone(), drawn.shape.clone());
+            None => self.init(&name, &place, default)?.map(|init| {
+                let (key_name, name, shape) = (name.clone(), name.clone(), shape.clone());
                 let is_transposed = is_column || is_linear && is_weight && convention == Convention::PyTorch;
                 let (dtype, clone_of) = (dtype()?, None);
                 Ok(Parameter { name, key_name, path, shape, init, dtype, is_transposed, is_column, clone_of })
@@ -78,7 +82,7 @@ impl<'a> Planner<'a> {
         };
         // for the bias, also where a rule leaves the weight out
         if is_weight {
-            self.weight = Some((module, drawn.shape));
+            self.weight = Some((module, shape));
         }
         let parameter = parameter.transpose()?.map(check).transpose()?;
         if parameter.is_some() && !self.names.insert(name.clone()) {
@@ -90,7 +94,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The initialiser by the rules, or by default; none where a rule leaves the parameter out.
-    fn init(&self, name: &str, place: &Place<'_>, default: Option<Init>) -> Result<Option<Init>> {
+    fn init(&self, name: &str, place: &Place<'_>, default: Result<Option<Init>>) -> Result<Option<Init>> {
         let rules = &self.seed.rules;
         let no_rule = || Error::NoRule {
             name: name.to_owned(),
@@ -103,7 +107,7 @@ impl<'a> Planner<'a> {
             None if !rules.has_defaults() => {
                 Err(Error::NoDefaults { name: name.to_owned(), shape: place.dims.to_vec() })
             }
-            None => default.ok_or_else(no_rule).map(Some),
+            None => default?.ok_or_else(no_rule).map(Some),
         }
     }
 }

@@ -178,3 +178,25 @@ fn a_skipped_parameter_stays_as_it_was() {
     assert_eq!(linear.bias.unwrap().val().into_data().try_to_vec::<f32>().unwrap(), [2.0; 3]);
     assert_eq!(seed.parameters(&Custom::new(DType::F32)).unwrap().len(), 4);
 }
+
+#[test]
+fn a_rule_makes_up_for_a_default_that_does_not_suit_the_shape() {
+    // a depthwise convolution of one dimension: (channels, width)
+    #[derive(Module, Debug)]
+    struct Conv1d {
+        weight: Param<Tensor<2>>,
+        bias: Param<Tensor<1>>,
+    }
+    let device = Device::flex();
+    let new = || Conv1d {
+        weight: Param::from_tensor(Tensor::ones([6, 4], &device)),
+        bias: Param::from_tensor(Tensor::ones([6], &device)),
+    };
+    let refused = Seed::new(42).parameters(&new()).unwrap_err().to_string();
+    assert_eq!(refused, "parameter \"weight\": a convolution's kernel needs 1 to 3 dimensions, not []");
+    let rules = Rules::default().with("weight", Init::Normal { mean: 0.0, std: 0.1 }).unwrap();
+    let rules = rules.skip("bias").unwrap();
+    let parameters = Seed::new(42).with_rules(rules).parameters(&new()).unwrap();
+    assert_eq!(parameters.len(), 1);
+    assert_eq!(parameters[0].shape.dims(), [6, 4]);
+}

@@ -168,6 +168,28 @@ fn a_clone_keeps_its_own_dtype_and_gradient() {
 }
 
 #[test]
+fn clones_inside_and_outside_of_a_graph_stay_there() {
+    #[derive(Module, Debug)]
+    struct Averaged {
+        first: Linear,
+        second: Linear,
+    }
+    let (device, seed) = (Device::flex().autodiff(), Seed::new(42));
+    for is_average_first in [false, true] {
+        let online: Linear = LinearConfig::new(5, 3).init(&device);
+        let average = online.valid();
+        assert_eq!(average.weight.id, online.weight.id);
+        let (first, second) = if is_average_first { (average, online) } else { (online, average) };
+        let model = seed.init(Averaged { first, second }).unwrap();
+        let (average, online) =
+            if is_average_first { (&model.first, &model.second) } else { (&model.second, &model.first) };
+        assert!(online.weight.val().is_require_grad() && online.weight.device().is_autodiff());
+        assert!(!average.weight.val().is_require_grad() && !average.weight.device().is_autodiff());
+        assert_eq!(common::bits(&average.weight.val()), common::bits(&online.weight.val()));
+    }
+}
+
+#[test]
 fn a_clone_of_another_shape_is_refused() {
     let (model, seed) = tied(&Device::flex(), &Seed::new(42), |second| second.map(|tensor| tensor.transpose()));
     assert_eq!(
