@@ -12,7 +12,7 @@ fn refused(offset: u64, limits: &Limits) -> Error {
 }
 
 #[test]
-fn an_offset_that_is_not_of_whole_words_or_ends_behind_64_bits_is_refused() {
+fn an_offset_that_is_not_of_whole_words_or_a_range_that_ends_behind_2_to_the_63_is_refused() {
     let limits = Limits::default();
     assert_eq!(refused(2, &limits), Error::MisalignedRange { offset: 2 });
     let last = u64::MAX - 3;
@@ -20,6 +20,11 @@ fn an_offset_that_is_not_of_whole_words_or_ends_behind_64_bits_is_refused() {
         refused(last, &limits).to_string(),
         format!("byte {last} + 2 elements of f32 is more than an integer can count")
     );
+    for offset in [(1 << 63) - 4, u64::MAX - 255] {
+        assert!(matches!(refused(offset, &limits), Error::ShapeOverflow { .. }));
+    }
+    let largest = steps(&fill(&[1, 2]), Dtype::F32, (1 << 63) - 8, &limits, Form::SAFEST).unwrap().unwrap();
+    assert_eq!(largest.steps.last().unwrap().binding.end, 1 << 63);
     assert!(matches!(word_steps(Key::new(1), 0, 2, last, &limits, Form::SAFEST), Err(Error::ShapeOverflow { .. })));
     assert!(matches!(word_steps(Key::new(1), u64::MAX, 2, 0, &limits, Form::SAFEST), Err(Error::ShapeOverflow { .. })));
     assert!(matches!(word_steps(Key::new(1), 0, u64::MAX, 0, &limits, Form::SAFEST), Err(Error::ShapeOverflow { .. })));
@@ -32,10 +37,14 @@ fn limits_that_no_device_has_are_refused() {
         other => panic!("{other}"),
     };
     let limits = Limits::default();
-    let alignment = Limits { min_storage_buffer_offset_alignment: 0, ..limits };
-    assert_eq!(refused(alignment), ("min_storage_buffer_offset_alignment", 0, 1));
-    let workgroups = Limits { max_compute_workgroups_per_dimension: 0, ..limits };
-    assert_eq!(refused(workgroups), ("max_compute_workgroups_per_dimension", 0, 1));
+    for (found, needed) in [(0, 1), (20, 32), (u32::MAX, 1 << 32)] {
+        let alignment = Limits { min_storage_buffer_offset_alignment: found, ..limits };
+        assert_eq!(refused(alignment), ("min_storage_buffer_offset_alignment", found.into(), needed));
+    }
+    for found in [0, 1023] {
+        let workgroups = Limits { max_compute_workgroups_per_dimension: found, ..limits };
+        assert_eq!(refused(workgroups), ("max_compute_workgroups_per_dimension", found.into(), 1024));
+    }
     let binding = Limits { max_storage_buffer_binding_size: 255, ..limits };
     assert_eq!(refused(binding), ("max_storage_buffer_binding_size", 255, 256));
 }

@@ -274,13 +274,11 @@ const fn columns_of(vectors: Range<u64>, count: u64) -> [[u64; 2]; 2] {
     if even[1] == odd[0] { [[even[0], odd[1]], [0, 0]] } else { [even, odd] }
 }
 
-/// The rows of a selection's elements.
+/// The rows of a selection's elements, of which there are some.
 fn needed_rows(selection: &Selection, columns: u64) -> Range<u64> {
-    let mut indices = selection.runs().into_iter().map(|(index, count)| index..index + count);
-    let first = indices.next().unwrap_or(0..0);
-    // runs are in ascending order
-    let last = indices.next_back().unwrap_or_else(|| first.clone());
-    first.start / columns..last.end.div_ceil(columns)
+    // the indices of a shard's elements are in ascending order
+    let (first, last) = (selection.start, selection.start + selection.count - 1);
+    selection.index(first) / columns..selection.index(last) / columns + 1
 }
 
 /// The columns of a selection's elements, and those between them.

@@ -17,6 +17,8 @@ use crate::{Dtype, Shard};
 
 /// Threads of a workgroup, as in shaders/fill.wgsl.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
+/// Workgroups of a dispatch in each of two dimensions: a window below 2^31 bytes has at most 2^28 threads.
+pub(crate) const LEAST_WORKGROUPS: u64 = 1 << 10;
 /// Bytes of a slot: an element of the shader's `array<Slot>`.
 const SLOT: u64 = 16;
 /// Bytes that a thread of `fill_slots` writes.

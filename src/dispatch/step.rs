@@ -5,19 +5,22 @@ use std::ops::Range;
 use super::entry::{Entry, Variant};
 use super::form::Form;
 use super::orthogonal::{Command, Commands};
-use super::plan::{Bounds, Dispatch, plan};
+use super::plan::{Bounds, Dispatch, LEAST_WORKGROUPS, plan};
 use crate::fill::Selection;
 use crate::kernel::{Kernel, KernelKind};
 use crate::{Dtype, Error, Fill, Key, Result};
+
+/// The end of the last byte of a range: the start of the window after it is a number, too.
+const MOST_BYTES: u64 = 1 << 63;
 
 /// The limits of a device that the steps depend on, by their names in WebGPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the largest storage binding.
     pub max_storage_buffer_binding_size: u64,
-    /// Bytes that the start of a storage binding is a multiple of.
+    /// Bytes that the start of a storage binding is a multiple of, a power of two.
     pub min_storage_buffer_offset_alignment: u32,
-    /// Workgroups of a dispatch in each dimension.
+    /// Workgroups of a dispatch in each dimension, at least 1024.
     pub max_compute_workgroups_per_dimension: u32,
 }
 
@@ -33,7 +36,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses what no device has, and a range from byte `offset` on that ends behind 2^64.
+    /// Refuses what no device has, and a range from byte `offset` on that ends behind [`MOST_BYTES`].
     fn bounds(&self, offset: u64, count: u64, dtype: Dtype) -> Result<Bounds> {
         let Self {
             max_storage_buffer_binding_size: binding,
@@ -43,13 +46,13 @@ impl Limits {
         let least = |limit, found, needed| {
             if found < needed { Err(Error::DeviceLimit { limit, found, needed }) } else { Ok(()) }
         };
-        least("min_storage_buffer_offset_alignment", alignment.into(), 1)?;
-        least("max_compute_workgroups_per_dimension", workgroups.into(), 1)?;
+        // a power of two
+        least("min_storage_buffer_offset_alignment", alignment.into(), u64::from(alignment).next_power_of_two())?;
+        least("max_compute_workgroups_per_dimension", workgroups.into(), LEAST_WORKGROUPS)?;
         let bounds = Bounds::new(binding, alignment, workgroups);
         least("max_storage_buffer_binding_size", binding, bounds.alignment)?;
         let end = count.checked_mul(dtype.size()).and_then(|size| offset.checked_add(size));
-        // it is rounded up to whole words
-        match end.and_then(|end| end.checked_next_multiple_of(4)) {
+        match end.filter(|&end| end <= MOST_BYTES) {
             Some(_) => Ok(bounds),
             None => Err(Error::ShapeOverflow { what: format!("byte {offset} + {count} elements of {dtype}") }),
         }
@@ -94,7 +97,7 @@ pub struct Step {
 /// # Errors
 ///
 /// [`Error::BadParameter`] for parameters that the sampler's [`check`](crate::Sampler::check) refuses, and
-/// [`Error::MisalignedRange`] for another offset. [`Error::ShapeOverflow`] where the last byte is above 2^64 - 1, and
+/// [`Error::MisalignedRange`] for another offset. [`Error::ShapeOverflow`] where the range ends above 2^63 bytes, and
 /// [`Error::DeviceLimit`] for limits that no device has.
 pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form) -> Result<Option<Steps>> {
     if !offset.is_multiple_of(4) {
@@ -122,8 +125,8 @@ pub fn steps(fill: &Fill, dtype: Dtype, offset: u64, limits: &Limits, form: Form
 ///
 /// # Errors
 ///
-/// [`Error::MisalignedRange`] for an offset that is not a multiple of 4, and [`Error::ShapeOverflow`] where the last
-/// word's index, or its last byte, is above 2^64 - 1. [`Error::DeviceLimit`] for limits that no device has.
+/// [`Error::MisalignedRange`] for an offset that is not a multiple of 4, and [`Error::ShapeOverflow`] where `start +
+/// count` is above 2^64 - 1 or the range ends above 2^63 bytes. [`Error::DeviceLimit`] for limits that no device has.
 pub fn word_steps(key: Key, start: u64, count: u64, offset: u64, limits: &Limits, form: Form) -> Result<Steps> {
     if !offset.is_multiple_of(4) {
         return Err(Error::MisalignedRange { offset });

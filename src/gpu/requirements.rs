@@ -8,15 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(target_arch = "wasm32"))]
 use super::guard::{aside, is_lost};
 use crate::dispatch::params::Params;
-use crate::dispatch::plan::WORKGROUP_SIZE;
+use crate::dispatch::plan::{LEAST_WORKGROUPS, WORKGROUP_SIZE};
 use crate::{Error, Result};
 
 /// Bytes of a storage binding: the fills of a device's check lie in one binding.
 pub(super) const LEAST_BINDING: u64 = 2 << 20;
 /// Bytes of workgroup memory: two tiles of 16 x 64 f32 in shaders/reflectors.wgsl.
 const WORKGROUP_STORAGE: u64 = 8192;
-/// Workgroups of a dispatch in each of two dimensions: a window below 2^31 bytes has at most 2^28 threads.
-const LEAST_WORKGROUPS: u64 = 1 << 10;
 /// WebGPU's default for the alignment of bindings, which it lets no device exceed.
 const MOST_ALIGNMENT: u64 = 256;
 
