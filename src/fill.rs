@@ -86,11 +86,16 @@ impl Selection {
     }
 
     /// The elements as contiguous runs of the tensor: the first index, and the number of elements.
-    pub(crate) fn runs(&self) -> Vec<(u64, u64)> {
-        match self.shard {
-            Some(shard) => shard.runs(self.start..self.start + self.count).collect(),
-            None => vec![(self.start, self.count)],
-        }
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u64, u64)> {
+        let range = self.start..self.start + self.count;
+        let whole = self.shard.is_none().then_some((self.start, self.count));
+        whole.into_iter().chain(self.shard.iter().flat_map(move |shard| shard.runs(range.clone())))
+    }
+
+    /// The row-major index in the tensor of an element of the tensor, or its shard.
+    #[cfg(feature = "dispatch")]
+    pub(crate) fn index(&self, element: u64) -> u64 {
+        self.shard.map_or(element, |shard| shard.index(element))
     }
 }
 

@@ -58,7 +58,7 @@ impl KernelKind {
 pub(crate) enum Kernel {
     /// Each element from its own block of words.
     Elementwise(KernelKind, Coefficients),
-    /// A structured matrix, computed on the CPU.
+    /// A structured matrix.
     Matrix(Matrix),
 }
 

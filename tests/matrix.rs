@@ -154,6 +154,8 @@ fn matrices_reach_the_gpu_with_their_neighbours_kept() {
     let kernel_in_out = shape(&[3, 5, 9]).with_layout(Layout::InOut);
     for (init, shape) in [
         (Init::Eye { gain: 0.3 }, &square),
+        (Init::Eye { gain: -0.0 }, &square),
+        (Init::Eye { gain: -1e-40 }, &square),
         (Init::Orthogonal { gain: 1.0 }, &square),
         (Init::Sparse { sparsity: 0.5, std: 1.0 }, &square),
         (Init::Dirac { groups: 3 }, &kernel),

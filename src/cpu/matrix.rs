@@ -5,11 +5,10 @@ use super::dtype::{element_bytes, element_size};
 use super::fill::elements;
 use super::orthogonal::Orthogonal;
 use super::permutation::Permutation;
-use super::sampler::flush;
 use super::threads::for_each_chunk;
 use super::vector::lane;
 use crate::bits::round;
-use crate::coefficients::{factor, normal};
+use crate::coefficients::{Coefficients, constant, factor, normal};
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::matrix::{Grid, Matrix, Structure};
@@ -23,11 +22,14 @@ pub(crate) fn fill(matrix: &Matrix, dtype: Dtype, selection: &Selection, out: &m
     let (key, gain) = (selection.key, matrix.gain());
     let mut target = Target { selection, dtype, size: element_size(dtype), out };
     match matrix.structure() {
-        Structure::Eye { columns, .. } => target.mark(gain, |index| index / columns == index % columns),
+        Structure::Eye { columns, .. } => {
+            target.mark(&constant(round(gain), dtype)?, |index| index / columns == index % columns);
+        }
         Structure::Dirac { kernel, groups } => {
             let outs = kernel.outs / groups;
             // an output of a group passes on the input of the same number, which is below both counts
-            target.mark(gain, |index| kernel.channels(index).is_some_and(|(out, input)| out % outs == input));
+            let is_marked = |index| kernel.channels(index).is_some_and(|(out, input)| out % outs == input);
+            target.mark(&constant(round(gain), dtype)?, is_marked);
         }
         Structure::Orthogonal { rows, columns } => {
             let coefficients = factor(gain);
@@ -58,10 +60,8 @@ fn set_zeros(key: Key, grid: Grid, columns: u64, zeros: u32, size: usize, select
     for_each_chunk(out, chunk * size, |i, out| {
         let selection = selection.part((i * chunk) as u64, (out.len() / size) as u64);
         let lines = lines(&selection, columns);
-        let first = lines.iter().map(|line| line.column).min().unwrap_or(0);
-        let end = lines.iter().map(|line| line.column + line.count).max().unwrap_or(0);
-        for column in first..end {
-            let permutation = Permutation::new(key, grid, column);
+        for column in columns_of(&lines) {
+            let permutation = Permutation::new(key, grid, column, lines.len());
             for line in &lines {
                 let inside = column.checked_sub(line.column).filter(|&offset| offset < line.count);
                 if let Some(offset) = inside
@@ -83,6 +83,20 @@ struct Line {
     count: u64,
     /// The position of the first in the output.
     position: u64,
+}
+
+/// The columns that have selected elements, in ascending order.
+fn columns_of(lines: &[Line]) -> impl Iterator<Item = u64> {
+    let mut spans: Vec<_> = lines.iter().map(|line| line.column..line.column + line.count).collect();
+    spans.sort_unstable_by_key(|span| span.start);
+    spans
+        .into_iter()
+        .scan(0, |end, span| {
+            let rest = span.start.max(*end)..span.end;
+            *end = span.end.max(*end);
+            Some(rest)
+        })
+        .flatten()
 }
 
 /// The selected elements of a matrix, row by row.
@@ -113,9 +127,10 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Sets the elements at the marked indices to a value, and all others to 0.
-    fn mark(&mut self, value: f64, is_marked: impl Fn(u64) -> bool) {
-        let bytes = value_bytes(value, self.dtype);
+    /// Sets the elements at the marked indices to a constant, and all others to 0.
+    fn mark(&mut self, constant: &Coefficients, is_marked: impl Fn(u64) -> bool) {
+        // the elementwise kernels' own code, so that a matrix is rounded as they are
+        let bytes = element_bytes(lane(constant.bits), self.dtype);
         let marked = &bytes[..self.size];
         self.out.fill(0);
         self.each(|index, bytes| {
@@ -128,7 +143,7 @@ impl Target<'_> {
     /// Calls `set` with the index and the bytes of every element.
     fn each(&mut self, set: impl Fn(u64, &mut [u8])) {
         // the runs are in the order of the elements
-        let indices = self.selection.runs().into_iter().flat_map(|(index, count)| index..index + count);
+        let indices = self.selection.runs().flat_map(|(index, count)| index..index + count);
         for (bytes, index) in self.out.chunks_exact_mut(self.size).zip(indices) {
             set(index, bytes);
         }
@@ -139,10 +154,4 @@ impl Target<'_> {
 fn fill_normals(std: f32, dtype: Dtype, selection: &Selection, out: &mut [u8]) -> Result<()> {
     elements(KernelKind::Normal, &normal(0.0, std, dtype, true)?, dtype, selection, out);
     Ok(())
-}
-
-/// The bytes of a value that is rounded to f32, then to the dtype. An element of 2 bytes uses the first two.
-fn value_bytes(value: f64, dtype: Dtype) -> [u8; 4] {
-    // the elementwise kernels' own code, so that a matrix is rounded and flushed as they are
-    element_bytes(flush(lane(round(value).to_bits()).as_f32(), 0), dtype)
 }

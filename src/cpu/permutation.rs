@@ -10,34 +10,53 @@ use crate::matrix::Grid;
 
 /// The permutation of one column.
 pub(super) struct Permutation {
+    key: Key,
     grid: Grid,
-    /// For each round the shift for each value of the other coordinate.
+    column: u64,
+    /// For each round the shift for each value of the other coordinate. Empty where few places are asked for.
     shifts: Vec<Vec<u32>>,
 }
 
 impl Permutation {
-    /// The permutation of a column under a key.
-    pub(super) fn new(key: Key, grid: Grid, column: u64) -> Self {
-        let shifts = |round: u32| {
+    /// The permutation of a column under a key, for about this many places.
+    pub(super) fn new(key: Key, grid: Grid, column: u64, places: usize) -> Self {
+        let mut permutation = Self { key, grid, column, shifts: Vec::new() };
+        // a place needs one shift of each round, and tables need those of a whole side
+        if places >= (grid.width as usize).midpoint(grid.height as usize) {
             // even rounds shift x by a number that depends on y
-            let sides = (grid.width, grid.height);
-            let (shifted, other) = if round.is_multiple_of(2) { sides } else { (sides.1, sides.0) };
-            let index =
-                |value: u32| (column.wrapping_mul(32).wrapping_add(round.into()) << 16).wrapping_add(value.into());
-            (0..other).map(|value| scaled(key.block(index(value))[0], shifted)).collect()
-        };
-        Self { grid, shifts: (0..grid.rounds).map(shifts).collect() }
+            let other = |round: u32| if round.is_multiple_of(2) { grid.height } else { grid.width };
+            let table = |round| (0..other(round)).map(|value| permutation.shift(round, value)).collect();
+            permutation.shifts = (0..grid.rounds).map(table).collect();
+        }
+        permutation
+    }
+
+    /// The shift of a round for a value of the other coordinate.
+    fn shift(&self, round: u32, value: u32) -> u32 {
+        let Self { key, grid, column, .. } = self;
+        let shifted = if round.is_multiple_of(2) { grid.width } else { grid.height };
+        let index = (column.wrapping_mul(32).wrapping_add(round.into()) << 16).wrapping_add(value.into());
+        scaled(key.block(index)[0], shifted)
     }
 
     /// The place of a row.
     pub(super) fn place(&self, row: u32) -> u32 {
-        let Grid { rows, width, height, .. } = self.grid;
+        if self.shifts.is_empty() {
+            self.place_by(row, |round, value| self.shift(round, value))
+        } else {
+            self.place_by(row, |round, value| self.shifts[round as usize][value as usize])
+        }
+    }
+
+    /// The place of a row by the shifts of each round.
+    fn place_by(&self, row: u32, shifts: impl Fn(u32, u32) -> u32) -> u32 {
+        let Grid { rows, width, height, rounds } = self.grid;
         let mut place = row;
         loop {
             let (mut x, mut y) = (place / height, place % height);
-            for shifts in self.shifts.as_chunks::<2>().0 {
-                x = shift(x, shifts[0][y as usize], width);
-                y = shift(y, shifts[1][x as usize], height);
+            for round in (0..rounds).step_by(2) {
+                x = shift(x, shifts(round, y), width);
+                y = shift(y, shifts(round + 1, x), height);
             }
             place = x * height + y;
             // a few points of the grid are no rows; since the network is a permutation, this ends
@@ -67,10 +86,13 @@ mod tests {
     fn every_place_is_taken_once() {
         for rows in [1, 2, 3, 5, 6, 7, 30, 31, 97, 1000, 65_537] {
             for column in [0, 1, u64::MAX] {
-                let permutation = Permutation::new(Key::new(42), Grid::new(rows), column);
+                let permutation = Permutation::new(Key::new(42), Grid::new(rows), column, rows as usize);
+                let few = Permutation::new(Key::new(42), Grid::new(rows), column, 0);
+                assert_eq!((permutation.shifts.len(), few.shifts.len()), (permutation.grid.rounds as usize, 0));
                 let mut taken = vec![false; rows as usize];
                 for row in 0..rows {
                     assert!(!std::mem::replace(&mut taken[permutation.place(row) as usize], true));
+                    assert_eq!(few.place(row), permutation.place(row));
                 }
             }
         }
@@ -82,7 +104,7 @@ mod tests {
     fn pairs_of_places_are_uniform() {
         let mut counts = [0_u32; 25];
         for column in 0..20_000 {
-            let permutation = Permutation::new(Key::new(7), Grid::new(5), column);
+            let permutation = Permutation::new(Key::new(7), Grid::new(5), column, 2);
             counts[(permutation.place(1) * 5 + permutation.place(3)) as usize] += 1;
         }
         let chi: f64 = counts.iter().filter(|&&n| n > 0).map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0).sum();

@@ -306,12 +306,12 @@ impl Gpu {
         Ok(buffers.swap_remove(0))
     }
 
-    /// Allocates a buffer of `count` 32-bit words, fills it with the raw random words of a key from word `start` on
-    /// (mod 2^64) and submits. They are the words of [`cpu::words`](crate::cpu::words).
+    /// Allocates a buffer of `count` 32-bit words, fills it with the raw random words of a key from word `start` on and
+    /// submits. They are the words of [`cpu::words`](crate::cpu::words).
     ///
     /// # Errors
     ///
-    /// Those of [`tensor`](Self::tensor), and [`Error::ShapeOverflow`] where the last word's index is above 2^64 - 1.
+    /// Those of [`tensor`](Self::tensor), and [`Error::ShapeOverflow`] where `start + count` is above 2^64 - 1.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn words(&self, key: Key, start: u64, count: u64) -> Result<wgpu::Buffer> {
         pollster::block_on(self.words_async(key, start, count))

@@ -1,10 +1,15 @@
 //! Reading buffers back.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
 use futures_intrusive::channel::shared::oneshot_channel;
 
 use super::context::Context;
 use super::guard::known;
 use super::target::check_range;
+use crate::cpu::reserve;
 use crate::{Error, Result};
 
 /// Bytes copied back at a time, so that a read needs little memory beside its result.
@@ -21,6 +26,8 @@ impl Context {
         let end = check_range(buffer, offset, count, size_of::<T>() as u64, wgpu::BufferUsages::COPY_SRC)?;
         let len =
             usize::try_from(count).map_err(|_| Error::ShapeOverflow { what: format!("a Vec of {count} elements") })?;
+        // an allocation that fails would abort the process, so it is tried first
+        drop(reserve::<T>(count)?);
         let mut elements = vec![T::zeroed(); len];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
         let mut at = offset;
@@ -38,6 +45,8 @@ impl Context {
         // only a buffer of this usage can be mapped, and the caller's need not have it
         let staging = self.buffer(size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST).await?;
         let (sender, receiver) = oneshot_channel();
+        let sender = Arc::new(sender);
+        let mapped = Arc::clone(&sender);
         let mut encoder = self.encoder().await?;
         // the inner result is a buffer of another instance, the outer one an error of wgpu
         self.scoped(size, || known("buffer", || encoder.copy_buffer_to_buffer(buffer, at, &staging, 0, size)))
@@ -45,8 +54,8 @@ impl Context {
         self.scoped(size, || {
             self.queue.submit([encoder.finish()]);
             staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-                // the receiver lives until the end of this function
-                let _ = sender.send(result);
+                // it was sent to before, if the device was lost
+                let _ = mapped.send(result.is_ok());
             });
         })
         .await?;
@@ -55,11 +64,14 @@ impl Context {
         {
             let device = self.device.clone();
             super::guard::aside(move || {
-                // an error means that the device is lost, and then nothing is mapped
-                let _ = device.poll(wgpu::PollType::wait_indefinitely());
+                let poll = || device.poll(wgpu::PollType::wait_indefinitely());
+                // wgpu panics where the driver has lost the device, and then never tells of the mapping
+                if !matches!(catch_unwind(AssertUnwindSafe(poll)), Ok(Ok(_))) {
+                    let _ = sender.send(false);
+                }
             });
         }
-        let mapped = matches!(receiver.receive().await, Some(Ok(())));
+        let mapped = receiver.receive().await == Some(true);
         // a device that is lost fails the mapping or gives no range
         match staging.slice(..).get_mapped_range() {
             Ok(view) if mapped => piece.copy_from_slice(&view[..piece.len()]),
