@@ -71,6 +71,8 @@ impl Context {
                 }
             });
         }
+        #[cfg(target_arch = "wasm32")]
+        drop(sender);
         let mapped = receiver.receive().await == Some(true);
         // a device that is lost fails the mapping or gives no range
         match staging.slice(..).get_mapped_range() {
