@@ -158,6 +158,12 @@ mod tests {
         let more = changed(json, &[("e", Value::from(1))], None);
         let expected = "{\n  \"a\": [\n    1,\n    Infinity,\n    -Infinity\n  ],\n  \"b\": NaN,\n  \"c\": \"\\\"NaN\\\\\",\n  \"d\": \"ü\",\n  \"e\": 1\n}\n";
         assert_eq!(more, expected);
+        // f32's 0.014 and -f32::MAX, which a parser that rounds twice takes for their neighbours
+        let numbers = "{\n  \"a\": 0.014000000432133675,\n  \"b\": -3.4028234663852886e+38";
+        assert_eq!(
+            changed(&format!("{numbers}\n}}"), &[("c", Value::from(1))], None),
+            format!("{numbers},\n  \"c\": 1\n}}\n")
+        );
     }
 
     #[test]

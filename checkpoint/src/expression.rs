@@ -1,5 +1,9 @@
 //! Numbers as rules write them: arithmetic over the keys of a model's configuration.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use crate::config::Config;
 use crate::power::power;
 
@@ -28,21 +32,28 @@ pub(crate) struct Names<'a> {
 
 impl Names<'_> {
     /// The value of a dotted name. An element of a list is named by its index, from 0, or by `last`.
-    pub(crate) fn value(&self, name: &str) -> Option<serde_json::Value> {
-        let mut keys = name.split('.');
-        let first = keys.next()?;
-        let mut value =
-            if first == "shape" { serde_json::Value::from(self.shape) } else { self.config.get(first)?.clone() };
-        for key in keys {
-            value = match value {
-                serde_json::Value::Array(list) if key == "last" => list.last()?.clone(),
-                serde_json::Value::Array(list) => list.get(key.parse::<usize>().ok()?)?.clone(),
-                serde_json::Value::Object(map) => map.get(key)?.clone(),
-                _ => return None,
+    pub(crate) fn value(&self, name: &str) -> Option<Cow<'_, Value>> {
+        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        if first == "shape" {
+            let shape = Value::from(self.shape);
+            return match rest {
+                None => Some(Cow::Owned(shape)),
+                Some(keys) => part(&shape, keys).cloned().map(Cow::Owned),
             };
         }
-        Some(value)
+        let value = self.config.get(first)?;
+        rest.map_or(Some(value), |keys| part(value, keys)).map(Cow::Borrowed)
     }
+}
+
+/// The part of a value that keys with dots between them name.
+fn part<'a>(value: &'a Value, keys: &str) -> Option<&'a Value> {
+    keys.split('.').try_fold(value, |value, key| match value {
+        Value::Array(list) if key == "last" => list.last(),
+        Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+        Value::Object(map) => map.get(key),
+        _ => None,
+    })
 }
 
 /// The value of an expression: numbers, names, `+ - * / **`, `sqrt(x)`, parentheses, `x or y`, which is y where x is 0,

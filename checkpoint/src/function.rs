@@ -1,6 +1,8 @@
 //! Functions of drawn values and of indices: values of a tensor that no initialiser gives, such as Mamba's decays.
 //! Computed on the CPU in f64, by operations that are the same on every machine, and rounded to f32, then to the dtype.
 
+use half::{bf16, f16};
+use seedtensors::{Dtype, Sampler};
 use serde::{Deserialize, Serialize};
 
 /// A function that a tensor's values go through after they are drawn.
@@ -43,6 +45,29 @@ impl Function {
         }
     }
 
+    /// The reason why the values of a sampler do not fit: not all of them give a finite number in the dtype.
+    pub(crate) fn check_values(self, sampler: &Sampler, dtype: Dtype) -> Result<(), String> {
+        if matches!(self, Self::LogOfIndex | Self::Sinusoids) {
+            return Ok(());
+        }
+        let name = self.name();
+        let limit = match dtype {
+            Dtype::F16 => f16::MAX.to_f32(),
+            Dtype::BF16 => bf16::MAX.to_f32(),
+            _ => f32::MAX,
+        };
+        let Some((low, high)) = bounds(sampler) else {
+            return Err(format!("{name} needs values that are drawn one by one, not a matrix"));
+        };
+        // both functions are monotonic: between finite ends everything is finite
+        let values = [low, high].map(|drawn| self.value(drawn, 0, 0, 1));
+        if values.iter().all(|value| value.abs() <= limit) {
+            return Ok(());
+        }
+        let of = format!("{name} of values from {low:?} to {high:?}");
+        Err(format!("{of} must be finite in {dtype}, not {:?} to {:?}", values[0], values[1]))
+    }
+
     /// A value, from the drawn one and the element's index in the last two dimensions. The last has `columns`.
     pub(crate) fn value(self, drawn: f32, row: u64, column: u64, columns: u64) -> f32 {
         let value = match self {
@@ -66,9 +91,44 @@ impl Function {
     }
 }
 
+/// Bounds of a sampler's values; none for a matrix.
+fn bounds(sampler: &Sampler) -> Option<(f32, f32)> {
+    // no normal is farther from its mean, and no truncated one from the nearest value of its window to the mean
+    const FARTHEST: f32 = 7.0;
+    match *sampler {
+        Sampler::Constant { value } => Some((value, value)),
+        Sampler::Uniform { low, high } => Some((low, high)),
+        Sampler::Normal { mean, std } => Some((mean - FARTHEST * std, mean + FARTHEST * std)),
+        Sampler::TruncatedNormal { mean, std, low, high } => {
+            let nearest = mean.clamp(low, high);
+            Some((low.max(nearest - FARTHEST * std), high.min(nearest + FARTHEST * std)))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_are_not_finite_are_refused() {
+        let check = |function: Function, sampler, dtype| function.check_values(&sampler, dtype);
+        let uniform = |low, high| Sampler::Uniform { low, high };
+        assert_eq!(check(Function::Log, uniform(1.0, 16.0), Dtype::F16), Ok(()));
+        assert_eq!(
+            check(Function::Log, uniform(0.0, 16.0), Dtype::F32).unwrap_err(),
+            "log of values from 0.0 to 16.0 must be finite in f32, not -inf to 2.7725887"
+        );
+        let normal = Sampler::Normal { mean: 0.0, std: 1.0 };
+        assert!(check(Function::Log, normal, Dtype::F32).unwrap_err().ends_with("not NaN to 1.9459101"));
+        assert_eq!(check(Function::LogOfIndex, normal, Dtype::F32), Ok(()));
+        assert_eq!(check(Function::InverseSoftplusOfExp, normal, Dtype::F16), Ok(()));
+        assert_eq!(check(Function::InverseSoftplusOfExp, uniform(-6.9, 11.0), Dtype::F16), Ok(()));
+        assert!(check(Function::InverseSoftplusOfExp, uniform(-6.9, 11.2), Dtype::F16).is_err());
+        let tail = Sampler::TruncatedNormal { mean: 0.0, std: 1.0, low: 2.0, high: f32::INFINITY };
+        assert_eq!(check(Function::Log, tail, Dtype::F32), Ok(()));
+    }
 
     #[test]
     fn values_are_pytorchs() {

@@ -167,12 +167,13 @@ fn list<T>(value: Value, of: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
 
 /// Whether a key of the configuration has the value, or one of the values.
 fn is_met(key: &str, value: &Value, config: &Config) -> bool {
-    let found = Names { config, shape: &[] }.value(key);
+    let names = Names { config, shape: &[] };
+    let found = names.value(key);
     let is = |value: &Value| {
-        serde_json::to_value(value).is_ok_and(|value| match (&value, &found) {
+        serde_json::to_value(value).is_ok_and(|value| match (&value, found.as_deref()) {
             // 1 and 1.0 are the same number, in TOML and in JSON
             (serde_json::Value::Number(a), Some(serde_json::Value::Number(b))) => a.as_f64() == b.as_f64(),
-            (value, found) => found.as_ref() == Some(value),
+            (value, found) => found == Some(value),
         })
     };
     match value {

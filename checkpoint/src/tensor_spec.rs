@@ -88,6 +88,11 @@ impl TensorSpec {
             return Err(refuse(Key::Shape, &message));
         }
         let shape = self.whole_shape().map_err(|error| SpecError::new(Key::Shape, error))?;
+        // readers of safetensors multiply from the left, and do not come to a 0 behind too large a product
+        if shape.dims().iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim)).is_none() {
+            let message = format!("the dimensions before a 0 must multiply to less than 2^64, not {:?}", shape.dims());
+            return Err(refuse(Key::Shape, &message));
+        }
         let init = self.init.ok_or_else(|| {
             let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
             SpecError::new(Key::Init, message)
@@ -108,6 +113,9 @@ impl TensorSpec {
                 return Err(refuse(Key::Function, &"i64 has no function"));
             }
             function.check(shape.dims()).map_err(|message| refuse(Key::Function, &message))?;
+            if let TensorDtype::Float(dtype) = dtype {
+                function.check_values(&sampler, dtype).map_err(|message| refuse(Key::Function, &message))?;
+            }
         }
         if let Some(shard) = &self.shard {
             shape.shard(&shard.start, &shard.extent).map_err(|error| refuse(Key::Shard, &error))?;

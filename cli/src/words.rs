@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &Words) -> anyhow::Result<()> {
     let key = arguments.name.as_deref().map_or(key, |name| key.named(name));
     // the library's words begin anew after the last one, which is no use to a reader of a file
     if let Some(count) = arguments.count
-        && arguments.start.checked_add(count).is_none()
+        && arguments.start.checked_add(count.saturating_sub(1)).is_none()
     {
         anyhow::bail!(seedtensors::Error::ShapeOverflow { what: format!("start {} + {count} words", arguments.start) });
     }

@@ -223,6 +223,19 @@ fn what_is_of_another_run_is_neither_taken_nor_lost() {
             .stderr(predicate::str::contains("is of another checkpoint, and is kept; --force removes it"));
     }
     assert!(contents(&out) == before);
+    // what no file replaces is found before the first file is
+    for name in ["config.json", "model.safetensors.index.json", "model-00009-of-00009.safetensors"] {
+        let kept = fs::read(out.join(name)).ok();
+        let _ = fs::remove_file(out.join(name));
+        fs::create_dir(out.join(name)).unwrap();
+        init_family(&config, &out, &["--max-shard-size", "600KB", "--set", "initializer_range=0.1", "--force"])
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains(format!("{name} is a directory, and no file replaces it")));
+        fs::remove_dir(out.join(name)).unwrap();
+        kept.into_iter().for_each(|bytes| fs::write(out.join(name), bytes).unwrap());
+        assert!(contents(&out) == before);
+    }
     // a shard that transformers would load, or an index that names it, must not stay behind
     init_family(&config, &out, &["--force"]).assert().code(0);
     assert_eq!(listing(&out), ["config.json", "model.safetensors"]);

@@ -463,6 +463,7 @@ fn words_are_the_words_of_the_key() {
     assert_ne!(words(&["--seed", "1", "--name", "w", "--count", "4"]), words(&["--seed", "1", "--count", "4"]));
     assert_eq!(words(&["--seed", "1", "--count", "2000001"]).len(), 2_000_001);
     assert!(words(&["--seed", "1", "--count", "0"]).is_empty());
+    assert_eq!(words(&["--seed", "1", "--start", "18446744073709551615", "--count", "1"]).len(), 1);
     let past = ["words", "--seed", "1", "--start", "18446744073709551615", "--count", "2"];
     seedtensors().args(past).assert().code(1).stderr(predicate::str::contains("is more than an integer can count"));
 }

@@ -203,15 +203,21 @@ fn any_file_name_that_the_system_takes_is_a_file() {
 #[test]
 fn what_is_written_can_be_read() {
     let folder = TempDir::new().unwrap();
-    let recipe = |count: usize| {
-        let text = format!("[[tensor]]\nname = \"w\"\nshape = {:?}\ninit = \"ones\"\n", vec![1; count]);
-        write_recipe(&folder, &text)
+    let of_shape = |shape: &[u64]| {
+        write_recipe(&folder, &format!("[[tensor]]\nname = \"w\"\nshape = {shape:?}\ninit = \"ones\"\n"))
     };
+    let recipe = |count: usize| of_shape(&vec![1; count]);
     let out = folder.path().join("a.safetensors");
     init(&recipe(64), &out, &["--device", "cpu"]).assert().code(0);
     seedtensors().arg("verify").arg(&out).assert().code(0);
     let told = ":3: tensor \"w\": a shape has at most 64 dimensions, not 65";
     init(&recipe(65), &out, &["--force"]).assert().code(1).stderr(predicate::str::contains(told));
+    // readers multiply from the left
+    let told = "the dimensions before a 0 must multiply to less than 2^64, not [4294967296, 4294967296, 0]";
+    let refused = of_shape(&[1 << 32, 1 << 32, 0]);
+    init(&refused, &out, &["--force"]).assert().code(1).stderr(predicate::str::contains(told));
+    init(&of_shape(&[0, 1 << 32, 1 << 32]), &out, &["--device", "cpu", "--force"]).assert().code(0);
+    seedtensors().arg("verify").arg(&out).assert().code(0);
 }
 
 /// A matrix that takes minutes.

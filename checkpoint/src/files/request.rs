@@ -37,6 +37,9 @@ pub enum WriteError {
     /// There is a file of that name.
     #[error("{0} exists and is kept")]
     Exists(PathBuf),
+    /// There is a directory of that name.
+    #[error("{0} is a directory, and no file replaces it")]
+    Directory(PathBuf),
     /// There is a file of that name, and no run of the same plan wrote it.
     #[error("{0} exists and is of another recipe, seed, dtype or shard size")]
     Different(PathBuf),

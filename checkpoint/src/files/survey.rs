@@ -28,20 +28,23 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
     let small = small.chain(how.config.map(|config| ("config.json", config))).filter(|_| leads).collect();
     let mine = plan.files.iter().filter(|file| file.rank == how.rank.rank);
     let survey = Survey { missing: missing(plan, mine, how)?, small };
-    if !how.force {
-        // such files would be read beside the new ones; `force` removes them at the end
-        let stale = if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() };
-        if let Some(path) = stale.into_iter().next() {
+    // such files would be read beside the new ones; `force` removes them at the end
+    for path in if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() } {
+        if !how.force {
             return Err(WriteError::Stale(path));
         }
-        for (name, bytes) in &survey.small {
-            let path = folder.join(name);
-            match is_file_of(&path, bytes.len() as u64, bytes) {
-                Ok(true) if how.resume => {}
-                Ok(_) => return Err(if how.resume { WriteError::Different(path) } else { WriteError::Exists(path) }),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(WriteError::Io { path, source }),
-            }
+        is_there(&path)?;
+    }
+    for (name, bytes) in &survey.small {
+        let path = folder.join(name);
+        if !is_there(&path)? || how.force {
+            continue;
+        }
+        if !how.resume {
+            return Err(WriteError::Exists(path));
+        }
+        if !is_same(&path, bytes.len() as u64, bytes)? {
+            return Err(WriteError::Different(path));
         }
     }
     let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
@@ -65,20 +68,34 @@ pub(crate) fn missing<'p>(
     let mut missing = Vec::new();
     for file in files {
         let path = plan.path(file);
-        // of the name itself: a link is in the way even where it leads nowhere
-        match fs::symlink_metadata(&path) {
-            Err(_) => missing.push(file),
-            // nothing replaces a directory
-            Ok(found) if found.is_dir() => return Err(WriteError::Exists(path)),
-            Ok(_) if how.force => missing.push(file),
-            Ok(_) if !how.resume => return Err(WriteError::Exists(path)),
-            // with `resume`: the header has the recipe, the seed and the dtypes, so that another plan has another
-            // header
-            Ok(_) if is_whole(file, &path).map_err(|source| WriteError::Io { path: path.clone(), source })? => {}
-            Ok(_) => return Err(WriteError::Different(path)),
+        if !is_there(&path)? || how.force {
+            missing.push(file);
+        } else if !how.resume {
+            return Err(WriteError::Exists(path));
+        } else if !is_same(&path, file.bytes, file.head())? {
+            // the header has the recipe, the seed and the dtypes, so that another plan has another header
+            return Err(WriteError::Different(path));
         }
     }
     Ok(missing)
+}
+
+/// Whether there is something of this name that a file can replace.
+fn is_there(path: &Path) -> Result<bool, WriteError> {
+    // of the name itself: a link is in the way even where it leads nowhere
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => Err(WriteError::Directory(path.to_owned())),
+        found => Ok(found.is_ok()),
+    }
+}
+
+/// Whether the file of this name, which is there, has this length and these bytes first.
+fn is_same(path: &Path, length: u64, head: &[u8]) -> Result<bool, WriteError> {
+    match is_file_of(path, length, head) {
+        // a link that leads nowhere
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map_err(|source| WriteError::Io { path: path.to_owned(), source }),
+    }
 }
 
 /// Whether a file has this plan's header and length: it got its name when it was whole.

@@ -95,7 +95,7 @@ impl Write<'_> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Exists`], [`WriteError::Different`], [`WriteError::Stale`], [`WriteError::NoSpace`], [`WriteError::Io`].
+    /// [`WriteError::Exists`], [`WriteError::Directory`], [`WriteError::Different`], [`WriteError::Stale`], [`WriteError::NoSpace`], [`WriteError::Io`].
     pub fn check(&self, plan: &Plan) -> Result<(), WriteError> {
         survey(plan, self).map(drop)
     }
