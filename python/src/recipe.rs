@@ -151,9 +151,10 @@ impl Recipe {
     }
 }
 
-/// The text of a config.json.
+/// The keys of a config.json, which may have Python's Infinity and NaN.
 fn parse_config(text: &str) -> PyResult<checkpoint::Config> {
-    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("the config: {error}")))
+    let file = checkpoint::ConfigFile::parse(text);
+    file.map(|file| file.keys().clone()).map_err(|error| PyValueError::new_err(format!("the config: {error}")))
 }
 
 /// Writes a checkpoint from a recipe, on every core of the CPU, with the bytes of `seedtensors init`. `rank` writes its

@@ -17,6 +17,8 @@ DTYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 Out = TypeVar("Out")
 
+_NOT_WRITABLE = "a buffer must be writable and C-contiguous"
+
 
 def dtype_name(dtype: Any) -> str:
     """"f32", "f16" or "bf16", from that name, or from a dtype of numpy, torch, JAX or ml_dtypes."""
@@ -76,6 +78,10 @@ def fill(
         if start is not None:
             raise ValueError("a rectangle needs an array, whose shape is the rectangle's extent")
         extent = shape
+    if is_array and not out.dtype.isnative:
+        raise ValueError(f"an array must be of the machine's byte order, not {out.dtype.str}")
+    if is_array and not out.flags.writeable:
+        raise BufferError(_NOT_WRITABLE)
     name = dtype_name(out.dtype if is_array else dtype)
     whole = shape_arguments(extent if shape is None else shape, layout, groups, transposed, fans)
     if start is not None and shape is None:
@@ -91,8 +97,6 @@ def fill(
     elif out.flags.c_contiguous:
         _core.fill(_bytes(out), name, key, init, whole, rectangle)
     else:
-        if not out.flags.writeable:
-            raise BufferError("a buffer must be writable and C-contiguous")
         # a view with gaps: its elements are made elsewhere and copied
         import numpy as np
 
@@ -134,6 +138,11 @@ def words(out: Out, key: Key, start: int = 0) -> Out:
     >>> st.words(np.empty(4, "uint32"), st.Key(0)).tolist()
     [1713891541, 3781805453, 3159862348, 2600524760]
     """
+    if hasattr(out, "__array_interface__"):
+        if out.dtype.kind not in "iu" or out.dtype.itemsize != 4 or not out.dtype.isnative:
+            raise ValueError(f"words are integers of 32 bits in the machine's byte order, not {out.dtype.str}")
+        if not out.flags.writeable:
+            raise BufferError(_NOT_WRITABLE)
     _core.words(out, key, start)
     return out
 

@@ -63,9 +63,10 @@ def key_of(key: Any) -> Key:
     """
     if isinstance(key, Key):
         return key
-    words = [int(word) for word in np.asarray(_key_data(key)).reshape(-1)]
-    if len(words) not in (2, 4):
-        raise ValueError(f"a JAX key has 2 or 4 words, not {len(words)}")
+    data = np.asarray(_key_data(key))
+    if data.dtype != np.uint32 or data.shape not in ((2,), (4,)):
+        raise ValueError(f"a JAX key is one key, 2 or 4 words of uint32, not {data.dtype} of shape {list(data.shape)}")
+    words = [int(word) for word in data]
     return Key(words[0] << 32 | words[1], words[2] << 32 | words[3] if len(words) == 4 else 0)
 
 
@@ -147,8 +148,13 @@ def ones(key: Any, shape: Sequence[int], dtype: Any = jnp.float32, out_sharding:
 
 
 def constant(value: float, dtype: Any = jnp.float32) -> Initializer:
-    """One value everywhere."""
-    return _fixed(_initialisers.constant(value), dtype)
+    """One value everywhere. As in JAX, the key may be anything."""
+    init = _initialisers.constant(value)
+
+    def initializer(key, shape, dtype=dtype, out_sharding=None):
+        return make(Key(0), shape, init, dtype, out_sharding)
+
+    return initializer
 
 
 def uniform(scale: float = 1e-2, dtype: Any = jnp.float32) -> Initializer:

@@ -106,6 +106,10 @@ def test_an_initialiser_is_what_it_says(init):
         (lambda: st.fill(np.empty((2, 2), "float32"), KEY, st.zeros(), start=(2, 0)), "needs the shape of the whole"),
         (lambda: st.fill(bytearray(4), KEY, st.zeros()), "needs a shape and a dtype"),
         (lambda: st.fill(bytearray(5), KEY, st.zeros(), shape=(1,), dtype="f32"), "bytes"),
+        (lambda: st.fill(np.empty(4, np.dtype("f4").newbyteorder()), KEY, st.ones()), "of the machine's byte order, not"),
+        (lambda: st.words(np.empty(2, "uint64"), KEY), "integers of 32 bits in the machine's byte order, not <u8"),
+        (lambda: st.words(np.empty(2, np.dtype("u4").newbyteorder()), KEY), "integers of 32 bits"),
+        (lambda: st.words(np.empty(2, "float32"), KEY), "integers of 32 bits"),
         (lambda: st.Init("he_norm"), "unknown variant `he_norm`"),
         (lambda: st.Init("normal", sigma=1), "unknown field `sigma`"),
         (lambda: st.he_normal("gelu"), "gelu"),
@@ -124,6 +128,8 @@ def test_what_cannot_be_written_to_is_refused():
         with pytest.raises(BufferError):
             st.fill(view, KEY, st.ones())
     assert not array.any()
+    with pytest.raises(BufferError):
+        st.fill(np.float32(0), KEY, st.ones(), shape=())
     with pytest.raises(BufferError):
         st.fill(bytes(16), KEY, st.ones(), shape=(4,), dtype="f32")
 

@@ -121,6 +121,10 @@ def test_keys():
     assert sj.key_of(jax.random.key(7, impl="rbg")) == st.Key(7, 7)
     a, b = jax.random.split(jax.random.key(42))
     assert sj.key_of(a) != sj.key_of(b)
+    for keys in (jax.random.split(jax.random.key(0)), jax.random.PRNGKey(0).reshape(1, 2), np.array([0.5, 1.5])):
+        with pytest.raises(ValueError, match="a JAX key is one key, 2 or 4 words of uint32, not"):
+            sj.normal()(keys, (4, 4))
+    assert (sj.constant(0.5)(None, (3,)) == 0.5).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -148,6 +148,18 @@ def test_recipes_of_pytorch_s_modules_are_their_replay():
             assert (model.get_parameter(spec.name).detach().numpy() == expected).all(), spec
 
 
+def test_two_rows_of_zeros_have_no_recipe():
+    def write(weight):
+        weight.normal_()
+        weight[0].zero_()
+        weight[3].zero_()
+
+    with torch.device("meta"):
+        model = Written(write, torch.float32)
+    with pytest.raises(ValueError, match="weight: aten.zero_.default writes to a part of it"):
+        stt.recipe(model)
+
+
 class Written(torch.nn.Module):
     def __init__(self, write, dtype):
         super().__init__()

@@ -142,6 +142,8 @@ def test_parts_of_a_parameter_are_parts_of_its_whole():
         (lambda w: np.random.rand(3), "Python's module numpy.random, which have no keys"),
         (lambda w: random.random(), "Python's module random, which have no keys"),
         (lambda w: nn.init.orthogonal_(w[:10]), "orthogonal_ of a part of weight: a matrix is made whole"),
+        (lambda w: setattr(w, "data", w.data.bfloat16()), "data of shape .30, 20., torch.float32 on cpu is set to"),
+        (lambda w: setattr(w, "data", w.data[:3]), "is set to .3, 20., torch.float32"),
     ],
 )
 def test_what_has_no_key_is_refused(draw, message):
@@ -157,6 +159,43 @@ def test_what_has_no_key_is_refused(draw, message):
     assert torch.equal(nn.init.trunc_normal_(torch.empty(50)), first)
     torch.manual_seed(1)
     assert not torch.equal(nn.init.trunc_normal_(torch.empty(50)), first)
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda layer: layer.to(torch.bfloat16),
+        lambda layer: layer.to_empty(device="cpu"),
+        lambda layer: setattr(layer, "weight", nn.Parameter(torch.empty(8, 8))),
+    ],
+)
+def test_a_parameter_that_moves_is_refused(move):
+    layer = nn.Linear(8, 8)
+    with pytest.raises(NotImplementedError, match="cast and move a model before `replay`"), stt.replay(layer, 1):
+        move(layer)
+        layer.reset_parameters()
+
+
+def test_a_tensor_that_is_no_float_may_be_filled():
+    class Masked(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.register_buffer("mask", torch.zeros(4, dtype=torch.bool))
+
+    layer = Masked()
+    with stt.replay(layer, 1):
+        layer.reset_parameters()
+        layer.mask.fill_(True)
+    assert layer.mask.all()
+
+
+@pytest.mark.parametrize("draw", [stt.normal_, stt.orthogonal_])
+def test_the_default_device_does_not_matter(draw):
+    expected, found = torch.zeros(6, 4), torch.zeros(6, 8)
+    draw(expected, key=st.Key(3))
+    with torch.device("meta"):
+        draw(found[:, 2:6], key=st.Key(3))
+    assert torch.equal(found[:, 2:6], expected) and found[:, :2].eq(0).all()
 
 
 class WithTemporaries(nn.Module):

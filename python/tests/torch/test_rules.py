@@ -51,6 +51,27 @@ def test_a_tensor_without_a_rule_is_an_error_and_skip_is_not():
     assert torch.equal(layer.weight, torch.ones(2, 3)) and torch.equal(layer.bias, before)
 
 
+@pytest.mark.parametrize(
+    "keys, error, message",
+    [
+        ('init = { uniform = { low = 1.0, high = 16.0 } }\nfunction = "log"', NotImplementedError, "weight: a function, here log"),
+        ('init = "ones"\ndtype = "bf16"', ValueError, "weight: a rule gives the dtype bf16, and the model has f32"),
+    ],
+)
+def test_what_a_model_cannot_follow_is_refused(keys, error, message):
+    layer = nn.Linear(3, 2)
+    before = layer.bias.detach().clone()
+    with pytest.raises(error, match=message):
+        stt.init_(layer, 1, f'[[rule]]\nname = "bias"\ninit = "ones"\n[[rule]]\nname = "weight"\n{keys}\n')
+    assert torch.equal(layer.bias, before)
+
+
+def test_a_configuration_may_have_pythons_numbers():
+    layer = nn.Linear(3, 2)
+    stt.init_(layer, 1, RULES.replace("*norm*", "weight"), config={"limit": [0.0, float("inf")], "other": float("nan")})
+    assert torch.equal(layer.weight, torch.ones(2, 3))
+
+
 def test_rules_are_for_the_names_in_a_checkpoint(tmp_path):
     """Mixtral has the experts of a layer in one parameter, and a checkpoint has them apart."""
     model = meta("mixtral", "MixtralForCausalLM", EXPERTS).to_empty(device="cpu")

@@ -197,4 +197,4 @@ def test_what_cannot_be_written_is_refused():
     found = run(refusals, 2)
     assert found["no box"] == "aten.normal_.default of this view of weight: it is no box of the parameter"
     assert found["local"] == "aten.normal_.default of the local part of weight: use the DTensor"
-    assert found["other shape"].startswith("data of a DTensor of shape [12, 8] is set to [3]")
+    assert found["other shape"].startswith("data of shape [12, 8], torch.float32 on cpu is set to [3]")

@@ -1,12 +1,12 @@
 """Functions of PyTorch and of Python that `replay` replaces for a while, and generators that it watches."""
 
 import contextlib
+import pickle
 import random
 import sys
 import types
 
 import torch
-from torch.distributed.tensor import DTensor
 from torch.overrides import TorchFunctionMode
 
 from .. import _initialisers
@@ -74,15 +74,16 @@ class DataAssignments(TorchFunctionMode):
                 with torch.no_grad():
                     to.copy_(value)
                 return None
-            if isinstance(to, DTensor):
-                raise NotImplementedError(
-                    f"data of a DTensor of shape {list(to.shape)} is set to {list(value.shape)} of {value.dtype} on {value.device}"
-                )
+            # other memory would have no key
+            raise NotImplementedError(
+                f"data of shape {list(to.shape)}, {to.dtype} on {to.device} is set to {list(value.shape)}, {value.dtype} on "
+                f"{value.device}: cast and move a model before `replay`"
+            )
         return func(*args, **(kwargs or {}))
 
 
 class OtherGenerators:
-    """Notices draws from Python's and numpy's own generators, which have no keys."""
+    """Notices draws from Python's and numpy's global generators, which have no keys."""
 
     def __init__(self):
         self._before = self._states()
@@ -90,8 +91,8 @@ class OtherGenerators:
     def _states(self):
         states = {"random": random.getstate()}
         if "numpy" in sys.modules:
-            name, words, *rest = sys.modules["numpy"].random.get_state()
-            states["numpy.random"] = (name, words.tobytes(), *rest)
+            # of whatever generator was set; arrays are compared as bytes
+            states["numpy.random"] = pickle.dumps(sys.modules["numpy"].random.get_state(legacy=False))
         return states
 
     def check(self) -> None:

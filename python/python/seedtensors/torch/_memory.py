@@ -25,7 +25,8 @@ def fill_box(out: torch.Tensor, key: Key, init: Init, whole: tuple, start: list[
     """
     name = _fill.dtype_name(out.dtype)
     rectangle = (list(start), list(out.shape))
-    if out.is_contiguous() and out.device.type == "cuda":
+    # PyTorch for ROCm calls its devices "cuda", too
+    if out.is_contiguous() and out.device.type == "cuda" and torch.version.hip is None:
         numbers = _core.cuda_params(name, key, init, whole, rectangle)
         # a matrix has no kernel
         if numbers is not None:
@@ -34,7 +35,7 @@ def fill_box(out: torch.Tensor, key: Key, init: Init, whole: tuple, start: list[
             _driver().fill(numbers, name, out.data_ptr(), index, stream)
             return
     direct = out.is_contiguous() and out.device.type == "cpu"
-    made = out if direct else torch.empty(out.shape, dtype=out.dtype)
+    made = out if direct else torch.empty(out.shape, dtype=out.dtype, device="cpu")
     _core.fill(_bytes(made), name, key, init, whole, rectangle)
     if not direct:
         out.copy_(made)
@@ -42,6 +43,8 @@ def fill_box(out: torch.Tensor, key: Key, init: Init, whole: tuple, start: list[
 
 def _bytes(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor on the CPU. The tensor must stay alive while they are used."""
+    if tensor.device.type != "cpu":
+        raise RuntimeError(f"memory on {tensor.device} is not the CPU's")
     size = math.prod(tensor.shape) * tensor.element_size()
     if size == 0:
         return memoryview(bytearray())

@@ -75,7 +75,10 @@ def written_init(func, args, last: Init | None, dtype: torch.dtype) -> Init | No
     """The initialiser that a tensor has after an operation that is not random, if there is one. `last` is the one that
     it had before."""
     if func in (aten.fill_.Scalar, aten.zero_.default):
-        return _initialisers.constant(args[1] if len(args) > 1 else 0.0)
+        value = args[1] if len(args) > 1 else 0.0
+        # a recipe has floats only
+        is_float = dtype.is_floating_point and isinstance(value, (int, float))
+        return _initialisers.constant(float(value)) if is_float else None
     scalar = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else None
     if last is None or not scalar:
         return None

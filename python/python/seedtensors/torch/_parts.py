@@ -33,7 +33,7 @@ def parts(tensor: torch.Tensor) -> list[Part]:
         # a rank outside the mesh holds nothing
         return []
     # for each dimension the indices in the whole tensor, in the local order
-    indices = [torch.arange(size) for size in tensor.shape]
+    indices = [torch.arange(size, device="cpu") for size in tensor.shape]
     for mesh_dim, placement in enumerate(tensor.placements):
         if isinstance(placement, Replicate):
             continue

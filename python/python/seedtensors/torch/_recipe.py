@@ -107,13 +107,18 @@ def _init_of(owner: Owner, piece) -> tuple[Init, int | None]:
         if size == list(piece.extent):
             init, padding = write.init, None
             why = f"{write.operation} computes its values"
-        elif init is not None and _is_row_of_zeros(write, piece, size):
-            padding = low[piece.dims[0]] - piece.start[piece.dims[0]]
+        elif init is not None and _is_row_of_zeros(write, piece, size) and padding in (None, row := _row(piece, low)):
+            padding = row
         else:
             init, why = None, f"{write.operation} writes to a part of it"
     if init is None:
         raise ValueError(why)
     return init, padding
+
+
+def _row(piece, low) -> int:
+    """The index of a row in its checkpoint tensor."""
+    return low[piece.dims[0]] - piece.start[piece.dims[0]]
 
 
 def _is_row_of_zeros(write, piece, size) -> bool:

@@ -27,7 +27,8 @@ def init_(
     `rules` is the text of a rules file, or its path; the first rule whose glob matches a name counts. Names, shapes and
     dtypes are those of the checkpoint that the model is stored as. `config` is the model's configuration, for rules
     with `when` and expressions; for a transformers model it is the model's own by default. Rules with skip = true leave
-    a tensor as it is. Raises ValueError for tensors that no rule is for; the message has rules to complete.
+    a tensor as it is. Raises ValueError for tensors that no rule is for; the message has rules to complete. A rule's dtype
+    must be the model's, and its `function` raises NotImplementedError.
 
     >>> import torch, seedtensors.torch as stt
     >>> model = torch.nn.Linear(4, 3)
@@ -58,10 +59,16 @@ def init_(
                 entries.append((piece.name, list(piece.shape), _fill.dtype_name(tensor.dtype)))
             places.setdefault(piece.name, []).append((name, piece))
     recipe, _ = Recipe.by_rules(entries, text, None if settings is None else json.dumps(settings, default=str))
+    # before the first is filled
+    for spec in recipe.tensors:
+        if spec.function is not None:
+            raise NotImplementedError(f"{spec.name}: a function, here {spec.function}, is for checkpoints; the model has none")
+        of = _fill.dtype_name(tensors[places[spec.name][0][0]].dtype)
+        if spec.dtype != of:
+            raise ValueError(f"{spec.name}: a rule gives the dtype {spec.dtype}, and the model has {of}")
     for spec in recipe.tensors:
         for name, piece in places[spec.name]:
-            tensor = tensors[name]
-            _fill_by_spec(tensor, piece, key, spec)
+            _fill_by_spec(tensors[name], piece, key, spec)
     return recipe
 
 
