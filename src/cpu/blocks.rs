@@ -7,14 +7,14 @@ use pulp::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 
-use super::dtype::{block_size, store};
+use super::dtype::{block_size, element_size, store};
 use super::interleave::{Interleave, Nothing};
 use super::philox::{Rounds, round_keys};
 use super::sampler::{WithTails, centre_values, sample, tail_value};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::simd::Simd128;
 use super::simd::{Pair, Scalar, Simd, Unit};
-use super::vector::{Words, lane};
+use super::vector::{Mask, Words, lane};
 use crate::bits::words;
 use crate::coefficients::Coefficients;
 use crate::kernel::KernelKind;
@@ -26,6 +26,10 @@ pub(super) const BLOCKS: usize = 64;
 pub(super) const GROUP: usize = 4 * BLOCKS;
 /// Lanes of the widest vector: two pairs of AVX-512.
 const WIDEST: usize = 64;
+
+/// Room for gathered tails. They are computed once a quarter of it is used. Then it has room for all elements of a vector
+/// of blocks, and for a vector behind them.
+const TAILS: usize = 8 * WIDEST;
 
 /// A strip: the counter of its first block, and its first byte in the output.
 #[derive(Clone, Copy, Debug)]
@@ -140,8 +144,10 @@ impl Blocks<'_> {
                 Blocks { kind: KernelKind::Normal, ..self }.each(simd, out)
             }
             KernelKind::NormalCentred => Blocks { kind: KernelKind::NormalCentred, ..self }.each(simd, out),
-            KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each_group(simd, out),
-            KernelKind::TruncatedSkewed => Blocks { kind: KernelKind::TruncatedSkewed, ..self }.each_group(simd, out),
+            KernelKind::Truncated => Blocks { kind: KernelKind::Truncated, ..self }.each_with_tails(simd, out),
+            KernelKind::TruncatedSkewed => {
+                Blocks { kind: KernelKind::TruncatedSkewed, ..self }.each_with_tails(simd, out)
+            }
             KernelKind::TruncatedCentral => Blocks { kind: KernelKind::TruncatedCentral, ..self }.each(simd, out),
             KernelKind::TruncatedFar => Blocks { kind: KernelKind::TruncatedFar, ..self }.each(simd, out),
             KernelKind::TruncatedNarrow => Blocks { kind: KernelKind::TruncatedNarrow, ..self }.each(simd, out),
@@ -179,37 +185,30 @@ impl Blocks<'_> {
         store(values, self.dtype, &mut out[byte..byte + size]);
     }
 
-    /// Works group by group, for kernels with tails. A tail takes longer than the centre and is rare, so a group's tails
-    /// are gathered and computed together.
+    /// For kernels with tails. A tail takes longer than the centre and is rare, so tails are gathered, computed a vector
+    /// at a time, and stored over what the centre's code gave.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn each_group<U: Simd>(self, simd: U, out: &mut [u8]) {
+    fn each_with_tails<U: Simd>(self, simd: U, out: &mut [u8]) {
         let keys = round_keys(simd, words(self.key.seed));
-        let (strip, per_group) = (strip_of::<U>(), BLOCKS / strip_of::<U>());
-        let size = strip * block_size(self.dtype);
-        let count = self.counters.strips(out.len(), size);
-        let mut values = [0; GROUP];
-        let mut tails = Tails::new();
-        for first in (0..count).step_by(per_group) {
-            // the last group may be short
-            let blocks = strip * per_group.min(count - first);
-            for block in (0..blocks).step_by(U::LANES) {
-                let (counters, _) = self.counters.vector(simd, first + block / strip, [strip, block % strip, size]);
+        let (strip, size) = (strip_of::<U>(), element_size(self.dtype));
+        let strip_size = 4 * strip * size;
+        let mut tails = Tails::new(simd, self.dtype);
+        for i in 0..self.counters.strips(out.len(), strip_size) {
+            for skip in (0..strip).step_by(U::LANES) {
+                let (counters, byte) = self.counters.vector(simd, i, [strip, skip, strip_size]);
                 let mut rounds = Rounds::new(simd, counters, &keys);
                 rounds.finish();
                 let found = centre_values(self.kind, Words::four(rounds.blocks()), self.coefficients);
-                tails.push(4 * block, found, &mut values[4 * block..][..4 * U::LANES]);
-            }
-            tails.finish(simd, self.coefficients, &mut values);
-            for block in (0..blocks).step_by(U::LANES) {
-                let byte = self.counters.byte(first + block / strip, size) + block % strip * block_size(self.dtype);
-                let values = &values[4 * block..][..4 * U::LANES];
-                let a = Words::load(simd, values);
-                let b = Words::load(simd, &values[U::LANES..]);
-                let c = Words::load(simd, &values[2 * U::LANES..]);
-                let d = Words::load(simd, &values[3 * U::LANES..]);
-                store([a, b, c, d], self.dtype, &mut out[byte..][..U::LANES * block_size(self.dtype)]);
+                let first = byte / size + 4 * skip;
+                store(found.values.quarters(), self.dtype, &mut out[first * size..(first + 4 * U::LANES) * size]);
+                tails.push(first, found);
+                if tails.count >= TAILS / 4 {
+                    // whole vectors
+                    tails.store(simd, self.coefficients, tails.count / U::LANES * U::LANES, out);
+                }
             }
         }
+        tails.store(simd, self.coefficients, tails.count, out);
     }
 
     /// For processors without a vector unit that this crate knows: simple loops, which the compiler may vectorise. A
@@ -239,53 +238,70 @@ impl Blocks<'_> {
     }
 }
 
-/// The tails of a group.
-struct Tails {
+/// Gathered tails.
+struct Tails<U: Simd> {
+    dtype: Dtype,
     /// Probabilities of the tails, with the signs of their quantiles.
-    signed: [u32; GROUP],
-    /// The places of their values in the group.
-    places: [usize; GROUP],
+    signed: [u32; TAILS],
+    /// The elements of the output that they belong to.
+    elements: [u32; TAILS],
     /// The number of tails.
     count: usize,
-    /// Room for a vector.
-    vector: [u32; WIDEST],
+    /// The first element of the block that each lane holds, counted from the first lane's.
+    lanes: Words<U>,
+    /// The same numbers.
+    numbers: [u32; WIDEST],
+    /// Room for the bytes of a vector of blocks.
+    bytes: [u8; WIDEST * 4 * 4],
 }
 
-impl Tails {
-    const fn new() -> Self {
-        Self { signed: [0; GROUP], places: [0; GROUP], count: 0, vector: [0; WIDEST] }
+impl<U: Simd> Tails<U> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn new(simd: U, dtype: Dtype) -> Self {
+        let lanes = Words(simd, simd.shl(simd.narrow(simd.count_from(0)), 2));
+        let mut numbers = [0; WIDEST];
+        lanes.store(&mut numbers);
+        let (signed, elements, bytes) = ([0; TAILS], [0; TAILS], [0; WIDEST * 4 * 4]);
+        Self { dtype, signed, elements, count: 0, lanes, numbers, bytes }
     }
 
-    /// Stores values from the `first`th of the group on, and keeps their tails.
+    /// Adds the tails of a vector of blocks that begins at this element of the output.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn push<U: Simd>(&mut self, first: usize, found: WithTails<Pair<U>>, out: &mut [u32]) {
-        found.values.store(out);
-        // the lanes of a pair can be more than the bits of a u64
-        for ((i, signed), tail) in found.signed.halves().into_iter().enumerate().zip(found.tail.halves()) {
-            let mut lanes = tail.bits();
-            if lanes != 0 {
-                signed.store(&mut self.vector);
-            }
-            while lanes != 0 {
-                let lane = lanes.trailing_zeros() as usize;
-                self.signed[self.count] = self.vector[lane];
-                self.places[self.count] = first + i * U::LANES + lane;
-                self.count += 1;
-                lanes &= lanes - 1;
-            }
-        }
+    #[expect(clippy::cast_possible_truncation, reason = "an element of a chunk")]
+    fn push(&mut self, first: usize, found: WithTails<Pair<Pair<U>>>) {
+        let ([low, high], [low_tail, high_tail]) = (found.signed.halves(), found.tail.halves());
+        let lanes = self.lanes + first as u32;
+        self.push_half(low, Words::pair(lanes, lanes + 1), low_tail);
+        self.push_half(high, Words::pair(lanes + 2, lanes + 3), high_tail);
     }
 
-    /// Computes the tails and stores their values in the group.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn finish<U: Simd>(&mut self, simd: U, coefficients: &Coefficients, values: &mut [u32; GROUP]) {
-        for (signed, places) in self.signed.chunks_exact(U::LANES).zip(self.places[..self.count].chunks(U::LANES)) {
-            tail_value(Words::load(simd, signed), coefficients).store(&mut self.vector);
-            for (place, value) in places.iter().zip(&self.vector) {
-                values[*place] = *value;
+    fn push_half(&mut self, signed: Words<Pair<U>>, elements: Words<Pair<U>>, tail: Mask<Pair<U>>) {
+        let out = [&mut self.signed[self.count..], &mut self.elements[self.count..]];
+        self.count += signed.compress(elements, tail, out);
+    }
+
+    /// Computes the first `count` tails and stores them. The others stay.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn store(&mut self, simd: U, coefficients: &Coefficients, count: usize, out: &mut [u8]) {
+        let size = element_size(self.dtype);
+        for (signed, elements) in self.signed.chunks_exact(U::LANES).zip(self.elements[..count].chunks(U::LANES)) {
+            // a block of each value, rounded to the dtype; its first element is read
+            let values = tail_value(Words::load(simd, signed), coefficients);
+            store([values; 4], self.dtype, &mut self.bytes[..U::LANES * 4 * size]);
+            for (element, number) in elements.iter().zip(&self.numbers) {
+                let (to, from) = (*element as usize * size, *number as usize * size);
+                // of a length that the compiler knows
+                if size == 4 {
+                    out[to..to + 4].copy_from_slice(&self.bytes[from..from + 4]);
+                } else {
+                    out[to..to + 2].copy_from_slice(&self.bytes[from..from + 2]);
+                }
             }
         }
-        self.count = 0;
+        self.signed.copy_within(count..self.count, 0);
+        self.elements.copy_within(count..self.count, 0);
+        self.count -= count;
     }
 }
 

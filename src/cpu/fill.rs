@@ -17,6 +17,8 @@ const GATHERED: usize = 4 * BLOCKS;
 const STRIPS: usize = 64;
 /// Elements that one task of the thread pool fills: about 10 microseconds of work, so that waking a thread pays.
 const CHUNK: usize = 64 * GROUP;
+/// The part of a strip from which on the end of a run has a strip of its own.
+const OVERLAP: usize = 4;
 /// The size of the largest element in bytes.
 const LARGEST: usize = 4;
 
@@ -187,17 +189,30 @@ impl<'a> Runs<'a> {
             self.gather(index, lead);
             (index, left) = (index + lead as u64, left - lead);
             while left >= strip {
-                if self.strips_count == STRIPS {
-                    self.fill_strips();
-                }
-                let byte = self.position * self.chunks.size;
-                self.strips[self.strips_count] = Strip { counter: self.chunks.counter(index), byte };
-                self.strips_count += 1;
+                self.strip(index, self.position);
                 self.position += strip;
                 (index, left) = (index + strip as u64, left - strip);
             }
+            // another strip over the end of the last one leaves no gap for later, which costs more than the elements
+            // that are made twice
+            let blocks = left / 4 * 4;
+            if blocks >= strip / OVERLAP {
+                self.strip(index + blocks as u64 - strip as u64, self.position + blocks - strip);
+                self.position += blocks;
+                (index, left) = (index + blocks as u64, left - blocks);
+            }
         }
         self.gather(index, left);
+    }
+
+    /// Adds a strip from an element of the tensor on, to be filled at a position of the output.
+    fn strip(&mut self, index: u64, position: usize) {
+        if self.strips_count == STRIPS {
+            self.fill_strips();
+        }
+        let strip = Strip { counter: self.chunks.counter(index), byte: position * self.chunks.size };
+        self.strips[self.strips_count] = strip;
+        self.strips_count += 1;
     }
 
     /// Adds elements of a run to the gathered ones.

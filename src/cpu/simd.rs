@@ -29,6 +29,8 @@ pub(crate) trait Simd: Copy {
     /// Whether other work stays between the steps of a square root (see cpu/interleave.rs). Where it does not, the
     /// compiler may move it.
     const INTERLEAVES: bool = true;
+    /// Whether `compress` is an instruction.
+    const COMPRESSES: bool = false;
     /// `LANES` words, as integers or as the bits of f32.
     type Vector: Copy;
     /// A selection of lanes, in the form that the unit's blend takes.
@@ -58,6 +60,12 @@ pub(crate) trait Simd: Copy {
     fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
     /// The mask as bits, the first lane's the lowest.
     fn mask_bits(self, mask: Self::Mask) -> u64;
+    /// Writes the lanes of a mask, of two vectors to two slices, and returns their number. The slices have room for
+    /// `LANES` words, and those behind the written ones may change.
+    #[inline(always)]
+    fn compress(self, vectors: [Self::Vector; 2], mask: Self::Mask, out: [&mut [u32]; 2]) -> usize {
+        compress_by_bits(self, vectors, mask, out)
+    }
 
     // f32 in the same vectors: reinterpreting costs nothing, and the samplers change between the two all the time
     fn add_f32(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -117,6 +125,25 @@ pub(crate) trait Simd: Copy {
     /// Writes two columns in the unit's order as rows of four 16-bit numbers: `8 * LANES` bytes. Each lane of a column
     /// holds two numbers, the first in the low half.
     fn transpose_halves(self, columns: [Self::Vector; 2], out: &mut [u8]);
+}
+
+/// [`Simd::compress`] by the bits of the mask, for at most 64 lanes.
+#[inline(always)]
+fn compress_by_bits<U: Simd>(simd: U, [a, b]: [U::Vector; 2], mask: U::Mask, [to_a, to_b]: [&mut [u32]; 2]) -> usize {
+    let (mut bits, mut count) = (simd.mask_bits(mask), 0);
+    if bits == 0 {
+        return 0;
+    }
+    let [mut all_a, mut all_b] = [[0; 64]; 2];
+    simd.store(a, &mut all_a[..U::LANES]);
+    simd.store(b, &mut all_b[..U::LANES]);
+    while bits != 0 {
+        let lane = bits.trailing_zeros() as usize;
+        (to_a[count], to_b[count]) = (all_a[lane], all_b[lane]);
+        count += 1;
+        bits &= bits - 1;
+    }
+    count
 }
 
 #[cfg(test)]
@@ -186,6 +213,11 @@ mod tests {
             let bits =
                 pairs.iter().rev().fold(0, |bits, &(a, b)| 2 * bits + u64::from(f32::from_bits(a) < f32::from_bits(b)));
             assert_eq!(simd.mask_bits(below), bits, "{name}, the bits of a mask");
+            let [mut to_a, mut to_b] = [(); 2].map(|()| vec![0; U::LANES]);
+            let count = simd.compress([simd.load(&a), simd.load(&b)], below, [&mut to_a, &mut to_b]);
+            let chosen = pairs.iter().filter(|(a, b)| f32::from_bits(*a) < f32::from_bits(*b));
+            let chosen: (Vec<u32>, Vec<u32>) = chosen.copied().unzip();
+            assert_eq!((&to_a[..count], &to_b[..count]), (&chosen.0[..], &chosen.1[..]), "{name}, compressed");
             for (lane, &(a, b)) in pairs.iter().enumerate() {
                 for (i, expected) in results(Scalar, &[a], &[b]).iter().enumerate() {
                     assert_eq!(found[i][lane], expected[0], "{name}, operation {i} of {a:#x} and {b:#x}");

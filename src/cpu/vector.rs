@@ -92,6 +92,12 @@ impl<U: Simd> Words<U> {
         self.0.store(self.1, words);
     }
 
+    /// Stores the lanes of a mask, one after the other, and those of another vector. See [`Simd::compress`].
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn compress(self, other: Self, mask: Mask<U>, out: [&mut [u32]; 2]) -> usize {
+        self.0.compress([self.1, other.1], mask.1, out)
+    }
+
     /// Converts f32 bits to f16 bits, in the low halves. See [`Simd::to_f16`].
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn to_f16(self) -> Self {
@@ -170,12 +176,6 @@ impl<U: Simd> Floats<U> {
 }
 
 impl<U: Simd> Mask<U> {
-    /// The lanes as bits, the first one's the lowest.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn bits(self) -> u64 {
-        self.0.mask_bits(self.1)
-    }
-
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn words(self, yes: Words<U>, no: Words<U>) -> Words<U> {
         Words(self.0, self.0.select(self.1, yes.1, no.1))

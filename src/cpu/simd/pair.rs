@@ -1,6 +1,6 @@
 //! Two vectors at a time. Two independent chains of operations then run side by side, which hides their latency.
 
-use super::Simd;
+use super::{Simd, compress_by_bits};
 
 /// Two vectors of a unit as one vector of twice the lanes. The first vector holds the first half.
 #[derive(Clone, Copy)]
@@ -20,6 +20,7 @@ macro_rules! on_both {
 impl<U: Simd> Simd for Pair<U> {
     const LANES: usize = 2 * U::LANES;
     const INTERLEAVES: bool = U::INTERLEAVES;
+    const COMPRESSES: bool = U::COMPRESSES;
     type Vector = [U::Vector; 2];
     type Mask = [U::Mask; 2];
     type U64s = [U::U64s; 2];
@@ -77,6 +78,16 @@ impl<U: Simd> Simd for Pair<U> {
     #[inline(always)]
     fn mask_bits(self, mask: Self::Mask) -> u64 {
         self.0.mask_bits(mask[0]) | (self.0.mask_bits(mask[1]) << U::LANES)
+    }
+
+    #[inline(always)]
+    fn compress(self, [a, b]: [Self::Vector; 2], mask: Self::Mask, [to_a, to_b]: [&mut [u32]; 2]) -> usize {
+        if !U::COMPRESSES {
+            // one loop over both
+            return compress_by_bits(self, [a, b], mask, [to_a, to_b]);
+        }
+        let count = self.0.compress([a[0], b[0]], mask[0], [&mut *to_a, &mut *to_b]);
+        count + self.0.compress([a[1], b[1]], mask[1], [&mut to_a[count..], &mut to_b[count..]])
     }
 
     #[inline(always)]

@@ -122,6 +122,7 @@ macro_rules! transpose {
 
 impl Simd for V4 {
     const LANES: usize = 16;
+    const COMPRESSES: bool = true;
     type Vector = __m512i;
     type Mask = __mmask16;
     type U64s = [__m512i; 2];
@@ -178,6 +179,14 @@ impl Simd for V4 {
     #[inline(always)]
     fn mask_bits(self, mask: __mmask16) -> u64 {
         mask.into()
+    }
+
+    #[inline(always)]
+    fn compress(self, [a, b]: [__m512i; 2], mask: __mmask16, [to_a, to_b]: [&mut [u32]; 2]) -> usize {
+        // no loop, whose length no processor could predict
+        self.store(self.avx512f._mm512_maskz_compress_epi32(mask, a), to_a);
+        self.store(self.avx512f._mm512_maskz_compress_epi32(mask, b), to_b);
+        mask.count_ones() as usize
     }
 
     #[inline(always)]
