@@ -12,7 +12,7 @@ use crate::function::Function;
 use crate::plain::plain;
 use crate::recipe::{Recipe, RecipeError, ShardSpec, Tensor};
 use crate::tensor_dtype::TensorDtype;
-use crate::tensor_spec::{Key, TensorSpec, check_padding};
+use crate::tensor_spec::{Key, TensorSpec, check_dims, check_padding};
 
 /// A broken rule, and the bytes of the text that break it.
 type Misplaced = (Range<usize>, String);
@@ -160,7 +160,8 @@ impl LayerEntry {
             let name = format!("{name}.{parameter}");
             // checked here, because a layer does not go through `TensorSpec::tensor`
             check_name(&name).map_err(|error| (self.name.span(), error.to_string()))?;
-            let checked = check_padding(&shape, padding);
+            let checked = check_dims(shape.dims())
+                .and_then(|()| check_padding(&shape, padding).map_err(|error| error.to_string()));
             checked.map_err(|error| (self.layer.span(), format!("tensor {name:?}: {error}")))?;
             Ok(Tensor { name, shape, dtype: dtype.into(), init, function: None, padding, shard: None })
         };

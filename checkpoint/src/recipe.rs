@@ -76,7 +76,7 @@ impl Tensor {
             _ => return 0..0,
         };
         // a row of the first dimension is contiguous
-        // `TensorSpec::tensor` has checked the product of all of them
+        // `check_dims` has checked the product of all of them
         let size = self.dims()[1..].iter().product::<u64>();
         row.start * size..row.end * size
     }

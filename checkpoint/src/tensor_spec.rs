@@ -83,16 +83,8 @@ impl TensorSpec {
         // every check that a fill makes, so that no error is left for the middle of a run
         check_name(name).map_err(|error| SpecError::new(Key::Name, error))?;
         let refuse = |key, error: &dyn ToString| SpecError::new(key, format!("tensor {name:?}: {}", error.to_string()));
-        if self.shape.len() > MOST_DIMS {
-            let message = format!("a shape has at most {MOST_DIMS} dimensions, not {}", self.shape.len());
-            return Err(refuse(Key::Shape, &message));
-        }
         let shape = self.whole_shape().map_err(|error| SpecError::new(Key::Shape, error))?;
-        // readers of safetensors multiply from the left, and do not come to a 0 behind too large a product
-        if shape.dims().iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim)).is_none() {
-            let message = format!("the dimensions before a 0 must multiply to less than 2^64, not {:?}", shape.dims());
-            return Err(refuse(Key::Shape, &message));
-        }
+        check_dims(shape.dims()).map_err(|message| refuse(Key::Shape, &message))?;
         let init = self.init.ok_or_else(|| {
             let message = format!("tensor {name:?} needs an init, here or in [defaults]: init = \"he_normal\"");
             SpecError::new(Key::Init, message)
@@ -113,7 +105,10 @@ impl TensorSpec {
                 return Err(refuse(Key::Function, &"i64 has no function"));
             }
             function.check(shape.dims()).map_err(|message| refuse(Key::Function, &message))?;
-            if let TensorDtype::Float(dtype) = dtype {
+            // without elements there is no value
+            if let TensorDtype::Float(dtype) = dtype
+                && shape.elements() > 0
+            {
                 function.check_values(&sampler, dtype).map_err(|message| refuse(Key::Function, &message))?;
             }
         }
@@ -146,6 +141,18 @@ pub(crate) fn integer(sampler: &Sampler) -> Option<i64> {
             Some(value)
         }
         _ => None,
+    }
+}
+
+/// Refuses a shape that readers of safetensors refuse.
+pub(crate) fn check_dims(dims: &[u64]) -> Result<(), String> {
+    if dims.len() > MOST_DIMS {
+        return Err(format!("a shape has at most {MOST_DIMS} dimensions, not {}", dims.len()));
+    }
+    // readers multiply from the left, and do not come to a 0 behind too large a product
+    match dims.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim)) {
+        Some(_) => Ok(()),
+        None => Err(format!("the dimensions before a 0 must multiply to less than 2^64, not {dims:?}")),
     }
 }
 

@@ -228,10 +228,9 @@ fn what_is_of_another_run_is_neither_taken_nor_lost() {
         let kept = fs::read(out.join(name)).ok();
         let _ = fs::remove_file(out.join(name));
         fs::create_dir(out.join(name)).unwrap();
-        init_family(&config, &out, &["--max-shard-size", "600KB", "--set", "initializer_range=0.1", "--force"])
-            .assert()
-            .code(1)
-            .stderr(predicate::str::contains(format!("{name} is a directory, and no file replaces it")));
+        let told = predicate::str::contains(format!("{name} is a directory, and no file replaces it"));
+        let other = ["--max-shard-size", "600KB", "--set", "initializer_range=0.1", "--force"];
+        init_family(&config, &out, &other).assert().code(1).stderr(told);
         fs::remove_dir(out.join(name)).unwrap();
         kept.into_iter().for_each(|bytes| fs::write(out.join(name), bytes).unwrap());
         assert!(contents(&out) == before);

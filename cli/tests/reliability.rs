@@ -216,6 +216,11 @@ fn what_is_written_can_be_read() {
     let told = "the dimensions before a 0 must multiply to less than 2^64, not [4294967296, 4294967296, 0]";
     let refused = of_shape(&[1 << 32, 1 << 32, 0]);
     init(&refused, &out, &["--force"]).assert().code(1).stderr(predicate::str::contains(told));
+    let layer = "[[layer]]\nname = \"n\"\nlayer = { layer_norm = { shape = [4294967296, 4294967296, 0] } }\n";
+    init(&write_recipe(&folder, layer), &out, &["--force"]).assert().code(1).stderr(predicate::str::contains(told));
+    let empty =
+        "[[tensor]]\nname = \"a\"\nshape = [0]\ninit = { uniform = { low = 1.0, high = 16.0 } }\nfunction = \"log\"\n";
+    init(&write_recipe(&folder, empty), &out, &["--device", "cpu", "--force"]).assert().code(0);
     init(&of_shape(&[0, 1 << 32, 1 << 32]), &out, &["--device", "cpu", "--force"]).assert().code(0);
     seedtensors().arg("verify").arg(&out).assert().code(0);
 }

@@ -205,11 +205,8 @@ async function drawTensor(): Promise<void> {
 function endOf(thrown: unknown, isCancelled: boolean): string {
   const name = thrown instanceof DOMException ? thrown.name : "";
   const kept = "New files that were whole are kept, the one that was being written is not. No file was replaced.";
-  if (isCancelled) {
+  if (name === "AbortError" && isCancelled) {
     return `Cancelled. ${kept}`;
-  }
-  if (name === "AbortError") {
-    return "No folder was chosen.";
   }
   return name === "QuotaExceededError" ? `The disk is full: ${sentence(thrown)} ${kept}` : sentence(thrown);
 }
@@ -227,6 +224,10 @@ async function make(): Promise<void> {
   try {
     // the folder picker needs a click or a key just before
     const outputs = hasFolders() ? await folder(fields.replace.checked) : downloads;
+    if (!outputs) {
+      show("failed", "No folder was chosen.");
+      return;
+    }
     const begin = performance.now();
     buttons.cancel.hidden = element("work").hidden = false;
     // the button that had it is disabled

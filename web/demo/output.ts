@@ -9,9 +9,16 @@ const LARGEST_DOWNLOAD = 2 ** 31;
 /** Whether the browser can write into a folder of the disk. */
 export const hasFolders = () => "showDirectoryPicker" in window;
 
-/** Asks for a folder. */
-export async function folder(replace: boolean): Promise<Outputs> {
-  return intoFolder(await (window as any).showDirectoryPicker({ mode: "readwrite" }), { replace });
+/** Asks for a folder; undefined where none is chosen. */
+export async function folder(replace: boolean): Promise<Outputs | undefined> {
+  try {
+    return intoFolder(await (window as any).showDirectoryPicker({ mode: "readwrite" }), { replace });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** Downloads each file when it is whole. It is kept in memory until then. */

@@ -51,8 +51,15 @@ export function intoFolder(folder: FileSystemDirectoryHandle, { replace = false 
       }
     },
     async finish() {
+      const all = waiting.length;
       for (let output = waiting.shift(); output; output = waiting.shift()) {
-        await output.close();
+        try {
+          await output.close();
+        } catch (error) {
+          const replaced = all - waiting.length - 1;
+          const reason = error instanceof Error ? error.message : String(error);
+          throw new SeedTensorsError(`${replaced} of ${all} files were replaced, and then the browser refused: ${reason}`);
+        }
       }
     },
     async abort() {

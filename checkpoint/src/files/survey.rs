@@ -30,10 +30,9 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
     let survey = Survey { missing: missing(plan, mine, how)?, small };
     // such files would be read beside the new ones; `force` removes them at the end
     for path in if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() } {
-        if !how.force {
+        if is_there(&path)? && !how.force {
             return Err(WriteError::Stale(path));
         }
-        is_there(&path)?;
     }
     for (name, bytes) in &survey.small {
         let path = folder.join(name);

@@ -148,10 +148,13 @@ def ones(key: Any, shape: Sequence[int], dtype: Any = jnp.float32, out_sharding:
 
 
 def constant(value: float, dtype: Any = jnp.float32) -> Initializer:
-    """One value everywhere. As in JAX, the key may be anything."""
+    """One value everywhere. As in JAX, the key may be anything that is not traced."""
     init = _initialisers.constant(value)
+    keyed = _fixed(init, dtype)
 
     def initializer(key, shape, dtype=dtype, out_sharding=None):
+        if isinstance(key, jax.core.Tracer):
+            return keyed(key, shape, dtype, out_sharding)
         return make(Key(0), shape, init, dtype, out_sharding)
 
     return initializer

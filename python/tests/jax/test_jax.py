@@ -125,6 +125,9 @@ def test_keys():
         with pytest.raises(ValueError, match="a JAX key is one key, 2 or 4 words of uint32, not"):
             sj.normal()(keys, (4, 4))
     assert (sj.constant(0.5)(None, (3,)) == 0.5).all()
+    # nothing is made while it is traced
+    shape = (2**20, 2**20)
+    assert jax.eval_shape(lambda key: sj.constant(0.5)(key, shape), jax.random.key(0)).shape == shape
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

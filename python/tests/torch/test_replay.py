@@ -165,7 +165,6 @@ def test_what_has_no_key_is_refused(draw, message):
     "move",
     [
         lambda layer: layer.to(torch.bfloat16),
-        lambda layer: layer.to_empty(device="cpu"),
         lambda layer: setattr(layer, "weight", nn.Parameter(torch.empty(8, 8))),
     ],
 )
@@ -174,6 +173,17 @@ def test_a_parameter_that_moves_is_refused(move):
     with pytest.raises(NotImplementedError, match="cast and move a model before `replay`"), stt.replay(layer, 1):
         move(layer)
         layer.reset_parameters()
+
+
+def test_a_parameter_may_be_made_anew_of_values_that_are_not_random():
+    layer = nn.Linear(8, 8)
+    with stt.replay(layer, 1):
+        layer.to_empty(device="cpu")
+        layer.reset_parameters()
+        layer.bias = nn.Parameter(torch.arange(8.0))
+    bound = 8**-0.5
+    assert (layer.weight.detach().numpy() == st.tensor((8, 8), st.Key(1).named("weight"), st.uniform(-bound, bound))).all()
+    assert torch.equal(layer.bias, torch.arange(8.0))
 
 
 def test_a_tensor_that_is_no_float_may_be_filled():

@@ -31,7 +31,7 @@ class replay(TorchDispatchMode):
     - A part of a parameter (`weight[:k].normal_()`) has the values that the whole parameter has there. A second draw
       of the same distribution gives the same values.
     - Temporaries (`torch.randn(...)`) have the key of their module's path and their number there: "layers.0.mlp#0".
-    - A parameter must stay where it is: `model.to`, `to_empty` and a new `nn.Parameter` raise NotImplementedError.
+    - A parameter that is cast, or made anew and drawn, raises NotImplementedError: make the model before.
     - Any other random operation raises NotImplementedError, and so does a view that is no box of its parameter.
     - Tied parameters have one key, that of the name that a checkpoint keeps. Draws of transformers' modules that are tied
       to another (`lm_head`) are left out.
@@ -83,7 +83,7 @@ class replay(TorchDispatchMode):
             self._by_storage.setdefault(storage(owner.tensor), []).append(owner)
         # kept, so that no other memory gets their addresses
         self._kept = [local(owner.tensor).untyped_storage() for owner in self.owners.values()]
-        self._storages = {id(owner.tensor): storage(owner.tensor) for owner in self.owners.values()}
+        self._others: list[torch.nn.Parameter] = []
         self._modules = {id(module): path for path, module in self.model.named_modules()}
         self._temporaries: dict[str, int] = {}
         self._views = Views()
@@ -94,11 +94,12 @@ class replay(TorchDispatchMode):
         self._kept = []
         if error[0] is None:
             self._generators.check()
+            others = {id(parameter) for parameter in self._others}
             for name, parameter in self.model.named_parameters():
-                if self._storages.get(id(parameter)) != storage(parameter):
+                if id(parameter) in others:
                     raise NotImplementedError(
-                        f"the code inside `replay` gave {name} other memory, whose values have no key: make, cast and move a "
-                        "model before `replay`"
+                        f"the code inside `replay` made the parameter {name} and drew its values, which have no key: make, cast "
+                        "and move a model before `replay`"
                     )
             if not any(owner.writes for owner in self.owners.values()):
                 warnings.warn("the code inside `replay` initialised no parameter of the model", stacklevel=2)
@@ -160,6 +161,8 @@ class replay(TorchDispatchMode):
                 refresh(tensor, box_values(owner, self.key, init, start, extent), view.box())
 
     def _draw_temporary(self, tensor: torch.Tensor, init: Init) -> None:
+        if isinstance(tensor, torch.nn.Parameter):
+            self._others.append(tensor)
         if tensor.is_meta:
             return
         path = self._path()
