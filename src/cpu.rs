@@ -27,8 +27,6 @@ mod simd;
 mod threads;
 pub(crate) mod vector;
 
-#[cfg(feature = "gpu")]
-pub(crate) use memory::reserve;
 pub(crate) use memory::zeros;
 
 use crate::coefficients::Coefficients;
@@ -39,8 +37,8 @@ use crate::{Arithmetic, Dtype, Error, Fill, Key, Result};
 
 /// Fills `out` with the fill's elements, on the threads of rayon's current pool where the feature `rayon` is on.
 ///
-/// Needs little memory of its own, except for an orthogonal [`Matrix`](crate::Matrix). The values are those of a GPU fill, to the
-/// bit, where the arithmetic is exact.
+/// Needs little memory of its own, except for an orthogonal [`Matrix`](crate::Matrix). The values are those of a GPU
+/// fill, to the bit, where the arithmetic is exact.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ const GATHERED: usize = 4 * BLOCKS;
 const STRIPS: usize = 64;
 /// Elements that one task of the thread pool fills: about 10 microseconds of work, so that waking a thread pays.
 const CHUNK: usize = 64 * GROUP;
-/// The part of a strip from which on the end of a run has a strip of its own.
+/// The end of a run has a strip of its own if it is at least a strip divided by this.
 const OVERLAP: usize = 4;
 /// The size of the largest element in bytes.
 const LARGEST: usize = 4;

@@ -8,7 +8,7 @@ use super::permutation::Permutation;
 use super::threads::for_each_chunk;
 use super::vector::lane;
 use crate::bits::round;
-use crate::coefficients::{Coefficients, constant, factor, normal};
+use crate::coefficients::{constant, factor, normal};
 use crate::fill::Selection;
 use crate::kernel::KernelKind;
 use crate::matrix::{Grid, Matrix, Structure};
@@ -22,14 +22,12 @@ pub(crate) fn fill(matrix: &Matrix, dtype: Dtype, selection: &Selection, out: &m
     let (key, gain) = (selection.key, matrix.gain());
     let mut target = Target { selection, dtype, size: element_size(dtype), out };
     match matrix.structure() {
-        Structure::Eye { columns, .. } => {
-            target.mark(&constant(round(gain), dtype)?, |index| index / columns == index % columns);
-        }
+        Structure::Eye { columns, .. } => target.mark(gain, |index| index / columns == index % columns)?,
         Structure::Dirac { kernel, groups } => {
             let outs = kernel.outs / groups;
             // an output of a group passes on the input of the same number, which is below both counts
             let is_marked = |index| kernel.channels(index).is_some_and(|(out, input)| out % outs == input);
-            target.mark(&constant(round(gain), dtype)?, is_marked);
+            target.mark(gain, is_marked)?;
         }
         Structure::Orthogonal { rows, columns } => {
             let coefficients = factor(gain);
@@ -128,9 +126,9 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Sets the elements at the marked indices to a constant, and all others to 0.
-    fn mark(&mut self, constant: &Coefficients, is_marked: impl Fn(u64) -> bool) {
+    fn mark(&mut self, value: f64, is_marked: impl Fn(u64) -> bool) -> Result<()> {
         // the elementwise kernels' own code, so that a matrix is rounded as they are
-        let bytes = element_bytes(lane(constant.bits), self.dtype);
+        let bytes = element_bytes(lane(constant(round(value), self.dtype)?.bits), self.dtype);
         let marked = &bytes[..self.size];
         self.out.fill(0);
         self.each(|index, bytes| {
@@ -138,6 +136,7 @@ impl Target<'_> {
                 bytes.copy_from_slice(marked);
             }
         });
+        Ok(())
     }
 
     /// Calls `set` with the index and the bytes of every element.

@@ -274,7 +274,7 @@ const fn columns_of(vectors: Range<u64>, count: u64) -> [[u64; 2]; 2] {
     if even[1] == odd[0] { [[even[0], odd[1]], [0, 0]] } else { [even, odd] }
 }
 
-/// The rows of a selection's elements, of which there are some.
+/// The rows of the elements of a selection that is not empty.
 fn needed_rows(selection: &Selection, columns: u64) -> Range<u64> {
     // the indices of a shard's elements are in ascending order
     let (first, last) = (selection.start, selection.start + selection.count - 1);

@@ -100,8 +100,8 @@ impl Gpu {
     ///
     /// [`MisalignedRange`](crate::Error::MisalignedRange), [`BufferTooSmall`](crate::Error::BufferTooSmall),
     /// [`MissingUsage`](crate::Error::MissingUsage) (it needs `COPY_SRC`),
-    /// [`ShapeOverflow`](crate::Error::ShapeOverflow), [`OtherDevice`](crate::Error::OtherDevice),
-    /// [`Wgpu`](crate::Error::Wgpu) for a buffer that is mapped or destroyed,
+    /// [`ShapeOverflow`](crate::Error::ShapeOverflow), [`NoMemory`](crate::Error::NoMemory),
+    /// [`OtherDevice`](crate::Error::OtherDevice), [`Wgpu`](crate::Error::Wgpu) for a buffer that is mapped or destroyed,
     /// [`OutOfMemory`](crate::Error::OutOfMemory), [`DeviceLost`](crate::Error::DeviceLost).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: u64) -> Result<Vec<T>> {

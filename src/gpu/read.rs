@@ -9,8 +9,8 @@ use futures_intrusive::channel::shared::oneshot_channel;
 use super::context::Context;
 use super::guard::known;
 use super::target::check_range;
-use crate::cpu::reserve;
-use crate::{Error, Result};
+use crate::Result;
+use crate::cpu::zeros;
 
 /// Bytes copied back at a time, so that a read needs little memory beside its result.
 const PIECE: usize = 64 << 20;
@@ -24,11 +24,7 @@ impl Context {
         count: u64,
     ) -> Result<Vec<T>> {
         let end = check_range(buffer, offset, count, size_of::<T>() as u64, wgpu::BufferUsages::COPY_SRC)?;
-        let len =
-            usize::try_from(count).map_err(|_| Error::ShapeOverflow { what: format!("a Vec of {count} elements") })?;
-        // an allocation that fails would abort the process, so it is tried first
-        drop(reserve::<T>(count)?);
-        let mut elements = vec![T::zeroed(); len];
+        let mut elements = zeros::<T>(count)?;
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
         let mut at = offset;
         for piece in bytes.chunks_mut(PIECE) {

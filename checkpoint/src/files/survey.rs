@@ -29,22 +29,14 @@ pub(crate) fn survey<'a>(plan: &'a Plan, how: &Write<'a>) -> Result<Survey<'a>, 
     let mine = plan.files.iter().filter(|file| file.rank == how.rank.rank);
     let survey = Survey { missing: missing(plan, mine, how)?, small };
     // such files would be read beside the new ones; `force` removes them at the end
-    for path in if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() } {
+    let stale = if leads && folder.exists() { stale(plan).map_err(io)? } else { Vec::new() };
+    for path in stale {
         if is_there(&path)? && !how.force {
             return Err(WriteError::Stale(path));
         }
     }
     for (name, bytes) in &survey.small {
-        let path = folder.join(name);
-        if !is_there(&path)? || how.force {
-            continue;
-        }
-        if !how.resume {
-            return Err(WriteError::Exists(path));
-        }
-        if !is_same(&path, bytes.len() as u64, bytes)? {
-            return Err(WriteError::Different(path));
-        }
+        is_missing(&folder.join(name), bytes.len() as u64, bytes, how)?;
     }
     let needed = survey.missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
     // a directory that does not exist yet will be on the disk of its nearest ancestor that does
@@ -66,17 +58,25 @@ pub(crate) fn missing<'p>(
 ) -> Result<Vec<&'p PlannedFile>, WriteError> {
     let mut missing = Vec::new();
     for file in files {
-        let path = plan.path(file);
-        if !is_there(&path)? || how.force {
+        // the header has the recipe, the seed and the dtypes, so that another plan has another header
+        if is_missing(&plan.path(file), file.bytes, file.head(), how)? {
             missing.push(file);
-        } else if !how.resume {
-            return Err(WriteError::Exists(path));
-        } else if !is_same(&path, file.bytes, file.head())? {
-            // the header has the recipe, the seed and the dtypes, so that another plan has another header
-            return Err(WriteError::Different(path));
         }
     }
     Ok(missing)
+}
+
+/// Whether a file is to be written, by its length and its first bytes. An error where another one is to be kept.
+fn is_missing(path: &Path, length: u64, head: &[u8], how: &Write<'_>) -> Result<bool, WriteError> {
+    if !is_there(path)? || how.force {
+        Ok(true)
+    } else if !how.resume {
+        Err(WriteError::Exists(path.to_owned()))
+    } else if is_same(path, length, head)? {
+        Ok(false)
+    } else {
+        Err(WriteError::Different(path.to_owned()))
+    }
 }
 
 /// Whether there is something of this name that a file can replace.
